@@ -1,0 +1,67 @@
+//! Which of the two cameras, and a value for each of them.
+
+use serde::{Deserialize, Serialize};
+
+/// One of the two cameras on the tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Camera {
+    Left,
+    Right,
+}
+
+impl Camera {
+    pub const BOTH: [Camera; 2] = [Camera::Left, Camera::Right];
+}
+
+impl std::fmt::Display for Camera {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Camera::Left => "left",
+            Camera::Right => "right",
+        })
+    }
+}
+
+/// A value for each camera.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stereo<T> {
+    pub left: T,
+    pub right: T,
+}
+
+impl<T> Stereo<T> {
+    /// Builds both sides with the same function.
+    pub fn from_fn(mut make: impl FnMut(Camera) -> T) -> Self {
+        Stereo { left: make(Camera::Left), right: make(Camera::Right) }
+    }
+
+    pub fn as_ref(&self) -> Stereo<&T> {
+        Stereo { left: &self.left, right: &self.right }
+    }
+
+    pub fn map<U>(self, mut convert: impl FnMut(T) -> U) -> Stereo<U> {
+        Stereo { left: convert(self.left), right: convert(self.right) }
+    }
+}
+
+impl<T> std::ops::Index<Camera> for Stereo<T> {
+    type Output = T;
+
+    fn index(&self, camera: Camera) -> &T {
+        match camera {
+            Camera::Left => &self.left,
+            Camera::Right => &self.right,
+        }
+    }
+}
+
+impl<T> std::ops::IndexMut<Camera> for Stereo<T> {
+    fn index_mut(&mut self, camera: Camera) -> &mut T {
+        match camera {
+            Camera::Left => &mut self.left,
+            Camera::Right => &mut self.right,
+        }
+    }
+}

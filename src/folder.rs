@@ -1,0 +1,1 @@
+//! Folder input: `DIR/00000.png …` and `poses.csv`.

@@ -1,0 +1,24 @@
+//! The pairs that a mapping is fitted to.
+
+use nalgebra::{Matrix2, Vector2, Vector3};
+
+/// One grid intersection seen by one camera at one pose of the tool.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Correspondence {
+    /// Where it was seen, raw pixel (u, v).
+    pub pixel: Vector2<f64>,
+    /// Measurement covariance of `pixel`, px².
+    pub pixel_covariance_px2: Matrix2<f64>,
+    /// Where it was, (x, y, z = −h) in the tool frame, mm.
+    pub point_in_tool_mm: Vector3<f64>,
+    /// Index of the image pair it comes from; blocks of the cross-validation.
+    pub view: u32,
+}
+
+/// All correspondences of one camera.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CameraDataset {
+    /// Width and height of the images, px.
+    pub image_size: [u32; 2],
+    pub correspondences: Vec<Correspondence>,
+}
