@@ -19,6 +19,7 @@
 //! - `n_h` numbers the lines that run along u (rows, y = −n_h · pitch), `n_v` those that run along v (x = n_v · pitch).
 
 pub mod camera;
+pub mod folder;
 pub mod grating;
 pub mod lattice;
 pub mod mapping;
@@ -27,7 +28,6 @@ pub mod report;
 pub mod ros;
 pub mod sim;
 pub mod sweep;
-pub mod folder;
 
 /// A grey image, row-major, brightness in 0 … 1 of the sensor's full scale.
 pub type GrayImage = image::ImageBuffer<image::Luma<f32>, Vec<f32>>;

@@ -1,1 +1,13 @@
-//! (under construction)
+//! Gratings → numbered, localised grid intersections, Eq. (5)–(15).
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`intersections`] | line numbers and Newton's method on phases, Eq. (5)–(14) |
+//! | [`local`] | each intersection measured in its own surroundings, with its covariance |
+//! | [`tracking`] | the same line keeps its number from height to height, Eq. (15) |
+
+pub mod intersections;
+pub mod local;
+pub mod tracking;
+
+pub use intersections::{Intersection, LineNumbers, PhaseField};

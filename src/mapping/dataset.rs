@@ -22,3 +22,10 @@ pub struct CameraDataset {
     pub image_size: [u32; 2],
     pub correspondences: Vec<Correspondence>,
 }
+
+impl Correspondence {
+    /// Weight of each of its two equations: one over the mean variance, 1/px².
+    pub fn weight(&self) -> f64 {
+        2.0 / self.pixel_covariance_px2.trace().max(1e-12)
+    }
+}

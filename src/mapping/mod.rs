@@ -1,3 +1,29 @@
-//! (pixel, point) pairs → a pixel ↔ world model per camera, Eq. (16) and the ladder beyond it.
+//! (pixel, point) pairs → a pixel ↔ world model per camera: Eq. (16) and the ladder beyond it.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`dataset`] | the pairs that a model is fitted to |
+//! | [`least_squares`] | well-conditioned weighted linear least squares |
+//! | [`published`] | Eq. (16) |
+//! | [`polynomial`] | full polynomials in (x, y, z): cubic, quintic, septic |
+//! | [`central`] | projective camera with a smooth lens: all rays through one point |
+//! | [`model`] | any of them |
+//! | [`select`] | fits the ladder, scores by blocked cross-validation, picks |
+//! | [`invert`] | pixel pair → point, pixel + plane → point, with covariance |
+//! | [`calibration`] | the served models with what is known about them; answers with a status |
+//! | [`file`] | calibration.yaml |
 
+pub mod calibration;
+pub mod central;
 pub mod dataset;
+pub mod file;
+pub mod invert;
+pub mod least_squares;
+pub mod model;
+pub mod polynomial;
+pub mod published;
+pub mod select;
+
+pub use calibration::{AnswerStatus, Calibration};
+pub use dataset::{CameraDataset, Correspondence};
+pub use model::Model;

@@ -1,1 +1,39 @@
 //! A ray-traced cell: printed grid, light, two lenses, sensor, robot. The judge of the estimator.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`config`] | every parameter of a scene, with defaults and bounds |
+//! | [`preset`] | named scenes |
+//! | [`lens`] | ray ↔ pixel: Brown's model plus a smooth part that no Brown model holds |
+//! | [`view`] | a lens at its place on the tool, and its table of rays |
+//! | [`print`] | the printed grid: which part of a pixel's footprint is ink |
+//! | [`sensor`] | light → counts: noise, gamma, saturation, 8 or 16 bits |
+//! | [`scene`] | all of it together: pictures and exact projections |
+//! | [`truth`] | points with their pixels, for a judge |
+//! | [`robot`] | how the tool moves |
+//!
+//! # Frames
+//! - **robot**: axes of the robot, origin at the grid's origin crossing when h = 0, fixed to the tool (so to the cameras).
+//!   When the tool has moved by `displacement_mm` a point P of the resting world lies at P − displacement.
+//! - **lines**: what a calibration without jogs can know, and its tool frame: the same origin, x along the first grid
+//!   line direction, y along the second, z along the robot's z axis; oblique if print or table are.
+//! - **paper** `(s, t)`: coordinates along the two line directions, mm, (0, 0) at the origin crossing. Lines of the first
+//!   set lie at s = n·pitch, those of the second set at t = n·pitch.
+//!
+//! Nothing here calls the estimator's stages: an error of theirs cannot hide behind the same error in the judge.
+
+pub mod config;
+pub mod lens;
+pub mod normal;
+pub mod preset;
+pub mod print;
+pub mod robot;
+pub mod scene;
+pub mod sensor;
+pub mod truth;
+pub mod view;
+
+pub use config::SceneConfig;
+pub use preset::Preset;
+pub use scene::{Scene, SceneError};
+pub use sensor::Picture;

@@ -1,3 +1,13 @@
 //! The plan and the state of a calibration, no I/O: whoever feeds it (folder or robot) gets identical results.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`session`] | image pairs and poses in, calibration out |
+//! | [`plan`] | which poses a calibration goes through |
+//! | [`limits`] | where the robot may be sent |
+//! | [`settle`] | has the measured pose come to rest? |
 
+pub mod limits;
+pub mod plan;
 pub mod session;
+pub mod settle;

@@ -1,16 +1,26 @@
 //! One calibration from the first image pair to the fitted mapping.
 //!
 //! ```text
-//! SweepSession::new(settings) → add_pair(left, right, pose) for h = 0, then rising, then jogs → finish()
+//! SweepSession::new(settings) → add_pair(left, right, pose) from the lowest height up → finish()
 //! ```
 
-use crate::camera::Stereo;
 use crate::GrayImage;
-use nalgebra::Vector2;
+use crate::camera::{Camera, Stereo};
+use crate::grating::cpu::Cpu;
+use crate::grating::refine::{self, FitError, FitOptions, GratingFit};
+use crate::grating::stochastic::{OriginalFitter, OriginalSettings};
+use crate::lattice::intersections::{Intersection, LineNumbers};
+use crate::lattice::local;
+use crate::lattice::tracking::{Tracker, TrackingError};
+use crate::mapping::calibration::{Calibration, CalibrationContext, fit_calibration};
+use crate::mapping::dataset::{CameraDataset, Correspondence};
+use crate::mapping::select::SelectError;
+use nalgebra::{Vector2, Vector3};
 use serde::{Deserialize, Serialize};
+use std::time::Instant;
 
 /// How the images are fitted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
     /// Automatic start, Levenberg–Marquardt, local measurement, the best model of the ladder.
@@ -20,7 +30,16 @@ pub enum Method {
     Original,
 }
 
-/// The tool's measured pose for one image pair, mm, in the robot's base frame.
+impl std::fmt::Display for Method {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Method::Auto => "auto",
+            Method::Original => "original",
+        })
+    }
+}
+
+/// The tool's measured position for one image pair, mm, in the robot's base frame.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToolPose {
     pub x_mm: f64,
@@ -29,28 +48,433 @@ pub struct ToolPose {
 }
 
 /// What a calibration needs to know besides images and poses.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CalibrationSettings {
     pub method: Method,
-    /// Pitch of the printed lines, mm. With jogs only a starting value.
+    /// Pitch of the printed lines, mm.
     pub pitch_mm: f64,
-    /// Pixel of the grid's origin at h = 0.
+    /// Pixel of the grid's origin in the first pair.
     pub origin_px: Stereo<Vector2<f64>>,
+    /// How the default method fits an image.
+    pub fit: FitOptions,
+    /// How hard the original method searches.
+    pub original: OriginalSettings,
+    /// Worst RMS error along any axis with which a robot may still go by the result, mm.
+    pub usable_rms_mm: f64,
+}
+
+impl CalibrationSettings {
+    /// Defaults for everything that has one.
+    pub fn new(pitch_mm: f64, origin_px: Stereo<Vector2<f64>>) -> Self {
+        CalibrationSettings {
+            method: Method::Auto,
+            pitch_mm,
+            origin_px,
+            fit: FitOptions::default(),
+            original: OriginalSettings::default(),
+            usable_rms_mm: 0.05,
+        }
+    }
 }
 
 /// What one image pair gave.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PairReport {
     pub height_mm: f64,
     /// Intersections found.
     pub intersections: Stereo<usize>,
-    /// RMS residual of the grating fit as a fraction of the contrast.
+    /// RMS residual of the grating fit over the RMS of what it explains.
     pub residual: Stereo<f64>,
-    /// Margin of the phase tracking over the runner-up, in pitches.
+    /// Margin of the phase tracking over the runner-up, pitches; infinite for the first pair.
     pub phase_margin: Stereo<f64>,
-    /// Time of the fit, ms.
+    /// Time of fit and intersections, ms.
     pub fit_ms: Stereo<f64>,
 }
 
-#[allow(unused)]
-fn signatures_follow(_: &GrayImage) {}
+/// Why a sweep can't go on, or end.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SweepError {
+    #[error(
+        "pitch is {pitch_mm} mm: give the distance between neighbouring printed lines, above 0"
+    )]
+    Pitch { pitch_mm: f64 },
+    #[error("{camera} image of pair {pair}: {source}")]
+    Fit {
+        camera: Camera,
+        pair: usize,
+        source: FitError,
+    },
+    #[error("{camera} image of pair {pair}: {source}")]
+    Tracking {
+        camera: Camera,
+        pair: usize,
+        source: TrackingError,
+    },
+    #[error(
+        "{camera} image of pair {pair} is {found:?} px, the session was started with {expected:?} px: restart the sweep or \
+         fix the camera's resolution"
+    )]
+    ImageSize {
+        camera: Camera,
+        pair: usize,
+        found: [u32; 2],
+        expected: [u32; 2],
+    },
+    #[error(
+        "{camera} origin ({u:.1}, {v:.1}) px is no grid intersection: the nearest is {distance_px:.1} px away; click the \
+         crossing that is the grid's origin in the first {camera} image"
+    )]
+    Origin {
+        camera: Camera,
+        u: f64,
+        v: f64,
+        distance_px: f64,
+    },
+    #[error("the measured pose of pair {pair} is not a finite number")]
+    Pose { pair: usize },
+    #[error("only {pairs} image pairs, at least {MIN_PAIRS} heights are needed")]
+    TooFew { pairs: usize },
+    #[error("{camera} camera: {source}")]
+    Mapping { camera: String, source: SelectError },
+}
+
+/// Fewest heights that say anything about a third dimension.
+pub const MIN_PAIRS: usize = 5;
+
+/// A finished calibration with what led to it.
+#[derive(Clone, Debug)]
+pub struct CalibrationOutcome {
+    pub calibration: Calibration,
+    pub pairs: Vec<PairReport>,
+    pub data: Stereo<CameraDataset>,
+}
+
+/// What fits the images of one camera and numbers their intersections.
+struct CameraTrack {
+    camera: Camera,
+    fitter: Fitter,
+    tracker: Tracker,
+    /// Lines through the origin.
+    origin: LineNumbers,
+    size: Option<[u32; 2]>,
+    /// One entry a pair, final numbers.
+    intersections: Vec<Vec<Intersection>>,
+}
+
+enum Fitter {
+    Auto {
+        options: FitOptions,
+        last: Option<Box<GratingFit>>,
+    },
+    Original(Box<OriginalFitter>),
+}
+
+impl Fitter {
+    /// Intersections with the fit's own numbers, and the residual.
+    fn fit(
+        &mut self,
+        image: &GrayImage,
+        origin_px: Vector2<f64>,
+    ) -> Result<(Vec<Intersection>, f64), FitError> {
+        match self {
+            Fitter::Auto { options, last } => {
+                let fit = refine::fit(image, last.as_deref(), options)?;
+                let intersections = local::measure(image, &fit.parameters);
+                let residual = fit.residual;
+                *last = Some(Box::new(fit));
+                Ok((intersections, residual))
+            }
+            Fitter::Original(fitter) => fitter.fit(image, origin_px),
+        }
+    }
+}
+
+struct CameraPair {
+    intersections: usize,
+    residual: f64,
+    margin: f64,
+    fit_ms: f64,
+}
+
+impl CameraTrack {
+    fn add(
+        &mut self,
+        image: &GrayImage,
+        height_mm: f64,
+        settings: &CalibrationSettings,
+    ) -> Result<CameraPair, SweepError> {
+        let (camera, pair) = (self.camera, self.intersections.len());
+        let found = [image.width(), image.height()];
+        let expected = *self.size.get_or_insert(found);
+        if found != expected {
+            return Err(SweepError::ImageSize {
+                camera,
+                pair,
+                found,
+                expected,
+            });
+        }
+        let start = Instant::now();
+        let origin_px = settings.origin_px[camera];
+        let fit = self
+            .fitter
+            .fit(image, origin_px)
+            .map_err(|source| SweepError::Fit {
+                camera,
+                pair,
+                source,
+            });
+        let (mut intersections, residual) = fit?;
+        let fit_ms = start.elapsed().as_secs_f64() * 1e3;
+        let mut margin = f64::INFINITY;
+        if self.tracker.is_empty() {
+            self.origin = origin_lines(camera, &intersections, origin_px)?;
+        } else {
+            let tracked = self
+                .tracker
+                .track(height_mm, &intersections)
+                .map_err(|source| SweepError::Tracking {
+                    camera,
+                    pair,
+                    source,
+                })?;
+            margin = tracked.margin;
+            for intersection in &mut intersections {
+                intersection.lines = intersection.lines.shifted(tracked.shift.h, tracked.shift.v);
+            }
+        }
+        self.tracker.remember(height_mm, &intersections);
+        let count = intersections.len();
+        self.intersections.push(intersections);
+        Ok(CameraPair {
+            intersections: count,
+            residual,
+            margin,
+            fit_ms,
+        })
+    }
+}
+
+/// The intersection at the origin mark, Eq. (7), (8).
+fn origin_lines(
+    camera: Camera,
+    intersections: &[Intersection],
+    origin_px: Vector2<f64>,
+) -> Result<LineNumbers, SweepError> {
+    let (u, v) = (origin_px.x, origin_px.y);
+    let distance = |i: &Intersection| (i.pixel - origin_px).norm();
+    let nearest = intersections
+        .iter()
+        .min_by(|a, b| distance(a).total_cmp(&distance(b)));
+    let unseen = SweepError::Origin {
+        camera,
+        u,
+        v,
+        distance_px: f64::INFINITY,
+    };
+    let nearest = nearest.ok_or(unseen)?;
+    // A click is a few px off; half way to the next crossing it is a guess.
+    let pitch_px = intersections
+        .iter()
+        .filter(|i| i.lines != nearest.lines)
+        .map(|i| (i.pixel - nearest.pixel).norm())
+        .fold(f64::INFINITY, f64::min);
+    let distance_px = distance(nearest);
+    if distance_px <= 0.35 * pitch_px {
+        Ok(nearest.lines)
+    } else {
+        Err(SweepError::Origin {
+            camera,
+            u,
+            v,
+            distance_px,
+        })
+    }
+}
+
+/// A calibration under way. No I/O: whoever feeds it with the same images and poses gets the same numbers.
+pub struct SweepSession {
+    settings: CalibrationSettings,
+    tracks: Stereo<CameraTrack>,
+    poses: Vec<ToolPose>,
+    reports: Vec<PairReport>,
+}
+
+impl SweepSession {
+    /// # Errors
+    /// [`SweepError::Pitch`].
+    pub fn new(settings: CalibrationSettings) -> Result<Self, SweepError> {
+        if !(settings.pitch_mm > 0.0 && settings.pitch_mm.is_finite()) {
+            return Err(SweepError::Pitch {
+                pitch_mm: settings.pitch_mm,
+            });
+        }
+        let tracks = Stereo::from_fn(|camera| CameraTrack {
+            camera,
+            fitter: match settings.method {
+                Method::Auto => Fitter::Auto {
+                    options: settings.fit,
+                    last: None,
+                },
+                Method::Original => Fitter::Original(Box::new(OriginalFitter::new(
+                    settings.original,
+                    Box::new(Cpu),
+                ))),
+            },
+            tracker: Tracker::default(),
+            origin: LineNumbers { h: 0, v: 0 },
+            size: None,
+            intersections: Vec::new(),
+        });
+        Ok(SweepSession {
+            settings,
+            tracks,
+            poses: Vec::new(),
+            reports: Vec::new(),
+        })
+    }
+
+    /// Fits both images (on two threads) and numbers their intersections.
+    ///
+    /// # Errors
+    /// [`SweepError`]; the session then stands where it stood before this pair only if it is the first one.
+    pub fn add_pair(
+        &mut self,
+        images: Stereo<&GrayImage>,
+        pose: ToolPose,
+    ) -> Result<PairReport, SweepError> {
+        if ![pose.x_mm, pose.y_mm, pose.z_mm]
+            .iter()
+            .all(|x| x.is_finite())
+        {
+            return Err(SweepError::Pose {
+                pair: self.poses.len(),
+            });
+        }
+        let height_mm = pose.z_mm - self.poses.first().map_or(pose.z_mm, |first| first.z_mm);
+        let settings = &self.settings;
+        let Stereo {
+            left: track_left,
+            right: track_right,
+        } = &mut self.tracks;
+        let (left, right) = rayon::join(
+            || track_left.add(images.left, height_mm, settings),
+            || track_right.add(images.right, height_mm, settings),
+        );
+        let (left, right) = (left?, right?);
+        self.poses.push(pose);
+        let report = PairReport {
+            height_mm,
+            intersections: Stereo {
+                left: left.intersections,
+                right: right.intersections,
+            },
+            residual: Stereo {
+                left: left.residual,
+                right: right.residual,
+            },
+            phase_margin: Stereo {
+                left: left.margin,
+                right: right.margin,
+            },
+            fit_ms: Stereo {
+                left: left.fit_ms,
+                right: right.fit_ms,
+            },
+        };
+        self.reports.push(report);
+        Ok(report)
+    }
+
+    /// Numbered intersections of the latest image of `camera`, numbers counted from the origin.
+    pub fn latest_lattice(&self, camera: Camera) -> Vec<Intersection> {
+        let track = &self.tracks[camera];
+        let latest = track.intersections.last().map_or(&[][..], Vec::as_slice);
+        latest
+            .iter()
+            .map(|i| Intersection {
+                lines: i.lines.shifted(-track.origin.h, -track.origin.v),
+                ..*i
+            })
+            .collect()
+    }
+
+    /// Image pairs so far.
+    pub fn pairs(&self) -> usize {
+        self.poses.len()
+    }
+
+    /// The pairs of `camera`: line n_v lies at x = n_v · pitch, line n_h at y = −n_h · pitch, both from the origin, and
+    /// the tool has moved by its measured pose.
+    fn dataset(&self, camera: Camera) -> CameraDataset {
+        let track = &self.tracks[camera];
+        let pitch = self.settings.pitch_mm;
+        let lowest = self
+            .poses
+            .iter()
+            .map(|p| p.z_mm)
+            .fold(f64::INFINITY, f64::min);
+        // Without jogs all poses share x and y but for noise: their mean is the best reference.
+        let count = self.poses.len().max(1) as f64;
+        let reference = Vector2::new(
+            self.poses.iter().map(|p| p.x_mm).sum::<f64>() / count,
+            self.poses.iter().map(|p| p.y_mm).sum::<f64>() / count,
+        );
+        let mut correspondences = Vec::new();
+        for (view, (pose, intersections)) in self.poses.iter().zip(&track.intersections).enumerate()
+        {
+            let moved = Vector3::new(
+                pose.x_mm - reference.x,
+                pose.y_mm - reference.y,
+                pose.z_mm - lowest,
+            );
+            correspondences.extend(intersections.iter().map(|i| {
+                let (h, v) = (i.lines.h - track.origin.h, i.lines.v - track.origin.v);
+                let on_grid = Vector3::new(f64::from(v) * pitch, -f64::from(h) * pitch, 0.0);
+                Correspondence {
+                    pixel: i.pixel,
+                    pixel_covariance_px2: i.covariance_px2,
+                    point_in_tool_mm: on_grid - moved,
+                    view: view as u32,
+                }
+            }));
+        }
+        CameraDataset {
+            image_size: track.size.unwrap_or([0, 0]),
+            correspondences,
+        }
+    }
+
+    /// Fits the mapping models.
+    ///
+    /// # Errors
+    /// [`SweepError`] when there is too little data.
+    pub fn finish(self) -> Result<CalibrationOutcome, SweepError> {
+        if self.poses.len() < MIN_PAIRS {
+            return Err(SweepError::TooFew {
+                pairs: self.poses.len(),
+            });
+        }
+        let data = Stereo::from_fn(|camera| self.dataset(camera));
+        let margins = self
+            .reports
+            .iter()
+            .flat_map(|r| [r.phase_margin.left, r.phase_margin.right]);
+        let context = CalibrationContext {
+            method: self.settings.method,
+            pitch_mm: self.settings.pitch_mm,
+            min_phase_margin: margins.fold(f64::INFINITY, f64::min),
+            usable_rms_mm: self.settings.usable_rms_mm,
+        };
+        let calibration =
+            fit_calibration(data.as_ref(), &context).map_err(|source| SweepError::Mapping {
+                camera: "left or right".into(),
+                source,
+            })?;
+        Ok(CalibrationOutcome {
+            calibration,
+            pairs: self.reports,
+            data,
+        })
+    }
+}

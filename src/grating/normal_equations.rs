@@ -1,0 +1,482 @@
+//! JᵀJ and Jᵀr of cost (4) for the default method.
+//!
+//! ```text
+//! r(u,v) = Img − (G · I(phase_h, phase_v, duty) + O)
+//! ```
+//! with I of Eq. (3) on narrowed sines s(phase) ([`crate::grating::model`]), and phases, gain G and offset O polynomials [`Chebyshev2`]. Every column of J is a *field* times a
+//! basis function,
+//! ```text
+//! field        h: G ∂I/∂p_h s'(phase_h)   v: G ∂I/∂p_v s'(phase_v)   gain: I   offset: 1   duty: G (∂I/∂p_h + ∂I/∂p_v)
+//! basis        T_i(x) T_j(y)                                                             duty: 1
+//! ```
+//! and a product of two basis functions is again a sum of four: T_i T_k = (T_{i+k} + T_{|i−k|}) / 2. So JᵀJ follows
+//! exactly from the moments Σ field_a field_b T_k(x) T_l(y), about 150 multiplications a pixel instead of thousands.
+
+use crate::GrayImage;
+use crate::grating::chebyshev::{self, Chebyshev2, exponents};
+use crate::grating::model::{brightness_and_slopes, narrowed, sin_cos};
+use nalgebra::{DMatrix, DVector};
+
+/// Everything that describes one image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GratingParameters {
+    /// Phase of the lines along u, rad.
+    pub phase_h: Chebyshev2,
+    /// Phase of the lines along v, rad.
+    pub phase_v: Chebyshev2,
+    /// Brightness (0 … 1 of full scale) a unit of Eq. (3); same degree as `offset`.
+    pub gain: Chebyshev2,
+    /// Brightness where Eq. (3) is 0.
+    pub offset: Chebyshev2,
+    /// Duty cycle of Eq. (1), (2).
+    pub duty: f64,
+    /// Doublings m that narrow the sines, 0 (the original) … [`MAX_NARROWING`].
+    pub narrowing: usize,
+}
+
+/// Narrowest lines: an eighth power, a full width at half depth of a sixth of the pitch.
+pub const MAX_NARROWING: usize = 3;
+
+impl GratingParameters {
+    /// Number of scalars.
+    pub fn len(&self) -> usize {
+        2 * self.phase_h.coefficients.len() + 2 * self.gain.coefficients.len() + 1
+    }
+
+    /// Never: a polynomial has a constant at least.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Adds `step`, laid out as phase_h, phase_v, gain, offset, duty.
+    pub fn add(&mut self, step: &DVector<f64>) {
+        let fields = [
+            &mut self.phase_h,
+            &mut self.phase_v,
+            &mut self.gain,
+            &mut self.offset,
+        ];
+        let coefficients = fields
+            .into_iter()
+            .flat_map(|f| f.coefficients.iter_mut())
+            .chain([&mut self.duty]);
+        for (value, step) in coefficients.zip(step.iter()) {
+            *value += step;
+        }
+    }
+
+    fn degrees(&self) -> [usize; FIELDS] {
+        [
+            self.phase_h.degree,
+            self.phase_v.degree,
+            self.gain.degree,
+            self.offset.degree,
+            0,
+        ]
+    }
+}
+
+/// Which pixels are looked at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Region {
+    /// Columns and rows, end exclusive.
+    pub columns: [usize; 2],
+    pub rows: [usize; 2],
+    /// Every n-th of both.
+    pub stride: usize,
+}
+
+impl Region {
+    /// The part of a `width` × `height` image within `share` (0 … 1) of its half extents around the centre.
+    pub fn centred(width: usize, height: usize, share: [f64; 2], stride: usize) -> Self {
+        let span = |size: usize, share: f64| {
+            let cut = (0.5 * size as f64 * (1.0 - share.clamp(0.0, 1.0))) as usize;
+            [cut, size - cut]
+        };
+        Region {
+            columns: span(width, share[0]),
+            rows: span(height, share[1]),
+            stride,
+        }
+    }
+}
+
+/// Result of one pass over the pixels.
+#[derive(Clone, Debug)]
+pub struct NormalEquations {
+    pub jtj: DMatrix<f64>,
+    pub jtr: DVector<f64>,
+    /// Robust cost: Σ ρ(r) with ρ(r) = s² ln(1 + r²/s²), s the robust scale.
+    pub cost: f64,
+    /// Weighted RMS residual, brightness.
+    pub rms: f64,
+    /// RMS of Eq. (3)'s contrast term G·I about its weighted mean, brightness; what the gratings explain.
+    pub signal_rms: f64,
+    /// Pixels looked at.
+    pub pixels: usize,
+}
+
+const FIELDS: usize = 5;
+const DUTY: usize = 4;
+/// Columns handled at a time: the tables then stay in the first-level cache.
+const CHUNK: usize = 256;
+
+/// One pass: residuals, Jacobian, moments, normal equations. `scale`: robust scale of the residuals, brightness.
+pub fn accumulate(
+    image: &GrayImage,
+    region: Region,
+    at: &GratingParameters,
+    scale: f64,
+) -> NormalEquations {
+    match at.narrowing {
+        0 => accumulate_narrowed::<0>(image, region, at, scale),
+        1 => accumulate_narrowed::<1>(image, region, at, scale),
+        2 => accumulate_narrowed::<2>(image, region, at, scale),
+        _ => accumulate_narrowed::<MAX_NARROWING>(image, region, at, scale),
+    }
+}
+
+fn accumulate_narrowed<const M: usize>(
+    image: &GrayImage,
+    region: Region,
+    at: &GratingParameters,
+    scale: f64,
+) -> NormalEquations {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+        // SAFETY: the features that the function is compiled for were just found.
+        return unsafe { accumulate_avx2::<M>(image, region, at, scale) };
+    }
+    accumulate_any::<M>(image, region, at, scale)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn accumulate_avx2<const M: usize>(
+    image: &GrayImage,
+    region: Region,
+    at: &GratingParameters,
+    scale: f64,
+) -> NormalEquations {
+    accumulate_any::<M>(image, region, at, scale)
+}
+
+/// Moments of a product of two fields, or of a field and the residual: Σ w T_k(x) T_l(y) at [l][k].
+struct Moments {
+    order: usize,
+    sums: Vec<f64>,
+}
+
+impl Moments {
+    fn new(order: usize) -> Self {
+        Moments {
+            order,
+            sums: vec![0.0; (order + 1) * (order + 1)],
+        }
+    }
+
+    #[inline(always)]
+    fn add_row(&mut self, weights: &[f32], tables: &[Vec<f32>], offset: usize, along_y: &[f64]) {
+        let n = self.order + 1;
+        for k in 0..n {
+            let along_x = f64::from(dot(weights, &tables[k][offset..offset + weights.len()]));
+            for l in 0..n - k {
+                self.sums[l * n + k] += along_x * along_y[l];
+            }
+        }
+    }
+
+    fn at(&self, k: usize, l: usize) -> f64 {
+        self.sums[l * (self.order + 1) + k]
+    }
+
+    /// Σ w T_i(x) T_j(y) T_k(x) T_l(y).
+    fn product(&self, (i, j): (usize, usize), (k, l): (usize, usize)) -> f64 {
+        let (sum_x, diff_x, sum_y, diff_y) = (i + k, i.abs_diff(k), j + l, j.abs_diff(l));
+        0.25 * (self.at(sum_x, sum_y)
+            + self.at(sum_x, diff_y)
+            + self.at(diff_x, sum_y)
+            + self.at(diff_x, diff_y))
+    }
+}
+
+#[inline(always)]
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0_f32; 16];
+    let (chunks_a, chunks_b) = (a.chunks_exact(16), b.chunks_exact(16));
+    let rest: f32 = chunks_a
+        .remainder()
+        .iter()
+        .zip(chunks_b.remainder())
+        .map(|(a, b)| a * b)
+        .sum();
+    for (a, b) in chunks_a.zip(chunks_b) {
+        for lane in 0..16 {
+            lanes[lane] += a[lane] * b[lane];
+        }
+    }
+    lanes.iter().sum::<f32>() + rest
+}
+
+/// Adds c · table to every element.
+#[inline(always)]
+fn evaluate(coefficients: &[f64], tables: &[Vec<f32>], offset: usize, values: &mut [f32]) {
+    values.fill(coefficients[0] as f32);
+    for (c, table) in coefficients.iter().zip(tables).skip(1) {
+        let c = *c as f32;
+        for (value, t) in values.iter_mut().zip(&table[offset..]) {
+            *value += c * t;
+        }
+    }
+}
+
+#[inline(always)]
+fn accumulate_any<const M: usize>(
+    image: &GrayImage,
+    region: Region,
+    at: &GratingParameters,
+    scale: f64,
+) -> NormalEquations {
+    let degrees = at.degrees();
+    let highest = 2 * degrees.iter().copied().max().unwrap_or(0);
+    let domain = at.phase_h.domain;
+    let columns: Vec<usize> = (region.columns[0]..region.columns[1])
+        .step_by(region.stride)
+        .collect();
+    let mut tables = vec![vec![0.0_f32; columns.len()]; highest + 1];
+    let mut along = vec![0.0; highest + 1];
+    for (n, &u) in columns.iter().enumerate() {
+        chebyshev::values_at(domain.normalise(0, u as f64), &mut along);
+        for (table, value) in tables.iter_mut().zip(&along) {
+            table[n] = *value as f32;
+        }
+    }
+    let mut squares: Vec<Moments> = Vec::new();
+    for a in 0..FIELDS {
+        squares.extend((a..FIELDS).map(|b| Moments::new(degrees[a] + degrees[b])));
+    }
+    let mut sides: Vec<Moments> = degrees.iter().map(|&d| Moments::new(d)).collect();
+
+    let mut coefficients = [[0.0_f64; 16]; 4];
+    let mut fields = vec![[0.0_f32; CHUNK]; FIELDS];
+    let mut weighted = [0.0_f32; CHUNK];
+    let (mut weights, mut residual) = ([0.0_f32; CHUNK], [0.0_f32; CHUNK]);
+    let mut values = [[0.0_f32; CHUNK]; 4];
+    let mut brightness = [0.0_f32; CHUNK];
+    let width = image.width() as usize;
+    let per_scale2 = (1.0 / (scale * scale)) as f32;
+    let (mut cost, mut sum_rr, mut sum_w, mut sum_s, mut sum_ss, mut pixels) =
+        (0.0_f64, 0.0, 0.0, 0.0, 0.0, 0);
+    let functions = [&at.phase_h, &at.phase_v, &at.gain, &at.offset];
+    for v in (region.rows[0]..region.rows[1]).step_by(region.stride) {
+        chebyshev::values_at(domain.normalise(1, v as f64), &mut along);
+        for (function, row) in functions.iter().zip(&mut coefficients) {
+            function.along_row(v as f64, &mut row[..=function.degree]);
+        }
+        let row = &image.as_raw()[v * width..(v + 1) * width];
+        let mut start = 0;
+        while start < columns.len() {
+            let n = CHUNK.min(columns.len() - start);
+            for (pixel, &u) in brightness[..n].iter_mut().zip(&columns[start..]) {
+                *pixel = row[u];
+            }
+            for f in 0..4 {
+                evaluate(
+                    &coefficients[f][..=degrees[f]],
+                    &tables,
+                    start,
+                    &mut values[f][..n],
+                );
+            }
+            let (mut rr, mut ww, mut ss, mut s2) = (0.0_f32, 0.0_f32, 0.0_f32, 0.0_f32);
+            for p in 0..n {
+                let (sin_h, cos_h) = sin_cos(values[0][p]);
+                let (sin_v, cos_v) = sin_cos(values[1][p]);
+                let (sin_h, slope_h) = narrowed::<M>(sin_h, cos_h);
+                let (sin_v, slope_v) = narrowed::<M>(sin_v, cos_v);
+                let (model, by_h, by_v) = brightness_and_slopes(sin_h, sin_v, at.duty as f32);
+                let gain = values[2][p];
+                let signal = gain * model;
+                let r = brightness[p] - (signal + values[3][p]);
+                let ratio = r * r * per_scale2;
+                // Cauchy's weight; saturated pixels say nothing.
+                let weight = if brightness[p] < 0.999 {
+                    1.0 / (1.0 + ratio)
+                } else {
+                    0.0
+                };
+                fields[0][p] = gain * by_h * slope_h;
+                fields[1][p] = gain * by_v * slope_v;
+                fields[2][p] = model;
+                fields[3][p] = 1.0;
+                fields[DUTY][p] = gain * (by_h + by_v);
+                weights[p] = weight;
+                residual[p] = r;
+                rr += weight * r * r;
+                ww += weight;
+                ss += weight * signal;
+                s2 += weight * signal * signal;
+            }
+            // Σ ln(1 + x) as the logarithm of a product, which the range of f64 allows for a dozen factors.
+            for group in residual[..n].chunks(12) {
+                cost += group
+                    .iter()
+                    .map(|r| 1.0 + f64::from(r * r * per_scale2))
+                    .product::<f64>()
+                    .ln();
+            }
+            sum_rr += f64::from(rr);
+            sum_w += f64::from(ww);
+            sum_s += f64::from(ss);
+            sum_ss += f64::from(s2);
+            pixels += n;
+            let mut square = squares.iter_mut();
+            for a in 0..FIELDS {
+                for p in 0..n {
+                    weighted[p] = weights[p] * fields[a][p];
+                }
+                let mut product = [0.0_f32; CHUNK];
+                for p in 0..n {
+                    product[p] = weighted[p] * residual[p];
+                }
+                sides[a].add_row(&product[..n], &tables, start, &along);
+                for field in &fields[a..] {
+                    for p in 0..n {
+                        product[p] = weighted[p] * field[p];
+                    }
+                    if let Some(square) = square.next() {
+                        square.add_row(&product[..n], &tables, start, &along);
+                    }
+                }
+            }
+            start += n;
+        }
+    }
+
+    let starts: Vec<usize> = degrees
+        .iter()
+        .scan(0, |next, &degree| {
+            let start = *next;
+            *next += chebyshev::terms(degree);
+            Some(start)
+        })
+        .collect();
+    let mut jtj = DMatrix::zeros(at.len(), at.len());
+    let mut jtr = DVector::zeros(at.len());
+    let mut square = squares.iter();
+    for a in 0..FIELDS {
+        for (row, (i, j)) in exponents(degrees[a]).enumerate() {
+            jtr[starts[a] + row] = sides[a].at(i, j);
+        }
+        for b in a..FIELDS {
+            let Some(moments) = square.next() else { break };
+            for (row, first) in exponents(degrees[a]).enumerate() {
+                for (column, second) in exponents(degrees[b]).enumerate() {
+                    let value = moments.product(first, second);
+                    jtj[(starts[a] + row, starts[b] + column)] = value;
+                    jtj[(starts[b] + column, starts[a] + row)] = value;
+                }
+            }
+        }
+    }
+    let per_w = 1.0 / sum_w.max(1e-300);
+    let mean = sum_s * per_w;
+    NormalEquations {
+        jtj,
+        jtr,
+        cost: cost * scale * scale,
+        rms: (sum_rr * per_w).sqrt(),
+        signal_rms: (sum_ss * per_w - mean * mean).max(0.0).sqrt(),
+        pixels,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grating::chebyshev::Domain;
+    use nalgebra::Vector2;
+
+    fn parameters(domain: Domain) -> GratingParameters {
+        let centre = Vector2::from(domain.centre);
+        let wave = |x: f64, y: f64, degree: usize, seed: usize| {
+            let mut f =
+                Chebyshev2::linear(domain, centre, 0.4, Vector2::new(x, y)).with_degree(degree);
+            for (k, c) in f.coefficients.iter_mut().enumerate().skip(3) {
+                *c += 0.1 * (((k + seed) * 31 % 13) as f64 / 13.0 - 0.5);
+            }
+            f
+        };
+        GratingParameters {
+            phase_h: wave(0.01, 0.3, 3, 1),
+            phase_v: wave(0.28, -0.02, 3, 5),
+            gain: wave(1e-4, 2e-4, 2, 3).with_degree(2),
+            offset: wave(-1e-4, 1e-4, 2, 9),
+            duty: 0.97,
+            narrowing: 2,
+        }
+    }
+
+    fn model(at: &GratingParameters, pixel: Vector2<f64>) -> f64 {
+        let narrow = |phase: f64| 1.0 - 2.0 * (0.5 * (1.0 - phase.sin())).powi(1 << at.narrowing);
+        let (p, q) = (
+            narrow(at.phase_h.value(pixel)) + at.duty,
+            narrow(at.phase_v.value(pixel)) + at.duty,
+        );
+        let brightness = 16.0 * p * q / (2.0 + 16.0 * p * p + 16.0 * q * q).sqrt();
+        at.gain.value(pixel) * brightness + at.offset.value(pixel)
+    }
+
+    /// Brute force: numeric Jacobian of the model, pixel by pixel.
+    #[test]
+    fn moments_give_the_normal_equations_of_a_numeric_jacobian() {
+        let (width, height) = (60, 41);
+        let at = parameters(Domain::of_image(width, height));
+        let image = GrayImage::from_fn(width, height, |u, v| {
+            let pixel = Vector2::new(f64::from(u), f64::from(v));
+            image::Luma([model(&at, pixel) as f32 * 0.05 + 0.02 * ((u * 7 + v * 3) % 5) as f32])
+        });
+        let region = Region {
+            columns: [3, 60],
+            rows: [2, 41],
+            stride: 2,
+        };
+        let scale = 3.0;
+        let fast = accumulate(&image, region, &at, scale);
+        let n = at.len();
+        let (mut jtj, mut jtr) = (DMatrix::zeros(n, n), DVector::zeros(n));
+        for v in (2..41).step_by(2) {
+            for u in (3..60).step_by(2) {
+                let pixel = Vector2::new(f64::from(u), f64::from(v));
+                let row = DVector::from_fn(n, |k, _| {
+                    let mut step = DVector::zeros(n);
+                    step[k] = 1e-5;
+                    let (mut low, mut high) = (at.clone(), at.clone());
+                    high.add(&step);
+                    low.add(&-step);
+                    (model(&high, pixel) - model(&low, pixel)) / 2e-5
+                });
+                let r = f64::from(image.get_pixel(u, v).0[0]) - model(&at, pixel);
+                let weight = 1.0 / (1.0 + r * r / (scale * scale));
+                jtj += weight * &row * row.transpose();
+                jtr += weight * r * row;
+            }
+        }
+        assert!((&fast.jtj - &jtj).amax() < 2e-5 * jtj.amax());
+        assert!((&fast.jtr - &jtr).amax() < 2e-5 * jtr.amax());
+    }
+
+    /// The portable and the vectorised build of the same code.
+    #[test]
+    fn every_instruction_set_gives_the_same() {
+        let at = parameters(Domain::of_image(300, 40));
+        let image = GrayImage::from_fn(300, 40, |u, v| image::Luma([((u * v) % 17) as f32 / 17.0]));
+        let region = Region::centred(300, 40, [1.0, 1.0], 1);
+        let (fast, plain) = (
+            accumulate(&image, region, &at, 0.3),
+            accumulate_any::<2>(&image, region, &at, 0.3),
+        );
+        assert!((&fast.jtj - &plain.jtj).amax() < 1e-5 * plain.jtj.amax());
+        assert!((fast.cost / plain.cost - 1.0).abs() < 1e-5);
+    }
+}

@@ -1,0 +1,364 @@
+//! Levenberg–Marquardt on cost (4): from nothing, or from a solution near by.
+//!
+//! Cold start: the spectrum gives linear phases at the image centre; the region that is fitted then grows from there to
+//! the whole image while the degree of the phase polynomials rises, so that no phase is ever guessed by more than a
+//! fraction of a period. Warm start: a few passes over the whole image.
+
+use crate::GrayImage;
+use crate::grating::chebyshev::{Chebyshev2, Domain};
+use crate::grating::model::ORIGINAL_DUTY;
+use crate::grating::normal_equations::{
+    GratingParameters, MAX_NARROWING, NormalEquations, Region, accumulate,
+};
+use crate::grating::spectrum;
+use nalgebra::DVector;
+use serde::{Deserialize, Serialize};
+
+/// How an image is fitted.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FitOptions {
+    /// Degree of the phase polynomials, 2 … 12.
+    pub phase_degree: usize,
+    /// Degree of the gain and offset polynomials, 0 … 6.
+    pub light_degree: usize,
+    /// Every n-th pixel along u and v is used; the intersections are measured on all of them afterwards.
+    pub stride: usize,
+    /// Residual over signal above which the image is not believed to show the grid.
+    pub max_residual: f64,
+}
+
+impl Default for FitOptions {
+    fn default() -> Self {
+        FitOptions {
+            phase_degree: 9,
+            light_degree: 4,
+            stride: 3,
+            max_residual: 0.75,
+        }
+    }
+}
+
+/// Why the iteration ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Stopped {
+    /// The last step moved the phases by `step_rad`, less than `limit_rad`.
+    Converged { step_rad: f64, limit_rad: f64 },
+    /// No step lowers the cost any more.
+    Stationary,
+    /// `passes` passes were not enough; the last step moved the phases by `step_rad`.
+    OutOfPasses { passes: usize, step_rad: f64 },
+}
+
+/// The gratings of one image.
+#[derive(Clone, Debug)]
+pub struct GratingFit {
+    pub parameters: GratingParameters,
+    /// RMS residual, brightness (0 … 1 of full scale).
+    pub rms: f64,
+    /// RMS residual over the RMS of what the gratings explain. Not only noise: Eq. (3) is not the shape of a thin line.
+    pub residual: f64,
+    /// Robust scale of the residuals, brightness; a warm start goes on with it.
+    pub scale: f64,
+    /// Passes over the pixels.
+    pub passes: usize,
+    pub stopped: Stopped,
+}
+
+/// Why an image gave no gratings.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum FitError {
+    #[error("the image is {width}×{height} px, at least 64×64 are needed")]
+    TooSmall { width: u32, height: u32 },
+    #[error(
+        "no two crossing sets of lines stand out in the image: is the grid in view, lit and in focus?"
+    )]
+    NoGrating,
+    #[error(
+        "the image is {width}×{height} px, unlike the one before: restart the sweep or fix the camera's resolution"
+    )]
+    OtherSize { width: u32, height: u32 },
+    #[error(
+        "the fitted grid leaves {residual:.2} of the signal unexplained, at most {limit:.2} is accepted: is the grid in \
+         view over the whole image, without strong reflections, in focus?"
+    )]
+    Unexplained { residual: f64, limit: f64 },
+    #[error(
+        "the fit diverged (the normal equations have no solution): is the grid in view over the whole image?"
+    )]
+    Diverged,
+}
+
+/// Phases that move less than this are done, rad: 0.06 px at a pitch of 40 px. The local measurement finds the rest.
+const STEP_LIMIT_RAD: f64 = 1e-2;
+
+/// Fits `image`, starting from `warm` where that works, else from nothing.
+///
+/// # Errors
+/// [`FitError`].
+pub fn fit(
+    image: &GrayImage,
+    warm: Option<&GratingFit>,
+    options: &FitOptions,
+) -> Result<GratingFit, FitError> {
+    let Some(start) = warm else {
+        return fit_cold(image, options);
+    };
+    match fit_warm(image, start, options) {
+        Ok(fit) if fit.residual <= 1.5 * start.residual => Ok(fit),
+        // It got worse: what moved? The better of both starts decides.
+        Ok(fit) => match fit_cold(image, options) {
+            Ok(cold) if cold.residual < fit.residual => Ok(cold),
+            _ => Ok(fit),
+        },
+        Err(_) => fit_cold(image, options),
+    }
+}
+
+/// A few passes over the whole image from `start`.
+///
+/// # Errors
+/// [`FitError`] when the image is not explained from there.
+pub fn fit_warm(
+    image: &GrayImage,
+    start: &GratingFit,
+    options: &FitOptions,
+) -> Result<GratingFit, FitError> {
+    let domain = Domain::of_image(image.width(), image.height());
+    if start.parameters.phase_h.domain != domain {
+        return Err(FitError::OtherSize {
+            width: image.width(),
+            height: image.height(),
+        });
+    }
+    let mut search = Search {
+        image,
+        parameters: start.parameters.clone(),
+        scale: start.scale,
+        passes: 0,
+    };
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let region = Region::centred(width, height, [1.0, 1.0], options.stride);
+    search.raise(options.phase_degree, options.light_degree);
+    let (equations, stopped) = search.descend(region, 3)?;
+    search.judged(&equations, stopped, options)
+}
+
+/// From nothing but the image.
+///
+/// # Errors
+/// [`FitError`].
+pub fn fit_cold(image: &GrayImage, options: &FitOptions) -> Result<GratingFit, FitError> {
+    let (width, height) = (image.width(), image.height());
+    if width < 64 || height < 64 {
+        return Err(FitError::TooSmall { width, height });
+    }
+    let carriers = spectrum::carriers(image).ok_or(FitError::NoGrating)?;
+    let domain = Domain::of_image(width, height);
+    let (phase_h, phase_v) = carriers.phases(domain);
+    let period = std::f64::consts::TAU / carriers.gradient_h.norm().min(carriers.gradient_v.norm());
+    let (mean, deviation) = centre_statistics(image, 3.0 * period);
+    // Over whole periods Eq. (3) has mean 2.9 and standard deviation 1.6.
+    let gain = deviation.max(1e-4) / 1.6;
+    let constant = |value: f64| {
+        Chebyshev2::linear(domain, carriers.centre, value, Default::default()).with_degree(0)
+    };
+    let mut search = Search {
+        image,
+        parameters: GratingParameters {
+            phase_h,
+            phase_v,
+            gain: constant(gain),
+            offset: constant(mean - 2.9 * gain),
+            duty: f64::from(ORIGINAL_DUTY),
+            narrowing: 0,
+        },
+        scale: 3.0 * deviation.max(1e-3),
+        passes: 0,
+    };
+    let half = [0.5 * f64::from(width), 0.5 * f64::from(height)];
+    let farthest = half[0].max(half[1]);
+    let mut reach = (2.0 * period).min(farthest);
+    loop {
+        let share = [(reach / half[0]).min(1.0), (reach / half[1]).min(1.0)];
+        let whole = reach >= farthest;
+        let (phase_degree, light_degree) = match reach / farthest {
+            r if r < 0.3 => (1, 0),
+            r if r < 0.45 => (2, 0),
+            r if r < 0.65 => (3, 2),
+            r if r < 0.99 => (5, 2),
+            _ => (7.min(options.phase_degree), 2),
+        };
+        search.raise(
+            phase_degree.min(options.phase_degree),
+            light_degree.min(options.light_degree),
+        );
+        let pixels = 4.0 * share[0] * half[0] * share[1] * half[1];
+        let stride =
+            ((pixels / 40_000.0).sqrt() as usize).clamp(1, (period / 8.0).max(1.0) as usize);
+        let region = Region::centred(width as usize, height as usize, share, stride);
+        let (equations, _) = search.descend(region, 8)?;
+        search.scale = (2.5 * equations.rms).max(1e-4);
+        if whole {
+            break;
+        }
+        reach = (1.25 * reach).min(farthest);
+    }
+    let region = Region::centred(width as usize, height as usize, [1.0, 1.0], options.stride);
+    let (mut equations, mut stopped) = search.descend(region, 2)?;
+    // Broad lines pull from afar; now that the phases are right, narrow them while that explains the image better.
+    for narrowing in 1..=MAX_NARROWING {
+        let before = (search.parameters.clone(), search.scale);
+        search.parameters.narrowing = narrowing;
+        let (next, how) = search.descend(region, 6)?;
+        if next.rms >= equations.rms {
+            (search.parameters, search.scale) = before;
+            break;
+        }
+        search.scale = (2.5 * next.rms).max(1e-4);
+        (equations, stopped) = (next, how);
+    }
+    if options.phase_degree > search.parameters.phase_h.degree || options.light_degree > 2 {
+        search.raise(options.phase_degree, options.light_degree);
+        (equations, stopped) = search.descend(region, 10)?;
+    }
+    search.judged(&equations, stopped, options)
+}
+
+/// Mean and standard deviation of the pixels within `reach` px of the centre.
+fn centre_statistics(image: &GrayImage, reach: f64) -> (f64, f64) {
+    let (cu, cv) = (image.width() as usize / 2, image.height() as usize / 2);
+    let reach = reach.max(8.0) as usize;
+    let (mut sum, mut sum2, mut n) = (0.0, 0.0, 0.0);
+    for v in cv.saturating_sub(reach)..(cv + reach).min(image.height() as usize) {
+        for u in cu.saturating_sub(reach)..(cu + reach).min(image.width() as usize) {
+            let value = f64::from(image.as_raw()[v * image.width() as usize + u]);
+            sum += value;
+            sum2 += value * value;
+            n += 1.0;
+        }
+    }
+    let mean = sum / n;
+    (mean, (sum2 / n - mean * mean).max(0.0).sqrt())
+}
+
+struct Search<'a> {
+    image: &'a GrayImage,
+    parameters: GratingParameters,
+    /// Robust scale, brightness.
+    scale: f64,
+    passes: usize,
+}
+
+impl Search<'_> {
+    fn raise(&mut self, phase_degree: usize, light_degree: usize) {
+        let p = &mut self.parameters;
+        p.phase_h = p.phase_h.with_degree(phase_degree);
+        p.phase_v = p.phase_v.with_degree(phase_degree);
+        p.gain = p.gain.with_degree(light_degree);
+        p.offset = p.offset.with_degree(light_degree);
+    }
+
+    /// Levenberg–Marquardt on the pixels of `region`, at most `passes` passes.
+    fn descend(
+        &mut self,
+        region: Region,
+        passes: usize,
+    ) -> Result<(NormalEquations, Stopped), FitError> {
+        let mut damping = 1e-6;
+        let mut equations = self.pass(region)?;
+        let phases = 2 * self.parameters.phase_h.coefficients.len();
+        let mut last_step = f64::INFINITY;
+        for _ in 1..passes {
+            let step = solve(&equations, damping).ok_or(FitError::Diverged)?;
+            let step_rad = step.rows(0, phases).norm();
+            let before = self.parameters.clone();
+            self.parameters.add(&step);
+            if step_rad < STEP_LIMIT_RAD {
+                return Ok((
+                    equations,
+                    Stopped::Converged {
+                        step_rad,
+                        limit_rad: STEP_LIMIT_RAD,
+                    },
+                ));
+            }
+            let next = self.pass(region)?;
+            if next.cost <= equations.cost * (1.0 + 1e-9) {
+                equations = next;
+                damping = (damping * 0.1).max(1e-9);
+                last_step = step_rad;
+            } else {
+                self.parameters = before;
+                damping *= 100.0;
+                if damping > 1e4 {
+                    return Ok((equations, Stopped::Stationary));
+                }
+            }
+        }
+        Ok((
+            equations,
+            Stopped::OutOfPasses {
+                passes,
+                step_rad: last_step,
+            },
+        ))
+    }
+
+    fn pass(&mut self, region: Region) -> Result<NormalEquations, FitError> {
+        self.passes += 1;
+        let equations = accumulate(self.image, region, &self.parameters, self.scale);
+        if equations.cost.is_finite() {
+            Ok(equations)
+        } else {
+            Err(FitError::Diverged)
+        }
+    }
+
+    fn judged(
+        self,
+        equations: &NormalEquations,
+        stopped: Stopped,
+        options: &FitOptions,
+    ) -> Result<GratingFit, FitError> {
+        let residual = equations.rms / equations.signal_rms.max(1e-9);
+        // Written so that NaN is refused too.
+        if !(residual <= options.max_residual) {
+            return Err(FitError::Unexplained {
+                residual,
+                limit: options.max_residual,
+            });
+        }
+        let Search {
+            parameters,
+            scale,
+            passes,
+            ..
+        } = self;
+        Ok(GratingFit {
+            parameters,
+            rms: equations.rms,
+            residual,
+            scale,
+            passes,
+            stopped,
+        })
+    }
+}
+
+/// (JᵀJ + damping · diag) step = Jᵀr, equilibrated.
+fn solve(equations: &NormalEquations, damping: f64) -> Option<DVector<f64>> {
+    let n = equations.jtr.len();
+    let scale = DVector::from_fn(n, |i, _| 1.0 / equations.jtj[(i, i)].max(1e-30).sqrt());
+    let mut matrix = equations.jtj.clone();
+    for i in 0..n {
+        for j in 0..n {
+            matrix[(i, j)] *= scale[i] * scale[j];
+        }
+        matrix[(i, i)] += damping;
+    }
+    let step = matrix
+        .cholesky()?
+        .solve(&equations.jtr.component_mul(&scale))
+        .component_mul(&scale);
+    step.iter().all(|x| x.is_finite()).then_some(step)
+}

@@ -1,0 +1,237 @@
+//! The two grating frequencies at the image centre, from nothing but the image.
+//!
+//! Fourier transform of a Hann-windowed central square. The grid's spectrum is a lattice of peaks, spanned by the two
+//! fundamentals; the shortest strong basis of that lattice is what we want.
+
+use crate::GrayImage;
+use crate::grating::chebyshev::{Chebyshev2, Domain};
+use nalgebra::Vector2;
+use rustfft::{FftPlanner, num_complex::Complex};
+use std::f64::consts::{PI, TAU};
+
+/// The two gratings near the image centre.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Carriers {
+    /// Image centre, px; where the phases below are given.
+    pub centre: Vector2<f64>,
+    /// Gradient of phase_h, rad/px; points towards growing v.
+    pub gradient_h: Vector2<f64>,
+    /// Gradient of phase_v, rad/px; points towards growing u.
+    pub gradient_v: Vector2<f64>,
+    /// Phases at `centre`, rad.
+    pub phase_h: f64,
+    pub phase_v: f64,
+    /// Strength of the weaker of both peaks over the median of the spectrum.
+    pub peak_over_floor: f64,
+    /// Half the side of the square that was looked at, px.
+    pub half_window: f64,
+}
+
+impl Carriers {
+    /// Linear phases over the image.
+    pub fn phases(&self, domain: Domain) -> (Chebyshev2, Chebyshev2) {
+        (
+            Chebyshev2::linear(domain, self.centre, self.phase_h, self.gradient_h),
+            Chebyshev2::linear(domain, self.centre, self.phase_v, self.gradient_v),
+        )
+    }
+}
+
+/// Peaks weaker than this multiple of the spectrum's median are noise.
+const FLOOR: f64 = 8.0;
+
+/// `None` where no two crossing gratings stand out.
+pub fn carriers(image: &GrayImage) -> Option<Carriers> {
+    let shorter = image.width().min(image.height()) as usize;
+    if shorter < 32 {
+        return None;
+    }
+    let side = (1 << shorter.ilog2()).min(1024_usize);
+    let corner = [
+        (image.width() as usize - side) / 2,
+        (image.height() as usize - side) / 2,
+    ];
+    let spectrum = Spectrum::of(image, corner, side);
+    let (first, second) = spectrum.fundamentals()?;
+    // v is the grating that changes along u.
+    let (v, h) = if first.x.abs() * second.y.abs() >= first.y.abs() * second.x.abs() {
+        (first, second)
+    } else {
+        (second, first)
+    };
+    let v = if v.x < 0.0 { -v } else { v };
+    let h = if h.y < 0.0 { -h } else { h };
+    let centre = Vector2::new(
+        0.5 * (f64::from(image.width()) - 1.0),
+        0.5 * (f64::from(image.height()) - 1.0),
+    );
+    // Brightness falls and rises as sin(phase) does: I ≈ … + a sin(phase), so the transform at +f is a e^{i(phase − π/2)}.
+    let phase = |f: Vector2<f64>| {
+        let (value, _) = spectrum.transform_at(image, f, centre);
+        value.arg() + 0.5 * PI
+    };
+    Some(Carriers {
+        centre,
+        gradient_h: h * TAU,
+        gradient_v: v * TAU,
+        phase_h: phase(h),
+        phase_v: phase(v),
+        peak_over_floor: spectrum.strength(h).min(spectrum.strength(v)) / spectrum.floor,
+        half_window: 0.5 * side as f64,
+    })
+}
+
+struct Spectrum {
+    side: usize,
+    corner: [usize; 2],
+    /// |F| at [row · side + column].
+    magnitude: Vec<f64>,
+    floor: f64,
+    mean: f64,
+}
+
+impl Spectrum {
+    fn of(image: &GrayImage, corner: [usize; 2], side: usize) -> Self {
+        let width = image.width() as usize;
+        let window: Vec<f64> = (0..side)
+            .map(|i| 0.5 - 0.5 * (TAU * (i as f64 + 0.5) / side as f64).cos())
+            .collect();
+        let at = |row: usize, column: usize| {
+            f64::from(image.as_raw()[(row + corner[1]) * width + column + corner[0]])
+        };
+        let (mut sum, mut total) = (0.0, 0.0);
+        for row in 0..side {
+            for column in 0..side {
+                let weight = window[row] * window[column];
+                sum += weight * at(row, column);
+                total += weight;
+            }
+        }
+        let mean = sum / total;
+        let mut data: Vec<Complex<f64>> = (0..side * side)
+            .map(|i| {
+                let (row, column) = (i / side, i % side);
+                Complex::new((at(row, column) - mean) * window[row] * window[column], 0.0)
+            })
+            .collect();
+        let fft = FftPlanner::new().plan_fft_forward(side);
+        fft.process(&mut data);
+        let mut turned = transpose(&data, side);
+        fft.process(&mut turned);
+        let magnitude: Vec<f64> = transpose(&turned, side).iter().map(|c| c.norm()).collect();
+        let mut sorted = magnitude.clone();
+        let middle = sorted.len() / 2;
+        let floor = *sorted.select_nth_unstable_by(middle, f64::total_cmp).1;
+        Spectrum {
+            side,
+            corner,
+            magnitude,
+            floor: floor.max(1e-12),
+            mean,
+        }
+    }
+
+    fn wrapped(&self, column: i64, row: i64) -> f64 {
+        let side = self.side as i64;
+        self.magnitude[(row.rem_euclid(side) * side + column.rem_euclid(side)) as usize]
+    }
+
+    /// Largest magnitude next to frequency `f`, cycles/px.
+    fn strength(&self, f: Vector2<f64>) -> f64 {
+        let (column, row) = (
+            (f.x * self.side as f64).round() as i64,
+            (f.y * self.side as f64).round() as i64,
+        );
+        let near = (-1..=1).flat_map(|dr| (-1..=1).map(move |dc| (dc, dr)));
+        near.map(|(dc, dr)| self.wrapped(column + dc, row + dr))
+            .fold(0.0, f64::max)
+    }
+
+    /// Local maxima that stand out, strongest first, one of each pair ±f; cycles/px with parabolic interpolation.
+    fn peaks(&self) -> Vec<(Vector2<f64>, f64)> {
+        let half = self.side as i64 / 2;
+        let mut peaks = Vec::new();
+        for row in 0..half {
+            for column in -half + 1..half {
+                // Below two cycles in the window is illumination.
+                if (row == 0 && column <= 0) || row * row + column * column < 9 {
+                    continue;
+                }
+                let value = self.wrapped(column, row);
+                let mut near = (-1..=1).flat_map(|dr| (-1..=1).map(move |dc| (dc, dr)));
+                if value < FLOOR * self.floor
+                    || near.any(|(dc, dr)| self.wrapped(column + dc, row + dr) > value)
+                {
+                    continue;
+                }
+                let vertex = |low: f64, high: f64| {
+                    let bend = low - 2.0 * value + high;
+                    if bend < 0.0 {
+                        0.5 * (low - high) / bend
+                    } else {
+                        0.0
+                    }
+                };
+                let x = column as f64
+                    + vertex(self.wrapped(column - 1, row), self.wrapped(column + 1, row));
+                let y = row as f64
+                    + vertex(self.wrapped(column, row - 1), self.wrapped(column, row + 1));
+                peaks.push((Vector2::new(x, y) / self.side as f64, value));
+            }
+        }
+        peaks.sort_by(|a, b| b.1.total_cmp(&a.1));
+        peaks.truncate(24);
+        peaks
+    }
+
+    /// The shortest two peaks among the strong ones that are not collinear.
+    fn fundamentals(&self) -> Option<(Vector2<f64>, Vector2<f64>)> {
+        let peaks = self.peaks();
+        let strongest = peaks.first()?.1;
+        let mut strong: Vec<Vector2<f64>> = peaks
+            .iter()
+            .filter(|(_, value)| *value > 0.25 * strongest)
+            .map(|(f, _)| *f)
+            .collect();
+        strong.sort_by(|a, b| a.norm_squared().total_cmp(&b.norm_squared()));
+        let first = *strong.first()?;
+        let across = |f: &&Vector2<f64>| (first.perp(f) / (first.norm() * f.norm())).abs() > 0.5;
+        let second = *strong.iter().find(across)?;
+        Some((first, second))
+    }
+
+    /// Windowed transform at any frequency, phase referred to `centre`.
+    fn transform_at(
+        &self,
+        image: &GrayImage,
+        f: Vector2<f64>,
+        centre: Vector2<f64>,
+    ) -> (Complex<f64>, f64) {
+        let width = image.width() as usize;
+        let mut sum = Complex::new(0.0, 0.0);
+        let mut total = 0.0;
+        for row in 0..self.side {
+            for column in 0..self.side {
+                let (u, v) = (column + self.corner[0], row + self.corner[1]);
+                let (x, y) = (u as f64 - centre.x, v as f64 - centre.y);
+                // Narrower than the spectrum's window: where the grating is still straight.
+                let reach = 0.25 * self.side as f64;
+                if x.abs() >= reach || y.abs() >= reach {
+                    continue;
+                }
+                let weight =
+                    (0.5 * PI * x / reach).cos().powi(2) * (0.5 * PI * y / reach).cos().powi(2);
+                let value = f64::from(image.as_raw()[v * width + u]) - self.mean;
+                sum += Complex::from_polar(weight * value, -TAU * (f.x * x + f.y * y));
+                total += weight;
+            }
+        }
+        (sum, total)
+    }
+}
+
+fn transpose(data: &[Complex<f64>], side: usize) -> Vec<Complex<f64>> {
+    (0..side * side)
+        .map(|i| data[(i % side) * side + i / side])
+        .collect()
+}

@@ -1,0 +1,148 @@
+//! Line numbers and grid intersections, Eq. (5)–(14), for any pair of smooth phases.
+//!
+//! Line n of a grating is where phase = 3π/2 + 2πn. Erratum of the published note: (6) and (8) name n_h where n_v is meant.
+
+use crate::grating::normal_equations::GratingParameters;
+use nalgebra::{Matrix2, Vector2};
+use std::collections::{HashSet, VecDeque};
+use std::f64::consts::{PI, TAU};
+
+/// Two phases as functions of the pixel.
+pub trait PhaseField {
+    /// (phase_h, phase_v) in rad.
+    fn phases(&self, pixel: Vector2<f64>) -> Vector2<f64>;
+
+    /// Phases, and ∂(phase_h, phase_v)/∂(u, v) in rad/px.
+    fn phases_and_jacobian(&self, pixel: Vector2<f64>) -> (Vector2<f64>, Matrix2<f64>);
+}
+
+impl PhaseField for GratingParameters {
+    fn phases(&self, pixel: Vector2<f64>) -> Vector2<f64> {
+        Vector2::new(self.phase_h.value(pixel), self.phase_v.value(pixel))
+    }
+
+    fn phases_and_jacobian(&self, pixel: Vector2<f64>) -> (Vector2<f64>, Matrix2<f64>) {
+        let (h, by_h) = self.phase_h.value_and_gradient(pixel);
+        let (v, by_v) = self.phase_v.value_and_gradient(pixel);
+        (
+            Vector2::new(h, v),
+            Matrix2::new(by_h.x, by_h.y, by_v.x, by_v.y),
+        )
+    }
+}
+
+/// Which two lines cross.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LineNumbers {
+    /// Of the line along u.
+    pub h: i32,
+    /// Of the line along v.
+    pub v: i32,
+}
+
+impl LineNumbers {
+    /// The lines nearest to given phases, Eq. (7), (8).
+    pub fn nearest(phases: Vector2<f64>) -> Self {
+        let number = |phase: f64| ((phase - 1.5 * PI) / TAU).round() as i32;
+        LineNumbers {
+            h: number(phases.x),
+            v: number(phases.y),
+        }
+    }
+
+    /// The phases of these lines, Eq. (5), (6).
+    pub fn phases(self) -> Vector2<f64> {
+        Vector2::new(
+            1.5 * PI + TAU * f64::from(self.h),
+            1.5 * PI + TAU * f64::from(self.v),
+        )
+    }
+
+    pub fn shifted(self, h: i32, v: i32) -> Self {
+        LineNumbers {
+            h: self.h + h,
+            v: self.v + v,
+        }
+    }
+}
+
+/// A grid intersection in one image.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Intersection {
+    pub lines: LineNumbers,
+    pub pixel: Vector2<f64>,
+    /// px².
+    pub covariance_px2: Matrix2<f64>,
+}
+
+/// Newton's method on phases, Eq. (13), (14): the pixel where both phases are those of `lines`.
+///
+/// `None` when it does not settle within ten steps, or the phases are not a chart there.
+pub fn solve(
+    field: &impl PhaseField,
+    lines: LineNumbers,
+    start: Vector2<f64>,
+) -> Option<Vector2<f64>> {
+    let wanted = lines.phases();
+    let mut pixel = start;
+    for _ in 0..10 {
+        let (phases, jacobian) = field.phases_and_jacobian(pixel);
+        let step = jacobian.try_inverse()? * (phases - wanted);
+        if !(step.norm() < 1e5) {
+            return None;
+        }
+        pixel -= step;
+        if step.norm() < 1e-9 {
+            return Some(pixel);
+        }
+    }
+    None
+}
+
+/// All intersections within a `width` × `height` image, with their solution on the fitted phases.
+///
+/// Goes from the image centre to neighbours and their neighbours. A solution is kept only if it lies in the image, (7),
+/// (8) give back its numbers, and the phases have the same orientation as at the centre (a polynomial may fold back).
+pub fn in_image(
+    field: &impl PhaseField,
+    width: u32,
+    height: u32,
+) -> Vec<(LineNumbers, Vector2<f64>)> {
+    let centre = Vector2::new(
+        0.5 * (f64::from(width) - 1.0),
+        0.5 * (f64::from(height) - 1.0),
+    );
+    let (phases, at_centre) = field.phases_and_jacobian(centre);
+    let orientation = at_centre.determinant();
+    let first = LineNumbers::nearest(phases);
+    let inside = |p: Vector2<f64>| {
+        p.x >= 0.0 && p.y >= 0.0 && p.x <= f64::from(width - 1) && p.y <= f64::from(height - 1)
+    };
+    let mut found = Vec::new();
+    let mut queue = VecDeque::from([(first, centre)]);
+    let mut seen = HashSet::from([first]);
+    while let Some((lines, start)) = queue.pop_front() {
+        let Some(pixel) = solve(field, lines, start).filter(|p| inside(*p)) else {
+            continue;
+        };
+        let (phases, jacobian) = field.phases_and_jacobian(pixel);
+        if LineNumbers::nearest(phases) != lines || jacobian.determinant() * orientation <= 0.0 {
+            continue;
+        }
+        let Some(inverse) = jacobian.try_inverse() else {
+            continue;
+        };
+        found.push((lines, pixel));
+        for (h, v) in [(1, 0), (-1, 0), (0, 1), (0, -1)] {
+            let neighbour = lines.shifted(h, v);
+            if seen.insert(neighbour) {
+                queue.push_back((
+                    neighbour,
+                    pixel + inverse * Vector2::new(f64::from(h), f64::from(v)) * TAU,
+                ));
+            }
+        }
+    }
+    found.sort_by_key(|(lines, _)| *lines);
+    found
+}

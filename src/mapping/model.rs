@@ -1,0 +1,197 @@
+//! Any of the mapping models, world → pixel.
+
+use crate::mapping::central::{Central, MAX_LENS_DEGREE, lens_exponents};
+use crate::mapping::dataset::CameraDataset;
+use crate::mapping::polynomial::{self, Polynomial};
+use crate::mapping::published::Published;
+use nalgebra::{Matrix2x3, Vector2, Vector3};
+use serde::{Deserialize, Serialize};
+
+/// A box in the tool frame, mm.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Volume {
+    pub min_mm: [f64; 3],
+    pub max_mm: [f64; 3],
+}
+
+impl Volume {
+    /// The smallest box around `points`.
+    pub fn around(points: impl Iterator<Item = Vector3<f64>>) -> Self {
+        let start = (
+            Vector3::repeat(f64::INFINITY),
+            Vector3::repeat(f64::NEG_INFINITY),
+        );
+        let (min, max) = points.fold(start, |(low, high), p| (low.inf(&p), high.sup(&p)));
+        Volume {
+            min_mm: min.into(),
+            max_mm: max.into(),
+        }
+    }
+
+    pub fn centre_mm(&self) -> Vector3<f64> {
+        0.5 * (Vector3::from(self.min_mm) + Vector3::from(self.max_mm))
+    }
+
+    /// Half the size; at least a micrometre.
+    pub fn half_mm(&self) -> Vector3<f64> {
+        (0.5 * (Vector3::from(self.max_mm) - Vector3::from(self.min_mm)))
+            .sup(&Vector3::repeat(1e-3))
+    }
+
+    /// −1 … 1 inside.
+    pub fn normalise(&self, point_mm: Vector3<f64>) -> Vector3<f64> {
+        (point_mm - self.centre_mm()).component_div(&self.half_mm())
+    }
+}
+
+/// Which rung of the ladder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelKind {
+    /// Eq. (16).
+    Published,
+    Cubic,
+    Quintic,
+    Septic,
+    /// Projective camera with a smooth lens.
+    Central,
+}
+
+impl ModelKind {
+    /// Simplest first.
+    pub const LADDER: [ModelKind; 5] = [
+        ModelKind::Published,
+        ModelKind::Cubic,
+        ModelKind::Quintic,
+        ModelKind::Septic,
+        ModelKind::Central,
+    ];
+}
+
+impl std::fmt::Display for ModelKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            ModelKind::Published => "published",
+            ModelKind::Cubic => "cubic",
+            ModelKind::Quintic => "quintic",
+            ModelKind::Septic => "septic",
+            ModelKind::Central => "central",
+        })
+    }
+}
+
+/// A fitted world → pixel model of one camera.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Model {
+    Published(Published),
+    Cubic(Polynomial),
+    Quintic(Polynomial),
+    Septic(Polynomial),
+    Central(Central),
+}
+
+/// Degree of the central model's lens.
+const LENS_DEGREE: usize = 11;
+
+impl Model {
+    /// `None` when `data` does not determine the model.
+    pub fn fit(kind: ModelKind, data: &CameraDataset) -> Option<Model> {
+        let points = &data.correspondences;
+        let volume = Volume::around(points.iter().map(|p| p.point_in_tool_mm));
+        match kind {
+            ModelKind::Published => Published::fit(points).map(Model::Published),
+            ModelKind::Cubic => Polynomial::fit(3, volume, points).map(Model::Cubic),
+            ModelKind::Quintic => Polynomial::fit(5, volume, points).map(Model::Quintic),
+            ModelKind::Septic => Polynomial::fit(7, volume, points).map(Model::Septic),
+            ModelKind::Central => {
+                Central::fit(LENS_DEGREE, volume, data.image_size, points).map(Model::Central)
+            }
+        }
+    }
+
+    pub fn kind(&self) -> ModelKind {
+        match self {
+            Model::Published(_) => ModelKind::Published,
+            Model::Cubic(_) => ModelKind::Cubic,
+            Model::Quintic(_) => ModelKind::Quintic,
+            Model::Septic(_) => ModelKind::Septic,
+            Model::Central(_) => ModelKind::Central,
+        }
+    }
+
+    /// Pixel of a point in the tool frame, and ∂(u, v)/∂(x, y, z) in px/mm.
+    pub fn pixel_and_jacobian(&self, point_mm: Vector3<f64>) -> (Vector2<f64>, Matrix2x3<f64>) {
+        match self {
+            Model::Published(model) => model.pixel_and_jacobian(point_mm),
+            Model::Cubic(model) | Model::Quintic(model) | Model::Septic(model) => {
+                model.pixel_and_jacobian(point_mm)
+            }
+            Model::Central(model) => model.pixel_and_jacobian(point_mm),
+        }
+    }
+
+    /// Says what is impossible about the numbers of a loaded model, with the field's name.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let finite = |name: &str, values: &[f64]| {
+            values
+                .iter()
+                .find(|x| !x.is_finite())
+                .map(|x| format!("{name} holds {x}, which is not a finite number"))
+        };
+        let volume = |volume: &Volume| {
+            (0..3)
+                .find(|&i| !(volume.min_mm[i] < volume.max_mm[i]))
+                .map(|i| {
+                    let (low, high) = (volume.min_mm[i], volume.max_mm[i]);
+                    format!("volume: min_mm[{i}] = {low} is not below max_mm[{i}] = {high}")
+                })
+        };
+        let length = |name: &str, is: usize, must: usize| {
+            (is != must).then(|| format!("{name} has {is} entries, {must} are needed"))
+        };
+        match self {
+            Model::Published(m) => length("coefficients", m.coefficients.len(), 14)
+                .or_else(|| finite("coefficients", m.coefficients.as_flattened()))
+                .or_else(|| finite("w_depth_mm", &[m.w_depth_mm])),
+            Model::Cubic(m) | Model::Quintic(m) | Model::Septic(m) => {
+                let degree = match self {
+                    Model::Cubic(_) => 3,
+                    Model::Quintic(_) => 5,
+                    _ => 7,
+                };
+                (m.degree != degree)
+                    .then(|| {
+                        format!(
+                            "degree is {}, a {} model has {degree}",
+                            m.degree,
+                            self.kind()
+                        )
+                    })
+                    .or_else(|| {
+                        length(
+                            "coefficients",
+                            m.coefficients.len(),
+                            polynomial::exponents(degree).count(),
+                        )
+                    })
+                    .or_else(|| finite("coefficients", m.coefficients.as_flattened()))
+                    .or_else(|| volume(&m.volume))
+            }
+            Model::Central(m) => (!(2..=MAX_LENS_DEGREE).contains(&m.lens_degree))
+                .then(|| {
+                    format!(
+                        "lens_degree is {}, it must be within 2 … {MAX_LENS_DEGREE}",
+                        m.lens_degree
+                    )
+                })
+                .or_else(|| length("lens", m.lens.len(), lens_exponents(m.lens_degree).count()))
+                .or_else(|| finite("lens", m.lens.as_flattened()))
+                .or_else(|| finite("projection", m.projection.as_flattened()))
+                .or_else(|| finite("pixel_half", &m.pixel_half))
+                .or_else(|| finite("pixel_centre", &m.pixel_centre))
+                .or_else(|| volume(&m.volume)),
+        }
+    }
+}

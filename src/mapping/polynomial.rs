@@ -1,0 +1,123 @@
+//! Full polynomial of (x, y, z), total degree ≤ n; the cubic is Soloff's of 1997, without its missing z³.
+//!
+//! ```text
+//! (u, v) = Σ_{i+j+k ≤ n} c_ijk T_i(x̂) T_j(ŷ) T_k(ẑ),   x̂, ŷ, ẑ ∈ [−1, 1] over the dataset
+//! ```
+
+use crate::mapping::dataset::Correspondence;
+use crate::mapping::least_squares::NormalSums;
+use crate::mapping::model::Volume;
+use nalgebra::{Matrix2x3, Vector2, Vector3};
+use serde::{Deserialize, Serialize};
+
+/// A fitted polynomial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Polynomial {
+    pub degree: usize,
+    /// Where the normalised coordinates run from −1 to 1.
+    pub volume: Volume,
+    /// [c_u, c_v] in the order of [`exponents`], px.
+    pub coefficients: Vec<[f64; 2]>,
+}
+
+/// Largest degree that a file may hold.
+pub const MAX_DEGREE: usize = 9;
+
+/// All (i, j, k) with i + j + k ≤ degree.
+pub fn exponents(degree: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..=degree).flat_map(move |i| {
+        (0..=degree - i).flat_map(move |j| (0..=degree - i - j).map(move |k| (i, j, k)))
+    })
+}
+
+/// T_n and T_n' at x.
+pub(super) fn chebyshev(x: f64, values: &mut [f64], slopes: &mut [f64]) {
+    for n in 0..values.len() {
+        (values[n], slopes[n]) = match n {
+            0 => (1.0, 0.0),
+            1 => (x, 1.0),
+            _ => {
+                let value = 2.0 * x * values[n - 1] - values[n - 2];
+                (
+                    value,
+                    2.0 * values[n - 1] + 2.0 * x * slopes[n - 1] - slopes[n - 2],
+                )
+            }
+        };
+    }
+}
+
+impl Polynomial {
+    /// Weighted least squares; `None` when the points don't determine it.
+    pub fn fit(degree: usize, volume: Volume, points: &[Correspondence]) -> Option<Self> {
+        let terms = exponents(degree).count();
+        if points.len() < terms {
+            return None;
+        }
+        let mut sums = NormalSums::new(terms, 2);
+        for point in points {
+            let basis = Basis::at(degree, &volume, point.point_in_tool_mm);
+            let fill = |row: &mut [f64]| {
+                for (value, (i, j, k)) in row.iter_mut().zip(exponents(degree)) {
+                    *value = basis.values[0][i] * basis.values[1][j] * basis.values[2][k];
+                }
+            };
+            sums.add(fill, &[point.pixel.x, point.pixel.y], point.weight());
+        }
+        let solution = sums.solve(0.0)?;
+        let coefficients = (0..terms)
+            .map(|n| [solution[(n, 0)], solution[(n, 1)]])
+            .collect();
+        Some(Polynomial {
+            degree,
+            volume,
+            coefficients,
+        })
+    }
+
+    /// Pixel and ∂(u, v)/∂(x, y, z), px/mm.
+    pub fn pixel_and_jacobian(&self, point_mm: Vector3<f64>) -> (Vector2<f64>, Matrix2x3<f64>) {
+        let basis = Basis::at(self.degree, &self.volume, point_mm);
+        let ([x, y, z], [dx, dy, dz]) = (&basis.values, &basis.slopes);
+        let (mut pixel, mut jacobian) = (Vector2::zeros(), Matrix2x3::zeros());
+        for ((i, j, k), c) in exponents(self.degree).zip(&self.coefficients) {
+            let c = Vector2::from(*c);
+            pixel += c * (x[i] * y[j] * z[k]);
+            let by = Vector3::new(
+                dx[i] * y[j] * z[k],
+                x[i] * dy[j] * z[k],
+                x[i] * y[j] * dz[k],
+            );
+            jacobian += c * by.transpose();
+        }
+        let half = self.volume.half_mm();
+        for axis in 0..3 {
+            jacobian.column_mut(axis).unscale_mut(half[axis]);
+        }
+        (pixel, jacobian)
+    }
+}
+
+struct Basis {
+    values: [[f64; MAX_DEGREE + 1]; 3],
+    slopes: [[f64; MAX_DEGREE + 1]; 3],
+}
+
+impl Basis {
+    fn at(degree: usize, volume: &Volume, point_mm: Vector3<f64>) -> Self {
+        let mut basis = Basis {
+            values: [[0.0; MAX_DEGREE + 1]; 3],
+            slopes: [[0.0; MAX_DEGREE + 1]; 3],
+        };
+        let normalised = volume.normalise(point_mm);
+        for axis in 0..3 {
+            let (values, slopes) = (
+                &mut basis.values[axis][..=degree],
+                &mut basis.slopes[axis][..=degree],
+            );
+            chebyshev(normalised[axis], values, slopes);
+        }
+        basis
+    }
+}
