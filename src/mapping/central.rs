@@ -39,6 +39,16 @@ pub fn lens_exponents(degree: usize) -> impl Iterator<Item = (usize, usize)> {
     (2..=degree).flat_map(|total| (0..=total).map(move |j| (total - j, j)))
 }
 
+/// Whether P's depth may tilt, that is P₃ change along x and y.
+///
+/// A homography of (ξ, η) does the same to all pixels as a change of P₃ that the lens undoes, so a flexible lens leaves the
+/// tilt undetermined. A stiff one determines it; then it stays.
+#[derive(Clone, Copy, PartialEq)]
+enum Tilt {
+    Free,
+    Fixed,
+}
+
 /// What a point becomes on its way to the pixel.
 struct Projected {
     homogeneous: Vector4<f64>,
@@ -78,22 +88,20 @@ impl Central {
             .step_by((points.len() / 6000).max(1))
             .copied()
             .collect();
-        for (degree, set, steps) in [
-            (3, &few[..], 6),
-            (lens_degree.min(5), &few, 4),
-            (lens_degree, &few, 4),
-        ] {
+        camera.set_lens_degree(3);
+        camera.gauss_newton(&few, 5, Tilt::Free)?;
+        for degree in [lens_degree.min(6), lens_degree] {
             camera.set_lens_degree(degree);
-            camera.gauss_newton(set, steps)?;
+            camera.gauss_newton(&few, 3, Tilt::Fixed)?;
         }
-        camera.gauss_newton(points, 2)?;
+        camera.gauss_newton(points, 2, Tilt::Fixed)?;
         Some(camera)
     }
 
     /// The same camera moved on to other points.
     pub fn refit(&self, points: &[Correspondence]) -> Option<Self> {
         let mut camera = self.clone();
-        camera.gauss_newton(points, 3)?;
+        camera.gauss_newton(points, 3, Tilt::Fixed)?;
         Some(camera)
     }
 
@@ -170,7 +178,7 @@ impl Central {
         }
     }
 
-    fn gauss_newton(&mut self, points: &[Correspondence], steps: usize) -> Option<()> {
+    fn gauss_newton(&mut self, points: &[Correspondence], steps: usize, tilt: Tilt) -> Option<()> {
         let lens = self.lens.len();
         for _ in 0..steps {
             let mut sums = NormalSums::new(POSE + 2 * lens, 1);
@@ -188,9 +196,11 @@ impl Central {
                             row[i] = by_xi * x[i];
                             row[4 + i] = by_eta * x[i];
                         }
-                        for i in 0..3 {
-                            row[8 + i] = by_depth * x[i];
+                        if tilt == Tilt::Free {
+                            row[8] = by_depth * x[0];
+                            row[9] = by_depth * x[1];
                         }
+                        row[10] = by_depth * x[2];
                         let start = POSE + axis * lens;
                         for (value, (i, j)) in row[start..]
                             .iter_mut()

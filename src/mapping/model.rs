@@ -93,7 +93,7 @@ pub enum Model {
 }
 
 /// Degree of the central model's lens.
-const LENS_DEGREE: usize = 11;
+const LENS_DEGREE: usize = 9;
 
 impl Model {
     /// `None` when `data` does not determine the model.

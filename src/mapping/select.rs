@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct LadderEntry {
     pub model: ModelKind,
-    /// RMS distance over all pairs, per axis, px.
+    /// RMS residual per axis over all pairs, weighted by their inverse variances, px.
     pub residual_rms_px: f64,
     /// The same over pairs in held-out heights and image regions, px.
     pub cross_validation_rms_px: f64,
@@ -86,16 +86,16 @@ pub fn fit_ladder(
     Ok((model, ladder))
 }
 
-/// Per-axis RMS and largest distance, px.
+/// Per-axis RMS, each pair weighted by the inverse of its variance, and largest distance, px.
 fn residuals<'a>(model: &Model, points: impl Iterator<Item = &'a Correspondence>) -> (f64, f64) {
     let (mut sum, mut count, mut worst) = (0.0, 0.0, 0.0_f64);
     for point in points {
         let miss = (model.pixel_and_jacobian(point.point_in_tool_mm).0 - point.pixel).norm();
-        sum += miss * miss;
-        count += 2.0;
+        sum += point.weight() * miss * miss;
+        count += 2.0 * point.weight();
         worst = worst.max(miss);
     }
-    ((sum / f64::max(count, 1.0)).sqrt(), worst)
+    ((sum / f64::max(count, 1e-300)).sqrt(), worst)
 }
 
 /// `data` without pairs whose residual, in units of what their covariance promises, is far beyond the common.
