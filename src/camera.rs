@@ -34,24 +34,15 @@ pub struct Stereo<T> {
 impl<T> Stereo<T> {
     /// Builds both sides with the same function.
     pub fn from_fn(mut make: impl FnMut(Camera) -> T) -> Self {
-        Stereo {
-            left: make(Camera::Left),
-            right: make(Camera::Right),
-        }
+        Stereo { left: make(Camera::Left), right: make(Camera::Right) }
     }
 
     pub fn as_ref(&self) -> Stereo<&T> {
-        Stereo {
-            left: &self.left,
-            right: &self.right,
-        }
+        Stereo { left: &self.left, right: &self.right }
     }
 
     pub fn map<U>(self, mut convert: impl FnMut(T) -> U) -> Stereo<U> {
-        Stereo {
-            left: convert(self.left),
-            right: convert(self.right),
-        }
+        Stereo { left: convert(self.left), right: convert(self.right) }
     }
 }
 

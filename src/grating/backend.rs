@@ -45,9 +45,7 @@ pub trait Backend: Send + Sync {
 
 /// Σ y and Σ y².
 pub fn image_sums(problem: &Problem) -> [f64; 2] {
-    problem.image.iter().fold([0.0, 0.0], |[s, s2], &y| {
-        [s + f64::from(y), s2 + f64::from(y) * f64::from(y)]
-    })
+    problem.image.iter().fold([0.0, 0.0], |[s, s2], &y| [s + f64::from(y), s2 + f64::from(y) * f64::from(y)])
 }
 
 /// Cost (4) over the image's own variance: 0 explains everything, 1 nothing.

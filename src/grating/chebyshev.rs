@@ -21,10 +21,7 @@ impl Domain {
     /// That of a whole image.
     pub fn of_image(width: u32, height: u32) -> Self {
         let (w, h) = (f64::from(width), f64::from(height));
-        Domain {
-            centre: [0.5 * (w - 1.0), 0.5 * (h - 1.0)],
-            half: [0.5 * w.max(2.0), 0.5 * h.max(2.0)],
-        }
+        Domain { centre: [0.5 * (w - 1.0), 0.5 * (h - 1.0)], half: [0.5 * w.max(2.0), 0.5 * h.max(2.0)] }
     }
 
     /// x along u (`axis` 0) or y along v (`axis` 1).
@@ -85,15 +82,8 @@ const MAX: usize = 16;
 
 impl Chebyshev2 {
     pub fn zero(domain: Domain, degree: usize) -> Self {
-        assert!(
-            degree < MAX,
-            "degree {degree} of a Chebyshev polynomial is not below {MAX}"
-        );
-        Chebyshev2 {
-            domain,
-            degree,
-            coefficients: vec![0.0; terms(degree)],
-        }
+        assert!(degree < MAX, "degree {degree} of a Chebyshev polynomial is not below {MAX}");
+        Chebyshev2 { domain, degree, coefficients: vec![0.0; terms(degree)] }
     }
 
     /// The linear function `value` + `gradient` · ((u, v) − `at`); gradient per px.
@@ -117,36 +107,22 @@ impl Chebyshev2 {
         let (mut x, mut y) = ([0.0; MAX], [0.0; MAX]);
         values_at(self.domain.normalise(0, pixel.x), &mut x[..=self.degree]);
         values_at(self.domain.normalise(1, pixel.y), &mut y[..=self.degree]);
-        exponents(self.degree)
-            .zip(&self.coefficients)
-            .map(|((i, j), c)| c * x[i] * y[j])
-            .sum()
+        exponents(self.degree).zip(&self.coefficients).map(|((i, j), c)| c * x[i] * y[j]).sum()
     }
 
     /// Value and gradient per px.
     pub fn value_and_gradient(&self, pixel: Vector2<f64>) -> (f64, Vector2<f64>) {
         let (mut x, mut y, mut dx, mut dy) = ([0.0; MAX], [0.0; MAX], [0.0; MAX], [0.0; MAX]);
         let n = self.degree;
-        values_and_slopes(
-            self.domain.normalise(0, pixel.x),
-            &mut x[..=n],
-            &mut dx[..=n],
-        );
-        values_and_slopes(
-            self.domain.normalise(1, pixel.y),
-            &mut y[..=n],
-            &mut dy[..=n],
-        );
+        values_and_slopes(self.domain.normalise(0, pixel.x), &mut x[..=n], &mut dx[..=n]);
+        values_and_slopes(self.domain.normalise(1, pixel.y), &mut y[..=n], &mut dy[..=n]);
         let (mut value, mut gradient) = (0.0, Vector2::zeros());
         for ((i, j), c) in exponents(n).zip(&self.coefficients) {
             value += c * x[i] * y[j];
             gradient.x += c * dx[i] * y[j];
             gradient.y += c * x[i] * dy[j];
         }
-        (
-            value,
-            gradient.component_div(&Vector2::from(self.domain.half)),
-        )
+        (value, gradient.component_div(&Vector2::from(self.domain.half)))
     }
 
     /// Coefficients of T_0(x) … T_degree(x) along the image row v.
@@ -176,32 +152,20 @@ mod tests {
     fn agrees_with_cosines_of_multiple_angles() {
         let f = wavy();
         let pixel = Vector2::new(77.3, 401.9);
-        let (x, y) = (
-            f.domain.normalise(0, pixel.x).acos(),
-            f.domain.normalise(1, pixel.y).acos(),
-        );
-        let by_definition: f64 = exponents(6)
-            .map(|(i, j)| f.coefficients[index(i, j)] * (i as f64 * x).cos() * (j as f64 * y).cos())
-            .sum();
+        let (x, y) = (f.domain.normalise(0, pixel.x).acos(), f.domain.normalise(1, pixel.y).acos());
+        let by_definition: f64 =
+            exponents(6).map(|(i, j)| f.coefficients[index(i, j)] * (i as f64 * x).cos() * (j as f64 * y).cos()).sum();
         assert!((f.value(pixel) - by_definition).abs() < 1e-12);
         let mut row = [0.0; 7];
         f.along_row(pixel.y, &mut row);
-        let along: f64 = row
-            .iter()
-            .enumerate()
-            .map(|(i, c)| c * (i as f64 * x).cos())
-            .sum();
+        let along: f64 = row.iter().enumerate().map(|(i, c)| c * (i as f64 * x).cos()).sum();
         assert!((along - by_definition).abs() < 1e-12);
     }
 
     #[test]
     fn gradient_agrees_with_finite_differences() {
         let f = wavy();
-        for pixel in [
-            Vector2::new(0.0, 0.0),
-            Vector2::new(600.0, 13.0),
-            Vector2::new(320.0, 470.0),
-        ] {
+        for pixel in [Vector2::new(0.0, 0.0), Vector2::new(600.0, 13.0), Vector2::new(320.0, 470.0)] {
             let (value, gradient) = f.value_and_gradient(pixel);
             assert!((value - f.value(pixel)).abs() < 1e-12);
             for axis in 0..2 {

@@ -23,17 +23,13 @@ impl Backend for Cpu {
     }
 
     fn sums(&self, problem: &Problem, candidates: &[QuadraticPhase]) -> Vec<Sums> {
-        candidates
-            .par_iter()
-            .map(|candidate| sums(problem, candidate))
-            .collect()
+        candidates.par_iter().map(|candidate| sums(problem, candidate)).collect()
     }
 }
 
 fn vectorised() -> bool {
     #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("avx2")
-        && std::arch::is_x86_feature_detected!("fma");
+    return std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma");
     #[cfg(not(target_arch = "x86_64"))]
     false
 }
@@ -55,15 +51,7 @@ fn sums_avx2(problem: &Problem, candidate: &QuadraticPhase) -> Sums {
 
 #[inline(always)]
 fn sums_any(problem: &Problem, candidate: &QuadraticPhase) -> Sums {
-    let Problem {
-        columns,
-        rows,
-        image,
-        standing,
-        start,
-        spacing,
-        duty,
-    } = problem;
+    let Problem { columns, rows, image, standing, start, spacing, duty } = problem;
     let mut total = Sums::default();
     for row in 0..*rows {
         let y = start[1] + spacing * row as f64;
@@ -71,8 +59,7 @@ fn sums_any(problem: &Problem, candidate: &QuadraticPhase) -> Sums {
         let standing = &standing[row * columns..(row + 1) * columns];
         let first = candidate.at(start[0], y);
         let per_column = candidate.slopes(start[0], y).0 * spacing;
-        let (turn_sin, turn_cos) =
-            sin_cos((per_column * LANES as f64).rem_euclid(std::f64::consts::TAU) as f32);
+        let (turn_sin, turn_cos) = sin_cos((per_column * LANES as f64).rem_euclid(std::f64::consts::TAU) as f32);
         let (mut sin, mut cos) = ([0.0_f32; LANES], [0.0_f32; LANES]);
         let mut sums = [[0.0_f32; LANES]; 3];
         let blocks = image.chunks_exact(LANES).zip(standing.chunks_exact(LANES));
@@ -126,23 +113,15 @@ mod tests {
             columns,
             rows,
             image: (0..columns * rows).map(value).collect(),
-            standing: (0..columns * rows)
-                .map(|i| 8.0 * value(i * 3 + 1) - 0.1)
-                .collect(),
+            standing: (0..columns * rows).map(|i| 8.0 * value(i * 3 + 1) - 0.1).collect(),
             start: [3.0, 5.0],
             spacing: 4.0,
             duty: 0.97,
         }
     }
 
-    const CANDIDATE: QuadraticPhase = QuadraticPhase {
-        xy: 0.02,
-        yy: -0.01,
-        seed: 0.14,
-        x: 0.004,
-        y: -0.002,
-        constant: 2.2,
-    };
+    const CANDIDATE: QuadraticPhase =
+        QuadraticPhase { xy: 0.02, yy: -0.01, seed: 0.14, x: 0.004, y: -0.002, constant: 2.2 };
 
     /// Brute force in f64, with cost (4) minimised over gain and offset by trying its normal equations.
     #[test]
@@ -157,13 +136,7 @@ mod tests {
                 let model = p * q / (2.0 + p * p + q * q).sqrt();
                 let y = f64::from(problem.image[i]);
                 n += 1.0;
-                (s, s2, sy, y1, y2) = (
-                    s + model,
-                    s2 + model * model,
-                    sy + model * y,
-                    y1 + y,
-                    y2 + y * y,
-                );
+                (s, s2, sy, y1, y2) = (s + model, s2 + model * model, sy + model * y, y1 + y, y2 + y * y);
             }
         }
         let sums = Cpu.sums(&problem, &[CANDIDATE])[0];
@@ -173,15 +146,9 @@ mod tests {
         // Gain and offset by the 2×2 normal equations, then the sum of squares relative to the image's variance.
         let gain = (n * sy - s * y1) / (n * s2 - s * s);
         let offset = (y1 - gain * s) / n;
-        let squares = y2 - 2.0 * gain * sy - 2.0 * offset * y1
-            + gain * gain * s2
-            + 2.0 * gain * offset * s
-            + n * offset * offset;
-        let expected = if gain > 0.0 {
-            squares / (y2 - y1 * y1 / n)
-        } else {
-            1.0
-        };
+        let squares =
+            y2 - 2.0 * gain * sy - 2.0 * offset * y1 + gain * gain * s2 + 2.0 * gain * offset * s + n * offset * offset;
+        let expected = if gain > 0.0 { squares / (y2 - y1 * y1 / n) } else { 1.0 };
         let cost = relative_cost(sums, image_sums(&problem), problem.image.len());
         assert!((cost - expected).abs() < 1e-5, "{cost} {expected}");
     }

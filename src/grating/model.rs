@@ -30,11 +30,7 @@ pub fn brightness_and_slopes(sin_h: f32, sin_v: f32, duty: f32) -> (f32, f32, f3
     let (p2, q2) = (p * p, q * q);
     let per_s = 1.0 / (2.0 + p2 + q2).sqrt();
     let per_s3 = per_s * per_s * per_s;
-    (
-        p * q * per_s,
-        4.0 * q * (2.0 + q2) * per_s3,
-        4.0 * p * (2.0 + p2) * per_s3,
-    )
+    (p * q * per_s, 4.0 * q * (2.0 + q2) * per_s3, 4.0 * p * (2.0 + p2) * per_s3)
 }
 
 /// A sine narrowed by `M` doublings, and its derivative by the phase.
@@ -63,14 +59,11 @@ pub fn half_angle(x: f32) -> (f32, f32) {
     // Taylor series up to half¹¹ and half¹²; |half| ≤ π/2.
     let sin = half
         * (1.0
-            + z * (-1.666_666_7e-1
-                + z * (8.333_333e-3
-                    + z * (-1.984_127e-4 + z * (2.755_732e-6 - z * 2.505_211e-8)))));
+            + z * (-1.666_666_7e-1 + z * (8.333_333e-3 + z * (-1.984_127e-4 + z * (2.755_732e-6 - z * 2.505_211e-8)))));
     let cos = 1.0
         + z * (-0.5
             + z * (4.166_666_8e-2
-                + z * (-1.388_889e-3
-                    + z * (2.480_158_7e-5 + z * (-2.755_732e-7 + z * 2.087_675_7e-9)))));
+                + z * (-1.388_889e-3 + z * (2.480_158_7e-5 + z * (-2.755_732e-7 + z * 2.087_675_7e-9)))));
     (sin, cos)
 }
 
@@ -104,27 +97,20 @@ mod tests {
     fn slopes_agree_with_finite_differences() {
         for i in 0..40 {
             let (h, v, duty) = (f64::from(i) * 0.37, f64::from(i) * 0.73 + 1.0, 1.02);
-            let (_, by_h, by_v) =
-                brightness_and_slopes(h.sin() as f32, v.sin() as f32, duty as f32);
+            let (_, by_h, by_v) = brightness_and_slopes(h.sin() as f32, v.sin() as f32, duty as f32);
             let step = 1e-5;
-            let numeric_h =
-                (printed(h + step, v, duty) - printed(h - step, v, duty)) / (2.0 * step);
-            let numeric_v =
-                (printed(h, v + step, duty) - printed(h, v - step, duty)) / (2.0 * step);
+            let numeric_h = (printed(h + step, v, duty) - printed(h - step, v, duty)) / (2.0 * step);
+            let numeric_v = (printed(h, v + step, duty) - printed(h, v - step, duty)) / (2.0 * step);
             assert!((f64::from(by_h) * h.cos() - numeric_h).abs() < 1e-5);
             assert!((f64::from(by_v) * v.cos() - numeric_v).abs() < 1e-5);
-            let numeric_duty =
-                (printed(h, v, duty + step) - printed(h, v, duty - step)) / (2.0 * step);
+            let numeric_duty = (printed(h, v, duty + step) - printed(h, v, duty - step)) / (2.0 * step);
             assert!((f64::from(by_h + by_v) - numeric_duty).abs() < 1e-5);
         }
     }
 
     #[test]
     fn narrowing_keeps_the_extremes_and_its_slope_is_right() {
-        for (phase, extreme) in [
-            (1.5 * std::f32::consts::PI, -1.0),
-            (0.5 * std::f32::consts::PI, 1.0),
-        ] {
+        for (phase, extreme) in [(1.5 * std::f32::consts::PI, -1.0), (0.5 * std::f32::consts::PI, 1.0)] {
             assert!((narrowed::<3>(phase.sin(), phase.cos()).0 - extreme).abs() < 1e-5);
         }
         for i in 0..50 {
@@ -132,14 +118,9 @@ mod tests {
             let dip = |phase: f64| 1.0 - 2.0 * (0.5 * (1.0 - phase.sin())).powi(8);
             let (value, slope) = narrowed::<3>(phase.sin() as f32, phase.cos() as f32);
             assert!((f64::from(value) - dip(phase)).abs() < 1e-5);
-            assert!(
-                (f64::from(slope) - (dip(phase + 1e-5) - dip(phase - 1e-5)) / 2e-5).abs() < 1e-4
-            );
+            assert!((f64::from(slope) - (dip(phase + 1e-5) - dip(phase - 1e-5)) / 2e-5).abs() < 1e-4);
         }
-        assert_eq!(
-            narrowed::<0>(0.3, 0.5),
-            (1.0 - 2.0 * 0.5 * (1.0 - 0.3), 0.5)
-        );
+        assert_eq!(narrowed::<0>(0.3, 0.5), (1.0 - 2.0 * 0.5 * (1.0 - 0.3), 0.5));
     }
 
     #[test]

@@ -50,29 +50,15 @@ impl GratingParameters {
 
     /// Adds `step`, laid out as phase_h, phase_v, gain, offset, duty.
     pub fn add(&mut self, step: &DVector<f64>) {
-        let fields = [
-            &mut self.phase_h,
-            &mut self.phase_v,
-            &mut self.gain,
-            &mut self.offset,
-        ];
-        let coefficients = fields
-            .into_iter()
-            .flat_map(|f| f.coefficients.iter_mut())
-            .chain([&mut self.duty]);
+        let fields = [&mut self.phase_h, &mut self.phase_v, &mut self.gain, &mut self.offset];
+        let coefficients = fields.into_iter().flat_map(|f| f.coefficients.iter_mut()).chain([&mut self.duty]);
         for (value, step) in coefficients.zip(step.iter()) {
             *value += step;
         }
     }
 
     fn degrees(&self) -> [usize; FIELDS] {
-        [
-            self.phase_h.degree,
-            self.phase_v.degree,
-            self.gain.degree,
-            self.offset.degree,
-            0,
-        ]
+        [self.phase_h.degree, self.phase_v.degree, self.gain.degree, self.offset.degree, 0]
     }
 }
 
@@ -93,11 +79,7 @@ impl Region {
             let cut = (0.5 * size as f64 * (1.0 - share.clamp(0.0, 1.0))) as usize;
             [cut, size - cut]
         };
-        Region {
-            columns: span(width, share[0]),
-            rows: span(height, share[1]),
-            stride,
-        }
+        Region { columns: span(width, share[0]), rows: span(height, share[1]), stride }
     }
 }
 
@@ -122,12 +104,7 @@ const DUTY: usize = 4;
 const CHUNK: usize = 256;
 
 /// One pass: residuals, Jacobian, moments, normal equations. `scale`: robust scale of the residuals, brightness.
-pub fn accumulate(
-    image: &GrayImage,
-    region: Region,
-    at: &GratingParameters,
-    scale: f64,
-) -> NormalEquations {
+pub fn accumulate(image: &GrayImage, region: Region, at: &GratingParameters, scale: f64) -> NormalEquations {
     match at.narrowing {
         0 => accumulate_narrowed::<0>(image, region, at, scale),
         1 => accumulate_narrowed::<1>(image, region, at, scale),
@@ -169,10 +146,7 @@ struct Moments {
 
 impl Moments {
     fn new(order: usize) -> Self {
-        Moments {
-            order,
-            sums: vec![0.0; (order + 1) * (order + 1)],
-        }
+        Moments { order, sums: vec![0.0; (order + 1) * (order + 1)] }
     }
 
     #[inline(always)]
@@ -193,10 +167,7 @@ impl Moments {
     /// Σ w T_i(x) T_j(y) T_k(x) T_l(y).
     fn product(&self, (i, j): (usize, usize), (k, l): (usize, usize)) -> f64 {
         let (sum_x, diff_x, sum_y, diff_y) = (i + k, i.abs_diff(k), j + l, j.abs_diff(l));
-        0.25 * (self.at(sum_x, sum_y)
-            + self.at(sum_x, diff_y)
-            + self.at(diff_x, sum_y)
-            + self.at(diff_x, diff_y))
+        0.25 * (self.at(sum_x, sum_y) + self.at(sum_x, diff_y) + self.at(diff_x, sum_y) + self.at(diff_x, diff_y))
     }
 }
 
@@ -204,12 +175,7 @@ impl Moments {
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0_f32; 16];
     let (chunks_a, chunks_b) = (a.chunks_exact(16), b.chunks_exact(16));
-    let rest: f32 = chunks_a
-        .remainder()
-        .iter()
-        .zip(chunks_b.remainder())
-        .map(|(a, b)| a * b)
-        .sum();
+    let rest: f32 = chunks_a.remainder().iter().zip(chunks_b.remainder()).map(|(a, b)| a * b).sum();
     for (a, b) in chunks_a.zip(chunks_b) {
         for lane in 0..16 {
             lanes[lane] += a[lane] * b[lane];
@@ -240,9 +206,7 @@ fn accumulate_any<const M: usize>(
     let degrees = at.degrees();
     let highest = 2 * degrees.iter().copied().max().unwrap_or(0);
     let domain = at.phase_h.domain;
-    let columns: Vec<usize> = (region.columns[0]..region.columns[1])
-        .step_by(region.stride)
-        .collect();
+    let columns: Vec<usize> = (region.columns[0]..region.columns[1]).step_by(region.stride).collect();
     let mut tables = vec![vec![0.0_f32; columns.len()]; highest + 1];
     let mut along = vec![0.0; highest + 1];
     for (n, &u) in columns.iter().enumerate() {
@@ -265,8 +229,7 @@ fn accumulate_any<const M: usize>(
     let mut brightness = [0.0_f32; CHUNK];
     let width = image.width() as usize;
     let per_scale2 = (1.0 / (scale * scale)) as f32;
-    let (mut cost, mut sum_rr, mut sum_w, mut sum_s, mut sum_ss, mut pixels) =
-        (0.0_f64, 0.0, 0.0, 0.0, 0.0, 0);
+    let (mut cost, mut sum_rr, mut sum_w, mut sum_s, mut sum_ss, mut pixels) = (0.0_f64, 0.0, 0.0, 0.0, 0.0, 0);
     let functions = [&at.phase_h, &at.phase_v, &at.gain, &at.offset];
     for v in (region.rows[0]..region.rows[1]).step_by(region.stride) {
         chebyshev::values_at(domain.normalise(1, v as f64), &mut along);
@@ -281,12 +244,7 @@ fn accumulate_any<const M: usize>(
                 *pixel = row[u];
             }
             for f in 0..4 {
-                evaluate(
-                    &coefficients[f][..=degrees[f]],
-                    &tables,
-                    start,
-                    &mut values[f][..n],
-                );
+                evaluate(&coefficients[f][..=degrees[f]], &tables, start, &mut values[f][..n]);
             }
             let (mut rr, mut ww, mut ss, mut s2) = (0.0_f32, 0.0_f32, 0.0_f32, 0.0_f32);
             for p in 0..n {
@@ -300,11 +258,7 @@ fn accumulate_any<const M: usize>(
                 let r = brightness[p] - (signal + values[3][p]);
                 let ratio = r * r * per_scale2;
                 // Cauchy's weight; saturated pixels say nothing.
-                let weight = if brightness[p] < 0.999 {
-                    1.0 / (1.0 + ratio)
-                } else {
-                    0.0
-                };
+                let weight = if brightness[p] < 0.999 { 1.0 / (1.0 + ratio) } else { 0.0 };
                 fields[0][p] = gain * by_h * slope_h;
                 fields[1][p] = gain * by_v * slope_v;
                 fields[2][p] = model;
@@ -319,11 +273,7 @@ fn accumulate_any<const M: usize>(
             }
             // Σ ln(1 + x) as the logarithm of a product, which the range of f64 allows for a dozen factors.
             for group in residual[..n].chunks(12) {
-                cost += group
-                    .iter()
-                    .map(|r| 1.0 + f64::from(r * r * per_scale2))
-                    .product::<f64>()
-                    .ln();
+                cost += group.iter().map(|r| 1.0 + f64::from(r * r * per_scale2)).product::<f64>().ln();
             }
             sum_rr += f64::from(rr);
             sum_w += f64::from(ww);
@@ -400,8 +350,7 @@ mod tests {
     fn parameters(domain: Domain) -> GratingParameters {
         let centre = Vector2::from(domain.centre);
         let wave = |x: f64, y: f64, degree: usize, seed: usize| {
-            let mut f =
-                Chebyshev2::linear(domain, centre, 0.4, Vector2::new(x, y)).with_degree(degree);
+            let mut f = Chebyshev2::linear(domain, centre, 0.4, Vector2::new(x, y)).with_degree(degree);
             for (k, c) in f.coefficients.iter_mut().enumerate().skip(3) {
                 *c += 0.1 * (((k + seed) * 31 % 13) as f64 / 13.0 - 0.5);
             }
@@ -419,10 +368,7 @@ mod tests {
 
     fn model(at: &GratingParameters, pixel: Vector2<f64>) -> f64 {
         let narrow = |phase: f64| 1.0 - 2.0 * (0.5 * (1.0 - phase.sin())).powi(1 << at.narrowing);
-        let (p, q) = (
-            narrow(at.phase_h.value(pixel)) + at.duty,
-            narrow(at.phase_v.value(pixel)) + at.duty,
-        );
+        let (p, q) = (narrow(at.phase_h.value(pixel)) + at.duty, narrow(at.phase_v.value(pixel)) + at.duty);
         let brightness = 16.0 * p * q / (2.0 + 16.0 * p * p + 16.0 * q * q).sqrt();
         at.gain.value(pixel) * brightness + at.offset.value(pixel)
     }
@@ -436,11 +382,7 @@ mod tests {
             let pixel = Vector2::new(f64::from(u), f64::from(v));
             image::Luma([model(&at, pixel) as f32 * 0.05 + 0.02 * ((u * 7 + v * 3) % 5) as f32])
         });
-        let region = Region {
-            columns: [3, 60],
-            rows: [2, 41],
-            stride: 2,
-        };
+        let region = Region { columns: [3, 60], rows: [2, 41], stride: 2 };
         let scale = 3.0;
         let fast = accumulate(&image, region, &at, scale);
         let n = at.len();
@@ -472,10 +414,7 @@ mod tests {
         let at = parameters(Domain::of_image(300, 40));
         let image = GrayImage::from_fn(300, 40, |u, v| image::Luma([((u * v) % 17) as f32 / 17.0]));
         let region = Region::centred(300, 40, [1.0, 1.0], 1);
-        let (fast, plain) = (
-            accumulate(&image, region, &at, 0.3),
-            accumulate_any::<2>(&image, region, &at, 0.3),
-        );
+        let (fast, plain) = (accumulate(&image, region, &at, 0.3), accumulate_any::<2>(&image, region, &at, 0.3));
         assert!((&fast.jtj - &plain.jtj).amax() < 1e-5 * plain.jtj.amax());
         assert!((fast.cost / plain.cost - 1.0).abs() < 1e-5);
     }

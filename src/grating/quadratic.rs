@@ -32,18 +32,12 @@ pub struct QuadraticPhase {
 
 impl QuadraticPhase {
     pub fn at(&self, x: f64, y: f64) -> f64 {
-        (self.xy * x / 1000.0 + self.yy * y / 1000.0 + self.seed) * y
-            + self.x * x
-            + self.y * y
-            + self.constant
+        (self.xy * x / 1000.0 + self.yy * y / 1000.0 + self.seed) * y + self.x * x + self.y * y + self.constant
     }
 
     /// ∂/∂x and ∂/∂y.
     pub fn slopes(&self, x: f64, y: f64) -> (f64, f64) {
-        (
-            self.xy * y / 1000.0 + self.x,
-            self.xy * x / 1000.0 + 2.0 * self.yy * y / 1000.0 + self.seed + self.y,
-        )
+        (self.xy * y / 1000.0 + self.x, self.xy * x / 1000.0 + 2.0 * self.yy * y / 1000.0 + self.seed + self.y)
     }
 
     /// The same phase plus `[k_xy xy/1000 + k_yy y²/1000 + k_x x + k_y y + k]` about the point (cx, cy).
@@ -57,8 +51,7 @@ impl QuadraticPhase {
             seed: self.seed,
             x: self.x + x - xy * cy / 1000.0,
             y: self.y + y - (xy * cx + 2.0 * yy * cy) / 1000.0,
-            constant: self.constant + constant - x * cx - y * cy
-                + (xy * cx * cy + yy * cy * cy) / 1000.0,
+            constant: self.constant + constant - x * cx - y * cy + (xy * cx * cy + yy * cy * cy) / 1000.0,
         }
     }
 }
@@ -90,17 +83,9 @@ impl QuadraticGratings {
     /// if (7), (8) give the same lines and the pixel lies in the image.
     ///
     /// Errata of the published note: (10) is printed with b_h v² without /1000, (13) with `e_v v` unindexed.
-    pub fn intersection(
-        &self,
-        lines: LineNumbers,
-        width: u32,
-        height: u32,
-    ) -> Option<Vector2<f64>> {
+    pub fn intersection(&self, lines: LineNumbers, width: u32, height: u32) -> Option<Vector2<f64>> {
         let (h, v) = (&self.h, &self.v);
-        let mut pixel = Vector2::new(
-            0.5 * (f64::from(width) - 1.0),
-            0.5 * (f64::from(height) - 1.0),
-        );
+        let mut pixel = Vector2::new(0.5 * (f64::from(width) - 1.0), 0.5 * (f64::from(height) - 1.0));
         let a = Matrix2::new(h.x, h.seed + h.y, v.seed + v.y, v.x).try_inverse()?;
         for _ in 0..3 {
             let b = Vector2::new(
@@ -120,8 +105,8 @@ impl QuadraticGratings {
             let k = phases - lines.phases();
             pixel -= j.try_inverse()? * k;
         }
-        let inside = (0.0..=f64::from(width - 1)).contains(&pixel.x)
-            && (0.0..=f64::from(height - 1)).contains(&pixel.y);
+        let inside =
+            (0.0..=f64::from(width - 1)).contains(&pixel.x) && (0.0..=f64::from(height - 1)).contains(&pixel.y);
         let settled = (self.phases(pixel) - lines.phases()).norm() < 1e-3;
         (inside && settled && LineNumbers::nearest(self.phases(pixel)) == lines).then_some(pixel)
     }
@@ -133,22 +118,8 @@ mod tests {
 
     fn gratings() -> QuadraticGratings {
         QuadraticGratings {
-            h: QuadraticPhase {
-                xy: 0.004,
-                yy: -0.003,
-                seed: 0.16,
-                x: 0.002,
-                y: 0.001,
-                constant: 0.7,
-            },
-            v: QuadraticPhase {
-                xy: -0.005,
-                yy: 0.006,
-                seed: 0.15,
-                x: -0.001,
-                y: 0.0,
-                constant: -1.3,
-            },
+            h: QuadraticPhase { xy: 0.004, yy: -0.003, seed: 0.16, x: 0.002, y: 0.001, constant: 0.7 },
+            v: QuadraticPhase { xy: -0.005, yy: 0.006, seed: 0.15, x: -0.001, y: 0.0, constant: -1.3 },
         }
     }
 
@@ -157,12 +128,10 @@ mod tests {
         let g = gratings();
         let (u, v) = (411.0, 297.0);
         let (h, w) = (&g.h, &g.v);
-        let phase_h =
-            (h.xy * u / 1000.0 + h.yy * v / 1000.0 + h.seed) * v + h.x * u + h.y * v + h.constant;
+        let phase_h = (h.xy * u / 1000.0 + h.yy * v / 1000.0 + h.seed) * v + h.x * u + h.y * v + h.constant;
         // a_v multiplies u, b_v multiplies v; d_v u, e_v v.
         let (a_v, b_v, d_v, e_v) = (w.yy, w.xy, w.y, w.x);
-        let phase_v =
-            (a_v * u / 1000.0 + b_v * v / 1000.0 + w.seed) * u + d_v * u + e_v * v + w.constant;
+        let phase_v = (a_v * u / 1000.0 + b_v * v / 1000.0 + w.seed) * u + d_v * u + e_v * v + w.constant;
         assert!((g.phases(Vector2::new(u, v)) - Vector2::new(phase_h, phase_v)).norm() < 1e-12);
     }
 
@@ -185,8 +154,7 @@ mod tests {
         let stepped = phase.stepped([0.01, -0.02, 0.003, -0.004, 0.0], 640.0, 360.0);
         assert!((stepped.at(640.0, 360.0) - phase.at(640.0, 360.0)).abs() < 1e-9);
         let difference = stepped.at(700.0, 400.0) - phase.at(700.0, 400.0);
-        let expected =
-            0.01 * 60.0 * 40.0 / 1000.0 - 0.02 * 1600.0 / 1000.0 + 0.003 * 60.0 - 0.004 * 40.0;
+        let expected = 0.01 * 60.0 * 40.0 / 1000.0 - 0.02 * 1600.0 / 1000.0 + 0.003 * 60.0 - 0.004 * 40.0;
         assert!((difference - expected).abs() < 1e-9);
     }
 

@@ -7,12 +7,11 @@
 use crate::GrayImage;
 use crate::grating::chebyshev::{Chebyshev2, Domain};
 use crate::grating::model::ORIGINAL_DUTY;
-use crate::grating::normal_equations::{
-    GratingParameters, MAX_NARROWING, NormalEquations, Region, accumulate,
-};
+use crate::grating::normal_equations::{GratingParameters, MAX_NARROWING, NormalEquations, Region, accumulate};
 use crate::grating::spectrum;
 use nalgebra::DVector;
 use serde::{Deserialize, Serialize};
+use std::f64::consts::TAU;
 
 /// How an image is fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,12 +28,7 @@ pub struct FitOptions {
 
 impl Default for FitOptions {
     fn default() -> Self {
-        FitOptions {
-            phase_degree: 9,
-            light_degree: 4,
-            stride: 3,
-            max_residual: 0.75,
-        }
+        FitOptions { phase_degree: 9, light_degree: 4, stride: 3, max_residual: 0.75 }
     }
 }
 
@@ -69,9 +63,7 @@ pub struct GratingFit {
 pub enum FitError {
     #[error("the image is {width}×{height} px, at least 64×64 are needed")]
     TooSmall { width: u32, height: u32 },
-    #[error(
-        "no two crossing sets of lines stand out in the image: is the grid in view, lit and in focus?"
-    )]
+    #[error("no two crossing sets of lines stand out in the image: is the grid in view, lit and in focus?")]
     NoGrating,
     #[error(
         "the image is {width}×{height} px, unlike the one before: restart the sweep or fix the camera's resolution"
@@ -82,65 +74,86 @@ pub enum FitError {
          view over the whole image, without strong reflections, in focus?"
     )]
     Unexplained { residual: f64, limit: f64 },
-    #[error(
-        "the fit diverged (the normal equations have no solution): is the grid in view over the whole image?"
-    )]
+    #[error("the fit diverged (the normal equations have no solution): is the grid in view over the whole image?")]
     Diverged,
 }
 
 /// Phases that move less than this are done, rad: 0.06 px at a pitch of 40 px. The local measurement finds the rest.
 const STEP_LIMIT_RAD: f64 = 1e-2;
 
-/// Fits `image`, starting from `warm` where that works, else from nothing.
+/// What earlier images of the same sweep say about the next one.
+#[derive(Clone, Copy, Debug)]
+pub struct Warm<'a> {
+    pub last: &'a GratingFit,
+    /// The fit before `last`, and how far the tool moves now as a multiple of how far it moved between the two.
+    pub before: Option<(&'a GratingFit, f64)>,
+}
+
+/// A fit that leaves this much more unexplained than the one before is tried again from farther off.
+const WORSE: f64 = 1.1;
+
+/// Fits `image`, starting from earlier fits where that works, else from nothing.
 ///
 /// # Errors
 /// [`FitError`].
-pub fn fit(
-    image: &GrayImage,
-    warm: Option<&GratingFit>,
-    options: &FitOptions,
-) -> Result<GratingFit, FitError> {
-    let Some(start) = warm else {
-        return fit_cold(image, options);
-    };
-    match fit_warm(image, start, options) {
-        Ok(fit) if fit.residual <= 1.5 * start.residual => Ok(fit),
-        // It got worse: what moved? The better of both starts decides.
-        Ok(fit) => match fit_cold(image, options) {
-            Ok(cold) if cold.residual < fit.residual => Ok(cold),
-            _ => Ok(fit),
-        },
-        Err(_) => fit_cold(image, options),
+pub fn fit(image: &GrayImage, warm: Option<Warm>, options: &FitOptions) -> Result<GratingFit, FitError> {
+    let Some(warm) = warm else { return fit_cold(image, options) };
+    let good =
+        |fit: &Result<GratingFit, FitError>| fit.as_ref().is_ok_and(|fit| fit.residual <= WORSE * warm.last.residual);
+    let near = fit_warm(image, &warm, options);
+    if good(&near) {
+        return near;
+    }
+    // Something moved, or the image got worse: the best of all starts decides.
+    let cold = fit_cold(image, options);
+    match (near, cold) {
+        (Ok(near), Ok(cold)) => Ok(if near.residual <= cold.residual { near } else { cold }),
+        (near, cold) => cold.or(near),
     }
 }
 
-/// A few passes over the whole image from `start`.
+/// A few passes over the whole image: from the extrapolated phases, or with broad lines first where there are none.
 ///
 /// # Errors
 /// [`FitError`] when the image is not explained from there.
-pub fn fit_warm(
-    image: &GrayImage,
-    start: &GratingFit,
-    options: &FitOptions,
-) -> Result<GratingFit, FitError> {
+pub fn fit_warm(image: &GrayImage, warm: &Warm, options: &FitOptions) -> Result<GratingFit, FitError> {
+    let last = warm.last;
     let domain = Domain::of_image(image.width(), image.height());
-    if start.parameters.phase_h.domain != domain {
-        return Err(FitError::OtherSize {
-            width: image.width(),
-            height: image.height(),
-        });
+    if last.parameters.phase_h.domain != domain {
+        return Err(FitError::OtherSize { width: image.width(), height: image.height() });
     }
-    let mut search = Search {
-        image,
-        parameters: start.parameters.clone(),
-        scale: start.scale,
-        passes: 0,
-    };
+    let mut search = Search { image, parameters: last.parameters.clone(), scale: last.scale, passes: 0 };
     let (width, height) = (image.width() as usize, image.height() as usize);
     let region = Region::centred(width, height, [1.0, 1.0], options.stride);
-    search.raise(options.phase_degree, options.light_degree);
+    match warm.before {
+        Some((before, ratio)) => extrapolate(&mut search.parameters, &before.parameters, ratio),
+        None => {
+            // The motion may be as much as a line's width: broad lines pull from half a pitch away.
+            search.parameters.narrowing = 0;
+            search.scale *= 4.0;
+            search.descend(region, 4)?;
+            let phases = (search.parameters.phase_h.clone(), search.parameters.phase_v.clone());
+            search.parameters = last.parameters.clone();
+            (search.parameters.phase_h, search.parameters.phase_v) = phases;
+            search.scale = last.scale;
+        }
+    }
     let (equations, stopped) = search.descend(region, 3)?;
     search.judged(&equations, stopped, options)
+}
+
+/// Moves the phases on by `ratio` times their change since `before`.
+fn extrapolate(parameters: &mut GratingParameters, before: &GratingParameters, ratio: f64) {
+    for (now, then) in [(&mut parameters.phase_h, &before.phase_h), (&mut parameters.phase_v, &before.phase_v)] {
+        for (n, (c, earlier)) in now.coefficients.iter_mut().zip(&then.coefficients).enumerate() {
+            let mut change = *c - earlier;
+            if n == 0 {
+                // A fit from nothing knows the constant up to whole periods only.
+                change -= TAU * (change / TAU).round();
+            }
+            *c += ratio * change;
+        }
+    }
 }
 
 /// From nothing but the image.
@@ -155,13 +168,11 @@ pub fn fit_cold(image: &GrayImage, options: &FitOptions) -> Result<GratingFit, F
     let carriers = spectrum::carriers(image).ok_or(FitError::NoGrating)?;
     let domain = Domain::of_image(width, height);
     let (phase_h, phase_v) = carriers.phases(domain);
-    let period = std::f64::consts::TAU / carriers.gradient_h.norm().min(carriers.gradient_v.norm());
+    let period = TAU / carriers.gradient_h.norm().min(carriers.gradient_v.norm());
     let (mean, deviation) = centre_statistics(image, 3.0 * period);
     // Over whole periods Eq. (3) has mean 2.9 and standard deviation 1.6.
     let gain = deviation.max(1e-4) / 1.6;
-    let constant = |value: f64| {
-        Chebyshev2::linear(domain, carriers.centre, value, Default::default()).with_degree(0)
-    };
+    let constant = |value: f64| Chebyshev2::linear(domain, carriers.centre, value, Default::default()).with_degree(0);
     let mut search = Search {
         image,
         parameters: GratingParameters {
@@ -188,13 +199,9 @@ pub fn fit_cold(image: &GrayImage, options: &FitOptions) -> Result<GratingFit, F
             r if r < 0.99 => (5, 2),
             _ => (7.min(options.phase_degree), 2),
         };
-        search.raise(
-            phase_degree.min(options.phase_degree),
-            light_degree.min(options.light_degree),
-        );
+        search.raise(phase_degree.min(options.phase_degree), light_degree.min(options.light_degree));
         let pixels = 4.0 * share[0] * half[0] * share[1] * half[1];
-        let stride =
-            ((pixels / 40_000.0).sqrt() as usize).clamp(1, (period / 8.0).max(1.0) as usize);
+        let stride = ((pixels / 40_000.0).sqrt() as usize).clamp(1, (period / 8.0).max(1.0) as usize);
         let region = Region::centred(width as usize, height as usize, share, stride);
         let (equations, _) = search.descend(region, 8)?;
         search.scale = (2.5 * equations.rms).max(1e-4);
@@ -259,11 +266,7 @@ impl Search<'_> {
     }
 
     /// Levenberg–Marquardt on the pixels of `region`, at most `passes` passes.
-    fn descend(
-        &mut self,
-        region: Region,
-        passes: usize,
-    ) -> Result<(NormalEquations, Stopped), FitError> {
+    fn descend(&mut self, region: Region, passes: usize) -> Result<(NormalEquations, Stopped), FitError> {
         let mut damping = 1e-6;
         let mut equations = self.pass(region)?;
         let phases = 2 * self.parameters.phase_h.coefficients.len();
@@ -274,13 +277,7 @@ impl Search<'_> {
             let before = self.parameters.clone();
             self.parameters.add(&step);
             if step_rad < STEP_LIMIT_RAD {
-                return Ok((
-                    equations,
-                    Stopped::Converged {
-                        step_rad,
-                        limit_rad: STEP_LIMIT_RAD,
-                    },
-                ));
+                return Ok((equations, Stopped::Converged { step_rad, limit_rad: STEP_LIMIT_RAD }));
             }
             let next = self.pass(region)?;
             if next.cost <= equations.cost * (1.0 + 1e-9) {
@@ -295,23 +292,13 @@ impl Search<'_> {
                 }
             }
         }
-        Ok((
-            equations,
-            Stopped::OutOfPasses {
-                passes,
-                step_rad: last_step,
-            },
-        ))
+        Ok((equations, Stopped::OutOfPasses { passes, step_rad: last_step }))
     }
 
     fn pass(&mut self, region: Region) -> Result<NormalEquations, FitError> {
         self.passes += 1;
         let equations = accumulate(self.image, region, &self.parameters, self.scale);
-        if equations.cost.is_finite() {
-            Ok(equations)
-        } else {
-            Err(FitError::Diverged)
-        }
+        if equations.cost.is_finite() { Ok(equations) } else { Err(FitError::Diverged) }
     }
 
     fn judged(
@@ -323,25 +310,10 @@ impl Search<'_> {
         let residual = equations.rms / equations.signal_rms.max(1e-9);
         // Written so that NaN is refused too.
         if !(residual <= options.max_residual) {
-            return Err(FitError::Unexplained {
-                residual,
-                limit: options.max_residual,
-            });
+            return Err(FitError::Unexplained { residual, limit: options.max_residual });
         }
-        let Search {
-            parameters,
-            scale,
-            passes,
-            ..
-        } = self;
-        Ok(GratingFit {
-            parameters,
-            rms: equations.rms,
-            residual,
-            scale,
-            passes,
-            stopped,
-        })
+        let Search { parameters, scale, passes, .. } = self;
+        Ok(GratingFit { parameters, rms: equations.rms, residual, scale, passes, stopped })
     }
 }
 
@@ -356,9 +328,6 @@ fn solve(equations: &NormalEquations, damping: f64) -> Option<DVector<f64>> {
         }
         matrix[(i, i)] += damping;
     }
-    let step = matrix
-        .cholesky()?
-        .solve(&equations.jtr.component_mul(&scale))
-        .component_mul(&scale);
+    let step = matrix.cholesky()?.solve(&equations.jtr.component_mul(&scale)).component_mul(&scale);
     step.iter().all(|x| x.is_finite()).then_some(step)
 }

@@ -47,10 +47,7 @@ pub fn carriers(image: &GrayImage) -> Option<Carriers> {
         return None;
     }
     let side = (1 << shorter.ilog2()).min(1024_usize);
-    let corner = [
-        (image.width() as usize - side) / 2,
-        (image.height() as usize - side) / 2,
-    ];
+    let corner = [(image.width() as usize - side) / 2, (image.height() as usize - side) / 2];
     let spectrum = Spectrum::of(image, corner, side);
     let (first, second) = spectrum.fundamentals()?;
     // v is the grating that changes along u.
@@ -61,10 +58,7 @@ pub fn carriers(image: &GrayImage) -> Option<Carriers> {
     };
     let v = if v.x < 0.0 { -v } else { v };
     let h = if h.y < 0.0 { -h } else { h };
-    let centre = Vector2::new(
-        0.5 * (f64::from(image.width()) - 1.0),
-        0.5 * (f64::from(image.height()) - 1.0),
-    );
+    let centre = Vector2::new(0.5 * (f64::from(image.width()) - 1.0), 0.5 * (f64::from(image.height()) - 1.0));
     // Brightness falls and rises as sin(phase) does: I ≈ … + a sin(phase), so the transform at +f is a e^{i(phase − π/2)}.
     let phase = |f: Vector2<f64>| {
         let (value, _) = spectrum.transform_at(image, f, centre);
@@ -93,12 +87,8 @@ struct Spectrum {
 impl Spectrum {
     fn of(image: &GrayImage, corner: [usize; 2], side: usize) -> Self {
         let width = image.width() as usize;
-        let window: Vec<f64> = (0..side)
-            .map(|i| 0.5 - 0.5 * (TAU * (i as f64 + 0.5) / side as f64).cos())
-            .collect();
-        let at = |row: usize, column: usize| {
-            f64::from(image.as_raw()[(row + corner[1]) * width + column + corner[0]])
-        };
+        let window: Vec<f64> = (0..side).map(|i| 0.5 - 0.5 * (TAU * (i as f64 + 0.5) / side as f64).cos()).collect();
+        let at = |row: usize, column: usize| f64::from(image.as_raw()[(row + corner[1]) * width + column + corner[0]]);
         let (mut sum, mut total) = (0.0, 0.0);
         for row in 0..side {
             for column in 0..side {
@@ -122,13 +112,7 @@ impl Spectrum {
         let mut sorted = magnitude.clone();
         let middle = sorted.len() / 2;
         let floor = *sorted.select_nth_unstable_by(middle, f64::total_cmp).1;
-        Spectrum {
-            side,
-            corner,
-            magnitude,
-            floor: floor.max(1e-12),
-            mean,
-        }
+        Spectrum { side, corner, magnitude, floor: floor.max(1e-12), mean }
     }
 
     fn wrapped(&self, column: i64, row: i64) -> f64 {
@@ -138,13 +122,9 @@ impl Spectrum {
 
     /// Largest magnitude next to frequency `f`, cycles/px.
     fn strength(&self, f: Vector2<f64>) -> f64 {
-        let (column, row) = (
-            (f.x * self.side as f64).round() as i64,
-            (f.y * self.side as f64).round() as i64,
-        );
+        let (column, row) = ((f.x * self.side as f64).round() as i64, (f.y * self.side as f64).round() as i64);
         let near = (-1..=1).flat_map(|dr| (-1..=1).map(move |dc| (dc, dr)));
-        near.map(|(dc, dr)| self.wrapped(column + dc, row + dr))
-            .fold(0.0, f64::max)
+        near.map(|(dc, dr)| self.wrapped(column + dc, row + dr)).fold(0.0, f64::max)
     }
 
     /// Local maxima that stand out, strongest first, one of each pair ±f; cycles/px with parabolic interpolation.
@@ -159,23 +139,15 @@ impl Spectrum {
                 }
                 let value = self.wrapped(column, row);
                 let mut near = (-1..=1).flat_map(|dr| (-1..=1).map(move |dc| (dc, dr)));
-                if value < FLOOR * self.floor
-                    || near.any(|(dc, dr)| self.wrapped(column + dc, row + dr) > value)
-                {
+                if value < FLOOR * self.floor || near.any(|(dc, dr)| self.wrapped(column + dc, row + dr) > value) {
                     continue;
                 }
                 let vertex = |low: f64, high: f64| {
                     let bend = low - 2.0 * value + high;
-                    if bend < 0.0 {
-                        0.5 * (low - high) / bend
-                    } else {
-                        0.0
-                    }
+                    if bend < 0.0 { 0.5 * (low - high) / bend } else { 0.0 }
                 };
-                let x = column as f64
-                    + vertex(self.wrapped(column - 1, row), self.wrapped(column + 1, row));
-                let y = row as f64
-                    + vertex(self.wrapped(column, row - 1), self.wrapped(column, row + 1));
+                let x = column as f64 + vertex(self.wrapped(column - 1, row), self.wrapped(column + 1, row));
+                let y = row as f64 + vertex(self.wrapped(column, row - 1), self.wrapped(column, row + 1));
                 peaks.push((Vector2::new(x, y) / self.side as f64, value));
             }
         }
@@ -188,11 +160,8 @@ impl Spectrum {
     fn fundamentals(&self) -> Option<(Vector2<f64>, Vector2<f64>)> {
         let peaks = self.peaks();
         let strongest = peaks.first()?.1;
-        let mut strong: Vec<Vector2<f64>> = peaks
-            .iter()
-            .filter(|(_, value)| *value > 0.25 * strongest)
-            .map(|(f, _)| *f)
-            .collect();
+        let mut strong: Vec<Vector2<f64>> =
+            peaks.iter().filter(|(_, value)| *value > 0.25 * strongest).map(|(f, _)| *f).collect();
         strong.sort_by(|a, b| a.norm_squared().total_cmp(&b.norm_squared()));
         let first = *strong.first()?;
         let across = |f: &&Vector2<f64>| (first.perp(f) / (first.norm() * f.norm())).abs() > 0.5;
@@ -201,12 +170,7 @@ impl Spectrum {
     }
 
     /// Windowed transform at any frequency, phase referred to `centre`.
-    fn transform_at(
-        &self,
-        image: &GrayImage,
-        f: Vector2<f64>,
-        centre: Vector2<f64>,
-    ) -> (Complex<f64>, f64) {
+    fn transform_at(&self, image: &GrayImage, f: Vector2<f64>, centre: Vector2<f64>) -> (Complex<f64>, f64) {
         let width = image.width() as usize;
         let mut sum = Complex::new(0.0, 0.0);
         let mut total = 0.0;
@@ -219,8 +183,7 @@ impl Spectrum {
                 if x.abs() >= reach || y.abs() >= reach {
                     continue;
                 }
-                let weight =
-                    (0.5 * PI * x / reach).cos().powi(2) * (0.5 * PI * y / reach).cos().powi(2);
+                let weight = (0.5 * PI * x / reach).cos().powi(2) * (0.5 * PI * y / reach).cos().powi(2);
                 let value = f64::from(image.as_raw()[v * width + u]) - self.mean;
                 sum += Complex::from_polar(weight * value, -TAU * (f.x * x + f.y * y));
                 total += weight;
@@ -231,7 +194,5 @@ impl Spectrum {
 }
 
 fn transpose(data: &[Complex<f64>], side: usize) -> Vec<Complex<f64>> {
-    (0..side * side)
-        .map(|i| data[(i % side) * side + i / side])
-        .collect()
+    (0..side * side).map(|i| data[(i % side) * side + i / side]).collect()
 }

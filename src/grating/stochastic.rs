@@ -31,11 +31,7 @@ pub struct OriginalSettings {
 
 impl Default for OriginalSettings {
     fn default() -> Self {
-        OriginalSettings {
-            draws: 18_000,
-            stride: 1,
-            seed: 1,
-        }
+        OriginalSettings { draws: 18_000, stride: 1, seed: 1 }
     }
 }
 
@@ -67,13 +63,7 @@ impl Default for OriginalFitter {
 
 impl OriginalFitter {
     pub fn new(settings: OriginalSettings, backend: Box<dyn Backend>) -> Self {
-        OriginalFitter {
-            settings,
-            backend,
-            last: None,
-            origin_px: None,
-            images: 0,
-        }
+        OriginalFitter { settings, backend, last: None, origin_px: None, images: 0 }
     }
 
     /// Intersections around the origin, numbered from it, and the RMS residual over that of what is explained.
@@ -82,11 +72,7 @@ impl OriginalFitter {
     ///
     /// # Errors
     /// [`FitError`] when no grid is found.
-    pub fn fit(
-        &mut self,
-        image: &GrayImage,
-        origin_px: Vector2<f64>,
-    ) -> Result<(Vec<Intersection>, f64), FitError> {
+    pub fn fit(&mut self, image: &GrayImage, origin_px: Vector2<f64>) -> Result<(Vec<Intersection>, f64), FitError> {
         let (width, height) = (image.width(), image.height());
         if width < 64 || height < 64 {
             return Err(FitError::TooSmall { width, height });
@@ -94,8 +80,7 @@ impl OriginalFitter {
         let mut rng = SmallRng::seed_from_u64(self.settings.seed.wrapping_add(self.images));
         self.images += 1;
         let carriers = spectrum::carriers(image).ok_or(FitError::NoGrating)?;
-        let period =
-            std::f64::consts::TAU / carriers.gradient_h.norm().min(carriers.gradient_v.norm());
+        let period = std::f64::consts::TAU / carriers.gradient_h.norm().min(carriers.gradient_v.norm());
         let evened = even_out(image, (1.5 * period) as usize);
         let search = Search {
             image: &evened,
@@ -108,23 +93,13 @@ impl OriginalFitter {
             Some(last) => search.run(last, self.settings.draws, &[(1.0, 0.5)], &mut rng),
             None => {
                 let start = from_carriers(&carriers);
-                let stages = [
-                    (0.25, 0.6),
-                    (0.4, 0.8),
-                    (0.55, 0.8),
-                    (0.7, 0.8),
-                    (0.85, 0.8),
-                    (1.0, 0.8),
-                ];
+                let stages = [(0.25, 0.6), (0.4, 0.8), (0.55, 0.8), (0.7, 0.8), (0.85, 0.8), (1.0, 0.8)];
                 // The first image has no predecessor: three times the draws, in six stages.
                 search.run(start, 3 * self.settings.draws, &stages, &mut rng)
             }
         };
         if !(cost <= MAX_COST) {
-            return Err(FitError::Unexplained {
-                residual: (cost / (1.0 - cost).max(1e-9)).sqrt(),
-                limit: 2.4,
-            });
+            return Err(FitError::Unexplained { residual: (cost / (1.0 - cost).max(1e-9)).sqrt(), limit: 2.4 });
         }
         self.last = Some(gratings);
         let origin = self.origin(&gratings, origin_px, width, height);
@@ -133,40 +108,23 @@ impl OriginalFitter {
             for v in -REACH_V..=REACH_V {
                 if let Some(pixel) = gratings.intersection(origin.shifted(h, v), width, height) {
                     let covariance_px2 = Matrix2::identity() * (SIGMA_PX * SIGMA_PX);
-                    found.push(Intersection {
-                        lines: LineNumbers { h, v },
-                        pixel,
-                        covariance_px2,
-                    });
+                    found.push(Intersection { lines: LineNumbers { h, v }, pixel, covariance_px2 });
                 }
             }
         }
-        self.origin_px = found
-            .iter()
-            .find(|i| i.lines == LineNumbers { h: 0, v: 0 })
-            .map(|i| i.pixel)
-            .or(self.origin_px);
+        self.origin_px =
+            found.iter().find(|i| i.lines == LineNumbers { h: 0, v: 0 }).map(|i| i.pixel).or(self.origin_px);
         Ok((found, (cost / (1.0 - cost)).sqrt()))
     }
 
     /// The origin's lines: (7), (8) in the first image, then those that let it move least, Eq. (15).
-    fn origin(
-        &self,
-        gratings: &QuadraticGratings,
-        first: Vector2<f64>,
-        width: u32,
-        height: u32,
-    ) -> LineNumbers {
+    fn origin(&self, gratings: &QuadraticGratings, first: Vector2<f64>, width: u32, height: u32) -> LineNumbers {
         use crate::lattice::intersections::PhaseField;
         let last = self.origin_px.unwrap_or(first);
         let near = LineNumbers::nearest(gratings.phases(last));
         let candidates = (-2..=2).flat_map(|h| (-2..=2).map(move |v| near.shifted(h, v)));
         candidates
-            .filter_map(|lines| {
-                gratings
-                    .intersection(lines, width, height)
-                    .map(|pixel| (lines, (pixel - last).norm()))
-            })
+            .filter_map(|lines| gratings.intersection(lines, width, height).map(|pixel| (lines, (pixel - last).norm())))
             .min_by(|a, b| a.1.total_cmp(&b.1))
             .map_or(near, |(lines, _)| lines)
     }
@@ -176,18 +134,8 @@ impl OriginalFitter {
 fn from_carriers(carriers: &spectrum::Carriers) -> QuadraticGratings {
     let (h, v, c) = (carriers.gradient_h, carriers.gradient_v, carriers.centre);
     QuadraticGratings {
-        h: QuadraticPhase {
-            seed: h.y,
-            x: h.x,
-            constant: carriers.phase_h - h.dot(&c),
-            ..Default::default()
-        },
-        v: QuadraticPhase {
-            seed: v.x,
-            x: v.y,
-            constant: carriers.phase_v - v.dot(&c),
-            ..Default::default()
-        },
+        h: QuadraticPhase { seed: h.y, x: h.x, constant: carriers.phase_h - h.dot(&c), ..Default::default() },
+        v: QuadraticPhase { seed: v.x, x: v.y, constant: carriers.phase_v - v.dot(&c), ..Default::default() },
     }
 }
 
@@ -196,10 +144,7 @@ fn even_out(image: &GrayImage, reach: usize) -> GrayImage {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let stride = width + 1;
     // Summed-area tables of the values and their squares.
-    let (mut sums, mut squares) = (
-        vec![0.0_f64; stride * (height + 1)],
-        vec![0.0_f64; stride * (height + 1)],
-    );
+    let (mut sums, mut squares) = (vec![0.0_f64; stride * (height + 1)], vec![0.0_f64; stride * (height + 1)]);
     for v in 0..height {
         let (mut sum, mut square) = (0.0, 0.0);
         for u in 0..width {
@@ -271,45 +216,20 @@ impl Search<'_> {
         rng: &mut SmallRng,
     ) -> (QuadraticGratings, f64) {
         let problem = self.problem(&mean, searches_h, share);
-        let (cx, cy) = if searches_h {
-            (self.centre.x, self.centre.y)
-        } else {
-            (self.centre.y, self.centre.x)
-        };
+        let (cx, cy) = if searches_h { (self.centre.x, self.centre.y) } else { (self.centre.y, self.centre.x) };
         let (ex, ey) = (share * cx, share * cy);
         // Each parameter alone moves the phase by sigma at the edge of the region.
-        let scale = [
-            1000.0 / (ex * ey),
-            1000.0 / (ey * ey),
-            1.0 / ex,
-            1.0 / ey,
-            1.0,
-        ]
-        .map(|s| s * sigma);
+        let scale = [1000.0 / (ex * ey), 1000.0 / (ey * ey), 1.0 / ex, 1.0 / ey, 1.0].map(|s| s * sigma);
         let at = if searches_h { mean.h } else { mean.v };
         let mut candidates = vec![at];
-        candidates.extend((1..BATCH).map(|_| {
-            at.stepped(
-                scale.map(|s| s * rng.sample::<f64, _>(StandardNormal)),
-                cx,
-                cy,
-            )
-        }));
+        candidates
+            .extend((1..BATCH).map(|_| at.stepped(scale.map(|s| s * rng.sample::<f64, _>(StandardNormal)), cx, cy)));
         let image = image_sums(&problem);
         let costs = self.backend.sums(&problem, &candidates);
-        let costs = costs
-            .into_iter()
-            .map(|sums| relative_cost(sums, image, problem.image.len()));
-        let (best, cost) = candidates
-            .into_iter()
-            .zip(costs)
-            .min_by(|a, b| a.1.total_cmp(&b.1))
-            .unwrap_or((at, 1.0));
-        let moved = if searches_h {
-            QuadraticGratings { h: best, ..mean }
-        } else {
-            QuadraticGratings { v: best, ..mean }
-        };
+        let costs = costs.into_iter().map(|sums| relative_cost(sums, image, problem.image.len()));
+        let (best, cost) = candidates.into_iter().zip(costs).min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((at, 1.0));
+        let moved =
+            if searches_h { QuadraticGratings { h: best, ..mean } } else { QuadraticGratings { v: best, ..mean } };
         (moved, cost)
     }
 
@@ -330,11 +250,7 @@ impl Search<'_> {
                 pixel[across] = cut[across] + row * self.stride;
                 image.push(self.image.as_raw()[pixel[1] * size[0] + pixel[0]]);
                 let (u, v) = (pixel[0] as f64, pixel[1] as f64);
-                let phase = if searches_h {
-                    mean.v.at(v, u)
-                } else {
-                    mean.h.at(u, v)
-                };
+                let phase = if searches_h { mean.v.at(v, u) } else { mean.h.at(u, v) };
                 standing.push(4.0 * (sin_cos(phase as f32).0 + ORIGINAL_DUTY));
             }
         }

@@ -24,10 +24,7 @@ impl PhaseField for GratingParameters {
     fn phases_and_jacobian(&self, pixel: Vector2<f64>) -> (Vector2<f64>, Matrix2<f64>) {
         let (h, by_h) = self.phase_h.value_and_gradient(pixel);
         let (v, by_v) = self.phase_v.value_and_gradient(pixel);
-        (
-            Vector2::new(h, v),
-            Matrix2::new(by_h.x, by_h.y, by_v.x, by_v.y),
-        )
+        (Vector2::new(h, v), Matrix2::new(by_h.x, by_h.y, by_v.x, by_v.y))
     }
 }
 
@@ -44,25 +41,16 @@ impl LineNumbers {
     /// The lines nearest to given phases, Eq. (7), (8).
     pub fn nearest(phases: Vector2<f64>) -> Self {
         let number = |phase: f64| ((phase - 1.5 * PI) / TAU).round() as i32;
-        LineNumbers {
-            h: number(phases.x),
-            v: number(phases.y),
-        }
+        LineNumbers { h: number(phases.x), v: number(phases.y) }
     }
 
     /// The phases of these lines, Eq. (5), (6).
     pub fn phases(self) -> Vector2<f64> {
-        Vector2::new(
-            1.5 * PI + TAU * f64::from(self.h),
-            1.5 * PI + TAU * f64::from(self.v),
-        )
+        Vector2::new(1.5 * PI + TAU * f64::from(self.h), 1.5 * PI + TAU * f64::from(self.v))
     }
 
     pub fn shifted(self, h: i32, v: i32) -> Self {
-        LineNumbers {
-            h: self.h + h,
-            v: self.v + v,
-        }
+        LineNumbers { h: self.h + h, v: self.v + v }
     }
 }
 
@@ -78,11 +66,7 @@ pub struct Intersection {
 /// Newton's method on phases, Eq. (13), (14): the pixel where both phases are those of `lines`.
 ///
 /// `None` when it does not settle within ten steps, or the phases are not a chart there.
-pub fn solve(
-    field: &impl PhaseField,
-    lines: LineNumbers,
-    start: Vector2<f64>,
-) -> Option<Vector2<f64>> {
+pub fn solve(field: &impl PhaseField, lines: LineNumbers, start: Vector2<f64>) -> Option<Vector2<f64>> {
     let wanted = lines.phases();
     let mut pixel = start;
     for _ in 0..10 {
@@ -103,21 +87,13 @@ pub fn solve(
 ///
 /// Goes from the image centre to neighbours and their neighbours. A solution is kept only if it lies in the image, (7),
 /// (8) give back its numbers, and the phases have the same orientation as at the centre (a polynomial may fold back).
-pub fn in_image(
-    field: &impl PhaseField,
-    width: u32,
-    height: u32,
-) -> Vec<(LineNumbers, Vector2<f64>)> {
-    let centre = Vector2::new(
-        0.5 * (f64::from(width) - 1.0),
-        0.5 * (f64::from(height) - 1.0),
-    );
+pub fn in_image(field: &impl PhaseField, width: u32, height: u32) -> Vec<(LineNumbers, Vector2<f64>)> {
+    let centre = Vector2::new(0.5 * (f64::from(width) - 1.0), 0.5 * (f64::from(height) - 1.0));
     let (phases, at_centre) = field.phases_and_jacobian(centre);
     let orientation = at_centre.determinant();
     let first = LineNumbers::nearest(phases);
-    let inside = |p: Vector2<f64>| {
-        p.x >= 0.0 && p.y >= 0.0 && p.x <= f64::from(width - 1) && p.y <= f64::from(height - 1)
-    };
+    let inside =
+        |p: Vector2<f64>| p.x >= 0.0 && p.y >= 0.0 && p.x <= f64::from(width - 1) && p.y <= f64::from(height - 1);
     let mut found = Vec::new();
     let mut queue = VecDeque::from([(first, centre)]);
     let mut seen = HashSet::from([first]);
@@ -136,10 +112,7 @@ pub fn in_image(
         for (h, v) in [(1, 0), (-1, 0), (0, 1), (0, -1)] {
             let neighbour = lines.shifted(h, v);
             if seen.insert(neighbour) {
-                queue.push_back((
-                    neighbour,
-                    pixel + inverse * Vector2::new(f64::from(h), f64::from(v)) * TAU,
-                ));
+                queue.push_back((neighbour, pixel + inverse * Vector2::new(f64::from(h), f64::from(v)) * TAU));
             }
         }
     }

@@ -38,21 +38,14 @@ pub fn measure(image: &GrayImage, fit: &GratingParameters) -> Vec<Intersection> 
         }
     }
     // An intersection much weaker than its fellows is covered by something.
-    let mut strengths: Vec<f64> = found
-        .iter()
-        .map(|(_, strength)| *strength)
-        .filter(|s| s.is_finite())
-        .collect();
+    let mut strengths: Vec<f64> = found.iter().map(|(_, strength)| *strength).filter(|s| s.is_finite()).collect();
     if strengths.is_empty() {
         return Vec::new();
     }
     let middle = strengths.len() / 2;
     let median = *strengths.select_nth_unstable_by(middle, f64::total_cmp).1;
     found.retain(|(_, strength)| *strength > 0.4 * median);
-    found
-        .into_iter()
-        .map(|(intersection, _)| intersection)
-        .collect()
+    found.into_iter().map(|(intersection, _)| intersection).collect()
 }
 
 /// Standard deviation of the pixel noise, from the median of second differences along rows: edges hardly count.
@@ -62,11 +55,7 @@ fn noise(image: &GrayImage) -> f64 {
         .as_raw()
         .chunks_exact(width)
         .step_by(7)
-        .flat_map(|row| {
-            row.windows(3)
-                .step_by(3)
-                .map(|w| (w[0] - 2.0 * w[1] + w[2]).abs())
-        })
+        .flat_map(|row| row.windows(3).step_by(3).map(|w| (w[0] - 2.0 * w[1] + w[2]).abs()))
         .collect();
     if bends.is_empty() {
         return 0.0;
@@ -92,14 +81,8 @@ impl Maps {
     fn new(image: &GrayImage, fit: &GratingParameters) -> Self {
         let (width, height) = (image.width() as usize, image.height() as usize);
         let empty = || [vec![0.0_f32; width * height], vec![0.0_f32; width * height]];
-        let mut maps = Maps {
-            width,
-            height,
-            phase: empty(),
-            sin: empty(),
-            cos: empty(),
-            level: vec![0.0; width * height],
-        };
+        let mut maps =
+            Maps { width, height, phase: empty(), sin: empty(), cos: empty(), level: vec![0.0; width * height] };
         let highest = fit.phase_h.degree.max(fit.gain.degree);
         let mut tables = vec![vec![0.0_f32; width]; highest + 1];
         let mut along = vec![0.0; highest + 1];
@@ -110,8 +93,7 @@ impl Maps {
             }
         }
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
-        {
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
             // SAFETY: the features that the function is compiled for were just found.
             unsafe { maps.fill_avx2(image, fit, &tables) };
             return maps;
@@ -137,10 +119,7 @@ impl Maps {
                 let phase = &mut self.phase[k][range.clone()];
                 function.along_row(v as f64, &mut row[..=function.degree]);
                 evaluate(&row[..=function.degree], tables, phase);
-                let (sin, cos) = (
-                    &mut self.sin[k][range.clone()],
-                    &mut self.cos[k][range.clone()],
-                );
+                let (sin, cos) = (&mut self.sin[k][range.clone()], &mut self.cos[k][range.clone()]);
                 for ((phase, sin), cos) in phase.iter().zip(sin).zip(cos) {
                     (*sin, *cos) = sin_cos(0.5 * phase);
                 }
@@ -150,9 +129,7 @@ impl Maps {
                 evaluate(&row[..=function.degree], tables, values);
             }
             let (level, pixels) = (&mut self.level[range.clone()], &image.as_raw()[range]);
-            for (((level, pixel), gain), offset) in
-                level.iter_mut().zip(pixels).zip(&gain).zip(&offset)
-            {
+            for (((level, pixel), gain), offset) in level.iter_mut().zip(pixels).zip(&gain).zip(&offset) {
                 *level = (pixel - offset) / gain.max(1e-6);
             }
         }
@@ -168,25 +145,13 @@ impl Maps {
     ) -> Option<(Intersection, f64)> {
         let (_, jacobian) = fit.phases_and_jacobian(pixel);
         let inverse = jacobian.try_inverse()?;
-        let reach = Vector2::new(
-            TAU * (inverse.m11.abs() + inverse.m12.abs()),
-            TAU * (inverse.m21.abs() + inverse.m22.abs()),
-        ) * 1.08;
+        let reach =
+            Vector2::new(TAU * (inverse.m11.abs() + inverse.m12.abs()), TAU * (inverse.m21.abs() + inverse.m22.abs()))
+                * 1.08;
         let (low, high) = (pixel - reach, pixel + reach);
-        if low.x < 0.0
-            || low.y < 0.0
-            || high.x > self.width as f64 - 1.0
-            || high.y > self.height as f64 - 1.0
-        {
+        if low.x < 0.0 || low.y < 0.0 || high.x > self.width as f64 - 1.0 || high.y > self.height as f64 - 1.0 {
             let covariance_px2 = Matrix2::identity() * (UNMEASURED_PX * UNMEASURED_PX);
-            return Some((
-                Intersection {
-                    lines,
-                    pixel,
-                    covariance_px2,
-                },
-                f64::INFINITY,
-            ));
+            return Some((Intersection { lines, pixel, covariance_px2 }, f64::INFINITY));
         }
         // J relative to its value here, linear over the window.
         let determinant = jacobian.determinant();
@@ -217,26 +182,16 @@ impl Maps {
         }
         let noise = noise / fit.gain.value(pixel).max(1e-6);
         let variance = |strength: f64| noise * noise * weight2 / (2.0 * strength * strength);
-        let spread =
-            Matrix2::from_diagonal(&Vector2::new(variance(strength_h), variance(strength_v)));
-        let covariance_px2 =
-            inverse * spread * inverse.transpose() + Matrix2::identity() * (FLOOR_PX * FLOOR_PX);
+        let spread = Matrix2::from_diagonal(&Vector2::new(variance(strength_h), variance(strength_v)));
+        let covariance_px2 = inverse * spread * inverse.transpose() + Matrix2::identity() * (FLOOR_PX * FLOOR_PX);
         let pixel = pixel + inverse * Vector2::new(epsilon_h, epsilon_v);
-        Some((
-            Intersection {
-                lines,
-                pixel,
-                covariance_px2,
-            },
-            strength_h.min(strength_v) / weight,
-        ))
+        Some((Intersection { lines, pixel, covariance_px2 }, strength_h.min(strength_v) / weight))
     }
 
     /// Σ wJ, Σ (wJ)², Σ wJ y, then for h and for v: Σ wJ y cos ψ, Σ wJ y sin ψ, Σ wJ cos ψ, Σ wJ sin ψ.
     fn sums(&self, window: &Window) -> [f64; SUMS] {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
-        {
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
             // SAFETY: the features that the function is compiled for were just found.
             return unsafe { self.sums_avx2(window) };
         }
@@ -252,10 +207,7 @@ impl Maps {
     #[inline(always)]
     fn sums_any(&self, window: &Window) -> [f64; SUMS] {
         let centre = [window.phases.x as f32, window.phases.y as f32];
-        let half = [
-            sin_cos((0.5 * window.phases.x) as f32),
-            sin_cos((0.5 * window.phases.y) as f32),
-        ];
+        let half = [sin_cos((0.5 * window.phases.x) as f32), sin_cos((0.5 * window.phases.y) as f32)];
         let mut totals = [0.0_f64; SUMS];
         for v in window.rows[0]..window.rows[1] {
             let mut lanes = [[0.0_f32; LANES]; SUMS];
@@ -284,18 +236,11 @@ impl Maps {
                     let half_sin_h = sin_h[lane] * half[0].1 - cos_h[lane] * half[0].0;
                     let half_cos_v = cos_v[lane] * half[1].1 + sin_v[lane] * half[1].0;
                     let half_sin_v = sin_v[lane] * half[1].1 - cos_v[lane] * half[1].0;
-                    let hann =
-                        (1.0 + half_cos_h) * (1.0 + half_cos_v) * (area + area_step * lane as f32);
+                    let hann = (1.0 + half_cos_h) * (1.0 + half_cos_v) * (area + area_step * lane as f32);
                     let w = if inside { 0.25 * hann } else { 0.0 };
                     let wy = w * level[lane];
-                    let (c_h, s_h) = (
-                        1.0 - 2.0 * half_sin_h * half_sin_h,
-                        2.0 * half_sin_h * half_cos_h,
-                    );
-                    let (c_v, s_v) = (
-                        1.0 - 2.0 * half_sin_v * half_sin_v,
-                        2.0 * half_sin_v * half_cos_v,
-                    );
+                    let (c_h, s_h) = (1.0 - 2.0 * half_sin_h * half_sin_h, 2.0 * half_sin_h * half_cos_h);
+                    let (c_v, s_v) = (1.0 - 2.0 * half_sin_v * half_sin_v, 2.0 * half_sin_v * half_cos_v);
                     lanes[0][lane] += w;
                     lanes[1][lane] += w * w;
                     lanes[2][lane] += wy;

@@ -56,10 +56,7 @@ impl Tracker {
         if self.history.len() == 2 {
             self.history.remove(0);
         }
-        self.history.push((
-            height_mm,
-            intersections.iter().map(|i| (i.lines, i.pixel)).collect(),
-        ));
+        self.history.push((height_mm, intersections.iter().map(|i| (i.lines, i.pixel)).collect()));
     }
 
     pub fn is_empty(&self) -> bool {
@@ -71,43 +68,28 @@ impl Tracker {
         let Some((last_height, last)) = self.history.last() else {
             return HashMap::new();
         };
-        let Some((before_height, before)) =
-            self.history.first().filter(|_| self.history.len() == 2)
-        else {
+        let Some((before_height, before)) = self.history.first().filter(|_| self.history.len() == 2) else {
             return last.clone();
         };
         let span = last_height - before_height;
         // Hardly any motion gives no direction.
-        let share = if span.abs() > 1e-3 {
-            (height_mm - last_height) / span
-        } else {
-            0.0
-        };
+        let share = if span.abs() > 1e-3 { (height_mm - last_height) / span } else { 0.0 };
         if share == 0.0 || share.abs() > 20.0 {
             return last.clone();
         }
         let moved = |lines: &LineNumbers, pixel: &Vector2<f64>| {
-            before
-                .get(lines)
-                .map(|earlier| (*lines, pixel + (pixel - earlier) * share))
+            before.get(lines).map(|earlier| (*lines, pixel + (pixel - earlier) * share))
         };
-        last.iter()
-            .filter_map(|(lines, pixel)| moved(lines, pixel))
-            .collect()
+        last.iter().filter_map(|(lines, pixel)| moved(lines, pixel)).collect()
     }
 
     /// The renumbering under which `intersections` (with the fit's numbers) lie where they should at `height_mm`.
     ///
     /// # Errors
     /// [`TrackingError`] when no renumbering, or more than one, is plausible.
-    pub fn track(
-        &self,
-        height_mm: f64,
-        intersections: &[Intersection],
-    ) -> Result<Tracked, TrackingError> {
+    pub fn track(&self, height_mm: f64, intersections: &[Intersection]) -> Result<Tracked, TrackingError> {
         let predicted = self.predict(height_mm);
-        let here: HashMap<LineNumbers, Vector2<f64>> =
-            intersections.iter().map(|i| (i.lines, i.pixel)).collect();
+        let here: HashMap<LineNumbers, Vector2<f64>> = intersections.iter().map(|i| (i.lines, i.pixel)).collect();
         // A fit from nothing numbers from anywhere: start where the image centre's line was.
         let base = coarse_shift(&predicted, intersections);
         let mut scores: Vec<(f64, LineNumbers, usize)> = Vec::new();
@@ -132,46 +114,27 @@ impl Tracker {
             [best, second, ..] => {
                 let margin = (second.0 - best.0) / pitch_px;
                 if margin < MIN_MARGIN {
-                    return Err(TrackingError::Ambiguous {
-                        margin,
-                        limit: MIN_MARGIN,
-                    });
+                    return Err(TrackingError::Ambiguous { margin, limit: MIN_MARGIN });
                 }
-                Ok(Tracked {
-                    shift: best.1,
-                    rms_px: best.0,
-                    margin,
-                })
+                Ok(Tracked { shift: best.1, rms_px: best.0, margin })
             }
-            _ => Err(TrackingError::TooFewCommon {
-                common: scores.first().map_or(0, |best| best.2),
-            }),
+            _ => Err(TrackingError::TooFewCommon { common: scores.first().map_or(0, |best| best.2) }),
         }
     }
 }
 
 /// Renumbering that takes the intersection nearest to the middle of `here` to the nearest predicted one.
-fn coarse_shift(
-    predicted: &HashMap<LineNumbers, Vector2<f64>>,
-    here: &[Intersection],
-) -> LineNumbers {
+fn coarse_shift(predicted: &HashMap<LineNumbers, Vector2<f64>>, here: &[Intersection]) -> LineNumbers {
     let none = LineNumbers { h: 0, v: 0 };
     if here.is_empty() {
         return none;
     }
     let middle = here.iter().map(|i| i.pixel).sum::<Vector2<f64>>() / here.len() as f64;
     let distance = |pixel: &Vector2<f64>| (pixel - middle).norm_squared();
-    let nearest = here
-        .iter()
-        .min_by(|a, b| distance(&a.pixel).total_cmp(&distance(&b.pixel)));
-    let expected = predicted
-        .iter()
-        .min_by(|a, b| distance(a.1).total_cmp(&distance(b.1)));
+    let nearest = here.iter().min_by(|a, b| distance(&a.pixel).total_cmp(&distance(&b.pixel)));
+    let expected = predicted.iter().min_by(|a, b| distance(a.1).total_cmp(&distance(b.1)));
     match (nearest, expected) {
-        (Some(seen), Some((lines, _))) => LineNumbers {
-            h: lines.h - seen.lines.h,
-            v: lines.v - seen.lines.v,
-        },
+        (Some(seen), Some((lines, _))) => LineNumbers { h: lines.h - seen.lines.h, v: lines.v - seen.lines.v },
         _ => none,
     }
 }
@@ -182,10 +145,7 @@ fn typical_pitch(here: &HashMap<LineNumbers, Vector2<f64>>) -> f64 {
         .iter()
         .flat_map(|(lines, pixel)| {
             let neighbour = |(h, v)| here.get(&lines.shifted(h, v));
-            [(1, 0), (0, 1)]
-                .map(|step| neighbour(step).map(|p| (p - pixel).norm()))
-                .into_iter()
-                .flatten()
+            [(1, 0), (0, 1)].map(|step| neighbour(step).map(|p| (p - pixel).norm())).into_iter().flatten()
         })
         .collect();
     if distances.is_empty() {
@@ -211,15 +171,8 @@ mod tests {
                 let bend = 1.0 - 1e-7 * (x * x + y * y);
                 let pixel = Vector2::new(640.0 + x * bend - 3.0 * height_mm, 360.0 + y * bend);
                 if (0.0..1280.0).contains(&pixel.x) && (0.0..720.0).contains(&pixel.y) {
-                    let lines = LineNumbers {
-                        h: h + slip.0,
-                        v: v + slip.1,
-                    };
-                    all.push(Intersection {
-                        lines,
-                        pixel,
-                        covariance_px2: Matrix2::identity() * 1e-4,
-                    });
+                    let lines = LineNumbers { h: h + slip.0, v: v + slip.1 };
+                    all.push(Intersection { lines, pixel, covariance_px2: Matrix2::identity() * 1e-4 });
                 }
             }
         }
@@ -255,9 +208,6 @@ mod tests {
     fn nothing_in_common_is_refused() {
         let mut tracker = Tracker::default();
         tracker.remember(0.0, &seen(0.0, (0, 0))[..5]);
-        assert!(matches!(
-            tracker.track(0.0, &seen(0.0, (0, 0))),
-            Err(TrackingError::TooFewCommon { .. })
-        ));
+        assert!(matches!(tracker.track(0.0, &seen(0.0, (0, 0))), Err(TrackingError::TooFewCommon { .. })));
     }
 }

@@ -61,23 +61,15 @@ impl AnswerStatus {
     pub fn remedy(self) -> &'static str {
         match self {
             AnswerStatus::Ok => "",
-            AnswerStatus::OutsideVolume => {
-                "outside the calibrated volume: extrapolated, expect larger errors"
-            }
-            AnswerStatus::NotCalibrated => {
-                "not calibrated: run the calibrate action or load a calibration file"
-            }
+            AnswerStatus::OutsideVolume => "outside the calibrated volume: extrapolated, expect larger errors",
+            AnswerStatus::NotCalibrated => "not calibrated: run the calibrate action or load a calibration file",
             AnswerStatus::InvalidInput => "a coordinate is not a finite number",
             AnswerStatus::OutsideImage => "the pixel lies outside the image",
             AnswerStatus::UnknownCamera => {
                 "unknown camera: use stereo, left or right, with as many left as right pixels"
             }
-            AnswerStatus::UnknownFrame => {
-                "unknown frame: use the tool frame, the base frame, or leave it empty"
-            }
-            AnswerStatus::RaysMiss => {
-                "the two rays miss each other: these pixels don't show the same point"
-            }
+            AnswerStatus::UnknownFrame => "unknown frame: use the tool frame, the base frame, or leave it empty",
+            AnswerStatus::RaysMiss => "the two rays miss each other: these pixels don't show the same point",
             AnswerStatus::NoConvergence => "no point of the calibrated region is seen there",
             AnswerStatus::PoseUnavailable => {
                 "no robot pose is known for that stamp: ask for the tool frame, or a later stamp"
@@ -182,36 +174,23 @@ const HEIGHT_TOLERANCE_MM: f64 = 0.02;
 ///
 /// # Errors
 /// [`SelectError`] when a camera's data does not determine any model.
-pub fn fit_calibration(
-    data: Stereo<&CameraDataset>,
-    context: &CalibrationContext,
-) -> Result<Calibration, SelectError> {
+pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContext) -> Result<Calibration, SelectError> {
     let kinds: &[ModelKind] = match context.method {
         Method::Auto => &ModelKind::LADDER,
         Method::Original => &[ModelKind::Published],
     };
-    let (left, right) = rayon::join(
-        || fit_camera(data.left, kinds),
-        || fit_camera(data.right, kinds),
-    );
-    let all = || {
-        data.left
-            .correspondences
-            .iter()
-            .chain(&data.right.correspondences)
-    };
+    let (left, right) = rayon::join(|| fit_camera(data.left, kinds), || fit_camera(data.right, kinds));
+    let all = || data.left.correspondences.iter().chain(&data.right.correspondences);
     let volume = Volume::around(all().map(|p| p.point_in_tool_mm));
-    let heights = all()
-        .map(|p| p.view)
-        .collect::<std::collections::HashSet<_>>()
-        .len();
+    let heights = all().map(|p| p.view).collect::<std::collections::HashSet<_>>().len();
     let mut calibration = Calibration {
         version: FORMAT_VERSION,
         created: jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string(),
         method: context.method,
         usable: false,
         reason: String::new(),
-        frame: "tool: axes along the grid's lines and the motion axis, z up, origin at the grid's origin mark at h = 0".into(),
+        frame: "tool: axes along the grid's lines and the motion axis, z up, origin at the grid's origin mark at h = 0"
+            .into(),
         units: "millimetres, pixels (integer coordinates are pixel centres)".into(),
         pitch_mm: context.pitch_mm,
         heights,
@@ -229,13 +208,8 @@ pub fn fit_calibration(
 
 fn fit_camera(data: &CameraDataset, kinds: &[ModelKind]) -> Result<CameraCalibration, SelectError> {
     let (model, ladder) = fit_ladder(data, kinds)?;
-    let none = SelectError::NoModel {
-        correspondences: data.correspondences.len(),
-    };
-    let entry = *ladder
-        .iter()
-        .find(|entry| entry.model == model.kind())
-        .ok_or(none)?;
+    let none = SelectError::NoModel { correspondences: data.correspondences.len() };
+    let entry = *ladder.iter().find(|entry| entry.model == model.kind()).ok_or(none)?;
     let range = Volume::around(data.correspondences.iter().map(|p| p.pixel.push(0.0)));
     Ok(CameraCalibration {
         image_size: data.image_size,
@@ -273,32 +247,19 @@ impl Calibration {
         }
         let covariances = Camera::BOTH.map(|camera| self.pixel_covariance(camera));
         let models = [&self.left.model, &self.right.model];
-        let Some(estimate) =
-            invert::pair_to_point(models, &self.volume, [left, right], covariances)
-        else {
+        let Some(estimate) = invert::pair_to_point(models, &self.volume, [left, right], covariances) else {
             return PointAnswer::refused(AnswerStatus::NoConvergence);
         };
         let sigma = covariances[0].m11.max(covariances[1].m11).sqrt();
         if estimate.epipolar_px > MISS_PX.max(MISS_SIGMA * sigma) {
-            return PointAnswer {
-                status: AnswerStatus::RaysMiss,
-                estimate,
-            };
+            return PointAnswer { status: AnswerStatus::RaysMiss, estimate };
         }
         let inside = self.covers(Camera::Left, left) && self.covers(Camera::Right, right);
-        PointAnswer {
-            status: self.volume_status(inside, estimate.point_mm.z),
-            estimate,
-        }
+        PointAnswer { status: self.volume_status(inside, estimate.point_mm.z), estimate }
     }
 
     /// The point on the plane z = `plane_z_mm` of the tool frame that one camera sees.
-    pub fn pixel_to_plane(
-        &self,
-        camera: Camera,
-        pixel: Vector2<f64>,
-        plane_z_mm: f64,
-    ) -> PointAnswer {
+    pub fn pixel_to_plane(&self, camera: Camera, pixel: Vector2<f64>, plane_z_mm: f64) -> PointAnswer {
         if !plane_z_mm.is_finite() {
             return PointAnswer::refused(AnswerStatus::InvalidInput);
         }
@@ -309,21 +270,16 @@ impl Calibration {
         let model = &self.camera(camera).model;
         match invert::pixel_to_plane(model, &self.volume, pixel, plane_z_mm, covariance) {
             None => PointAnswer::refused(AnswerStatus::NoConvergence),
-            Some(estimate) => PointAnswer {
-                status: self.volume_status(self.covers(camera, pixel), plane_z_mm),
-                estimate,
-            },
+            Some(estimate) => {
+                PointAnswer { status: self.volume_status(self.covers(camera, pixel), plane_z_mm), estimate }
+            }
         }
     }
 
     /// Where `camera` sees a point of the tool frame.
     pub fn point_to_pixel(&self, camera: Camera, point_mm: Vector3<f64>) -> PixelAnswer {
         let covariance_px2 = self.pixel_covariance(camera);
-        let refused = |status| PixelAnswer {
-            status,
-            pixel: Vector2::zeros(),
-            covariance_px2,
-        };
+        let refused = |status| PixelAnswer { status, pixel: Vector2::zeros(), covariance_px2 };
         if !point_mm.iter().all(|x| x.is_finite()) {
             return refused(AnswerStatus::InvalidInput);
         }
@@ -338,11 +294,7 @@ impl Calibration {
         if self.refuse_pixel(camera, pixel).is_some() {
             return refused(AnswerStatus::OutsideImage);
         }
-        PixelAnswer {
-            status: self.volume_status(self.covers(camera, pixel), point_mm.z),
-            pixel,
-            covariance_px2,
-        }
+        PixelAnswer { status: self.volume_status(self.covers(camera, pixel), point_mm.z), pixel, covariance_px2 }
     }
 
     fn refuse_pixel(&self, camera: Camera, pixel: Vector2<f64>) -> Option<AnswerStatus> {
@@ -350,8 +302,7 @@ impl Calibration {
             return Some(AnswerStatus::InvalidInput);
         }
         let [width, height] = self.camera(camera).image_size.map(f64::from);
-        let inside =
-            (-0.5..=width - 0.5).contains(&pixel.x) && (-0.5..=height - 0.5).contains(&pixel.y);
+        let inside = (-0.5..=width - 0.5).contains(&pixel.x) && (-0.5..=height - 0.5).contains(&pixel.y);
         (!inside).then_some(AnswerStatus::OutsideImage)
     }
 
@@ -362,39 +313,19 @@ impl Calibration {
     }
 
     fn volume_status(&self, pixels_covered: bool, z_mm: f64) -> AnswerStatus {
-        let [low, high] = [
-            self.volume.min_mm[2] - HEIGHT_TOLERANCE_MM,
-            self.volume.max_mm[2] + HEIGHT_TOLERANCE_MM,
-        ];
-        if pixels_covered && (low..=high).contains(&z_mm) {
-            AnswerStatus::Ok
-        } else {
-            AnswerStatus::OutsideVolume
-        }
+        let [low, high] = [self.volume.min_mm[2] - HEIGHT_TOLERANCE_MM, self.volume.max_mm[2] + HEIGHT_TOLERANCE_MM];
+        if pixels_covered && (low..=high).contains(&z_mm) { AnswerStatus::Ok } else { AnswerStatus::OutsideVolume }
     }
 
     /// Answers the dataset's own pairs and compares: intersections that both cameras saw at the same pose.
     fn stereo_figures(&self, data: Stereo<&CameraDataset>) -> StereoFigures {
         let key = |p: &crate::mapping::Correspondence| {
             // The same line numbers give bit-identical points.
-            (
-                p.view,
-                p.point_in_tool_mm.x.to_bits(),
-                p.point_in_tool_mm.y.to_bits(),
-            )
+            (p.view, p.point_in_tool_mm.x.to_bits(), p.point_in_tool_mm.y.to_bits())
         };
-        let right: HashMap<_, _> = data
-            .right
-            .correspondences
-            .iter()
-            .map(|p| (key(p), p.pixel))
-            .collect();
-        let shared: Vec<_> = data
-            .left
-            .correspondences
-            .iter()
-            .filter_map(|p| right.get(&key(p)).map(|pixel| (p, *pixel)))
-            .collect();
+        let right: HashMap<_, _> = data.right.correspondences.iter().map(|p| (key(p), p.pixel)).collect();
+        let shared: Vec<_> =
+            data.left.correspondences.iter().filter_map(|p| right.get(&key(p)).map(|pixel| (p, *pixel))).collect();
         let (mut squares, mut worst, mut epipolar, mut pairs) = (Vector3::zeros(), 0.0_f64, 0.0, 0);
         // A few thousand are plenty.
         for (left, right) in shared.iter().step_by((shared.len() / 5000).max(1)) {
@@ -419,25 +350,17 @@ impl Calibration {
 
     fn verdict(&self, usable_rms_mm: f64) -> (bool, String) {
         let worst = self.stereo.rms_mm.iter().copied().fold(0.0, f64::max);
-        let held_out = self
-            .left
-            .cross_validation_rms_px
-            .max(self.right.cross_validation_rms_px);
+        let held_out = self.left.cross_validation_rms_px.max(self.right.cross_validation_rms_px);
         if self.stereo.pairs < 50 {
             let pairs = self.stereo.pairs;
-            return (
-                false,
-                format!("only {pairs} pixel pairs could be checked, at least 50 are needed"),
-            );
+            return (false, format!("only {pairs} pixel pairs could be checked, at least 50 are needed"));
         }
         // Written so that NaN is unusable.
         if !(worst <= usable_rms_mm) {
             let (worst, limit) = (1e3 * worst, 1e3 * usable_rms_mm);
             return (
                 false,
-                format!(
-                    "points from pixel pairs err by {worst:.1} µm RMS, at most {limit:.1} µm is accepted"
-                ),
+                format!("points from pixel pairs err by {worst:.1} µm RMS, at most {limit:.1} µm is accepted"),
             );
         }
         (
@@ -453,11 +376,8 @@ impl Calibration {
 impl PointAnswer {
     /// No answer, for the reason `status`.
     pub fn refused(status: AnswerStatus) -> Self {
-        let estimate = PointEstimate {
-            point_mm: Vector3::zeros(),
-            covariance_mm2: nalgebra::Matrix3::zeros(),
-            epipolar_px: 0.0,
-        };
+        let estimate =
+            PointEstimate { point_mm: Vector3::zeros(), covariance_mm2: nalgebra::Matrix3::zeros(), epipolar_px: 0.0 };
         PointAnswer { status, estimate }
     }
 }

@@ -64,12 +64,7 @@ struct Projected {
 
 impl Central {
     /// Direct linear transform, then Gauss–Newton with rising lens degree. `None` when the points don't determine it.
-    pub fn fit(
-        lens_degree: usize,
-        volume: Volume,
-        image_size: [u32; 2],
-        points: &[Correspondence],
-    ) -> Option<Self> {
+    pub fn fit(lens_degree: usize, volume: Volume, image_size: [u32; 2], points: &[Correspondence]) -> Option<Self> {
         if points.len() < POSE + 2 * lens_exponents(lens_degree).count() {
             return None;
         }
@@ -83,11 +78,7 @@ impl Central {
             lens: Vec::new(),
         };
         camera.direct_linear_transform(points)?;
-        let few: Vec<Correspondence> = points
-            .iter()
-            .step_by((points.len() / 6000).max(1))
-            .copied()
-            .collect();
+        let few: Vec<Correspondence> = points.iter().step_by((points.len() / 6000).max(1)).copied().collect();
         camera.set_lens_degree(3);
         camera.gauss_newton(&few, 5, Tilt::Free)?;
         for degree in [lens_degree.min(6), lens_degree] {
@@ -155,11 +146,7 @@ impl Central {
         let mut slopes = [[0.0; MAX_LENS_DEGREE + 1]; 2];
         let n = self.lens_degree.max(1);
         for axis in 0..2 {
-            chebyshev(
-                ideal[axis],
-                &mut values[axis][..=n],
-                &mut slopes[axis][..=n],
-            );
+            chebyshev(ideal[axis], &mut values[axis][..=n], &mut slopes[axis][..=n]);
         }
         let (mut pixel, mut bend) = (ideal, Matrix2::identity());
         let ([x, y], [dx, dy]) = (&values, &slopes);
@@ -168,14 +155,7 @@ impl Central {
             pixel += c * (x[i] * y[j]);
             bend += c * Vector2::new(dx[i] * y[j], x[i] * dy[j]).transpose();
         }
-        Projected {
-            homogeneous,
-            depth: camera.z,
-            ideal,
-            values,
-            pixel,
-            bend,
-        }
+        Projected { homogeneous, depth: camera.z, ideal, values, pixel, bend }
     }
 
     fn gauss_newton(&mut self, points: &[Correspondence], steps: usize, tilt: Tilt) -> Option<()> {
@@ -188,8 +168,7 @@ impl Central {
                 let x = at.homogeneous;
                 for axis in 0..2 {
                     // ∂ξ/∂P₁ = X/depth, ∂ξ/∂P₃ = −ξ X/depth.
-                    let (by_xi, by_eta) =
-                        (at.bend[(axis, 0)] / at.depth, at.bend[(axis, 1)] / at.depth);
+                    let (by_xi, by_eta) = (at.bend[(axis, 0)] / at.depth, at.bend[(axis, 1)] / at.depth);
                     let by_depth = -(by_xi * at.ideal.x + by_eta * at.ideal.y);
                     let fill = |row: &mut [f64]| {
                         for i in 0..4 {
@@ -202,10 +181,7 @@ impl Central {
                         }
                         row[10] = by_depth * x[2];
                         let start = POSE + axis * lens;
-                        for (value, (i, j)) in row[start..]
-                            .iter_mut()
-                            .zip(lens_exponents(self.lens_degree))
-                        {
+                        for (value, (i, j)) in row[start..].iter_mut().zip(lens_exponents(self.lens_degree)) {
                             *value = at.values[0][i] * at.values[1][j];
                         }
                     };

@@ -9,27 +9,15 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     #[error("{path}: {source}")]
-    Io {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Io { path: PathBuf, source: std::io::Error },
     #[error("{path}: {source}; the file is damaged or was edited: calibrate again, or restore it")]
-    Yaml {
-        path: PathBuf,
-        source: serde_yaml::Error,
-    },
+    Yaml { path: PathBuf, source: serde_yaml::Error },
     #[error(
         "{path}: version is {found}, this program reads version {FORMAT_VERSION}: calibrate again with this program"
     )]
     Version { path: PathBuf, found: u32 },
-    #[error(
-        "{path}: {field}: {complaint}; the file was edited or damaged: calibrate again, or restore it"
-    )]
-    Impossible {
-        path: PathBuf,
-        field: String,
-        complaint: String,
-    },
+    #[error("{path}: {field}: {complaint}; the file was edited or damaged: calibrate again, or restore it")]
+    Impossible { path: PathBuf, field: String, complaint: String },
 }
 
 /// Read first, so that a file of another version is called that and not damaged.
@@ -44,31 +32,25 @@ impl Calibration {
     /// # Errors
     /// [`FileError::Io`] when the folder can't be written to.
     pub fn save(&self, path: &Path) -> Result<(), FileError> {
-        let io = |source| FileError::Io {
-            path: path.into(),
-            source,
-        };
-        let yaml = |source| FileError::Yaml {
-            path: path.into(),
-            source,
-        };
+        let io = |source| FileError::Io { path: path.into(), source };
+        let yaml = |source| FileError::Yaml { path: path.into(), source };
         let text = serde_yaml::to_string(self).map_err(yaml)?;
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
-        file.write_all(b"# Pixel <-> world calibration of two cameras, by grating_calibration. Millimetres and pixels.\n")
-            .and_then(|()| file.write_all(text.as_bytes()))
-            .and_then(|()| file.as_file().sync_all())
-            .map_err(io)?;
+        file.write_all(
+            b"# Pixel <-> world calibration of two cameras, by grating_calibration. Millimetres and pixels.\n",
+        )
+        .and_then(|()| file.write_all(text.as_bytes()))
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(io)?;
         // Temporary files are private; a calibration is to be read by whoever serves it.
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            file.as_file()
-                .set_permissions(std::fs::Permissions::from_mode(0o644))
-                .map_err(io)?;
+            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(io)?;
         }
         file.persist(path).map_err(|error| io(error.error))?;
         Ok(())
@@ -79,47 +61,24 @@ impl Calibration {
     /// # Errors
     /// [`FileError`] naming the file and the line or field.
     pub fn load(path: &Path) -> Result<Self, FileError> {
-        let text = std::fs::read_to_string(path).map_err(|source| FileError::Io {
-            path: path.into(),
-            source,
-        })?;
-        let yaml = |source| FileError::Yaml {
-            path: path.into(),
-            source,
-        };
-        let version = serde_yaml::from_str::<VersionOnly>(&text)
-            .map_err(yaml)?
-            .version;
+        let text = std::fs::read_to_string(path).map_err(|source| FileError::Io { path: path.into(), source })?;
+        let yaml = |source| FileError::Yaml { path: path.into(), source };
+        let version = serde_yaml::from_str::<VersionOnly>(&text).map_err(yaml)?.version;
         if version != FORMAT_VERSION {
-            return Err(FileError::Version {
-                path: path.into(),
-                found: version,
-            });
+            return Err(FileError::Version { path: path.into(), found: version });
         }
         let calibration: Calibration = serde_yaml::from_str(&text).map_err(yaml)?;
         match calibration.complaint() {
             None => Ok(calibration),
-            Some((field, complaint)) => Err(FileError::Impossible {
-                path: path.into(),
-                field,
-                complaint,
-            }),
+            Some((field, complaint)) => Err(FileError::Impossible { path: path.into(), field, complaint }),
         }
     }
 
     /// The first impossible number: field and complaint.
     fn complaint(&self) -> Option<(String, String)> {
         let top = [
-            (
-                "pitch_mm",
-                self.pitch_mm > 0.0 && self.pitch_mm < 1e3,
-                self.pitch_mm,
-            ),
-            (
-                "height_range_mm",
-                self.height_range_mm[0] < self.height_range_mm[1],
-                self.height_range_mm[0],
-            ),
+            ("pitch_mm", self.pitch_mm > 0.0 && self.pitch_mm < 1e3, self.pitch_mm),
+            ("height_range_mm", self.height_range_mm[0] < self.height_range_mm[1], self.height_range_mm[0]),
             ("heights", self.heights >= 2, self.heights as f64),
         ];
         if let Some((field, _, value)) = top.iter().find(|(_, good, _)| !good) {
@@ -128,19 +87,12 @@ impl Calibration {
         for axis in 0..3 {
             let (low, high) = (self.volume.min_mm[axis], self.volume.max_mm[axis]);
             if !(low < high && low > -1e5 && high < 1e5) {
-                return Some((
-                    "volume".into(),
-                    format!("{low} … {high} mm along axis {axis} is no range"),
-                ));
+                return Some(("volume".into(), format!("{low} … {high} mm along axis {axis} is no range")));
             }
         }
-        [("left", &self.left), ("right", &self.right)]
-            .into_iter()
-            .find_map(|(side, camera)| {
-                camera
-                    .complaint()
-                    .map(|(field, complaint)| (format!("{side}.{field}"), complaint))
-            })
+        [("left", &self.left), ("right", &self.right)].into_iter().find_map(|(side, camera)| {
+            camera.complaint().map(|(field, complaint)| (format!("{side}.{field}"), complaint))
+        })
     }
 }
 
@@ -148,15 +100,11 @@ impl CameraCalibration {
     fn complaint(&self) -> Option<(String, String)> {
         let [width, height] = self.image_size;
         if !(16..=65_536).contains(&width) || !(16..=65_536).contains(&height) {
-            return Some((
-                "image_size".into(),
-                format!("{width}×{height} px is impossible"),
-            ));
+            return Some(("image_size".into(), format!("{width}×{height} px is impossible")));
         }
-        for (field, value) in [
-            ("residual_rms_px", self.residual_rms_px),
-            ("cross_validation_rms_px", self.cross_validation_rms_px),
-        ] {
+        for (field, value) in
+            [("residual_rms_px", self.residual_rms_px), ("cross_validation_rms_px", self.cross_validation_rms_px)]
+        {
             if !(0.0..1e4).contains(&value) {
                 return Some((field.into(), format!("{value} is impossible")));
             }
@@ -170,8 +118,6 @@ impl CameraCalibration {
                 ));
             }
         }
-        self.model
-            .complaint()
-            .map(|complaint| ("model".into(), complaint))
+        self.model.complaint().map(|complaint| ("model".into(), complaint))
     }
 }

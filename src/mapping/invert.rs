@@ -27,18 +27,14 @@ pub fn pair_to_point(
 ) -> Option<PointEstimate> {
     let mut information = Matrix4::zeros();
     for (i, covariance) in covariances_px2.iter().enumerate() {
-        information
-            .fixed_view_mut::<2, 2>(2 * i, 2 * i)
-            .copy_from(&covariance.try_inverse()?);
+        information.fixed_view_mut::<2, 2>(2 * i, 2 * i).copy_from(&covariance.try_inverse()?);
     }
     let evaluate = |point: Vector3<f64>| {
         let mut jacobian = Matrix4x3::zeros();
         let mut residual = Vector4::zeros();
         for i in 0..2 {
             let (pixel, slope) = models[i].pixel_and_jacobian(point);
-            residual
-                .fixed_rows_mut::<2>(2 * i)
-                .copy_from(&(pixels[i] - pixel));
+            residual.fixed_rows_mut::<2>(2 * i).copy_from(&(pixels[i] - pixel));
             jacobian.fixed_view_mut::<2, 3>(2 * i, 0).copy_from(&slope);
         }
         (residual, jacobian)
@@ -47,19 +43,13 @@ pub fn pair_to_point(
     for _ in 0..MAX_STEPS {
         let (residual, jacobian) = evaluate(point);
         let normal = jacobian.transpose() * information * jacobian;
-        let step = normal
-            .cholesky()?
-            .solve(&(jacobian.transpose() * information * residual));
+        let step = normal.cholesky()?.solve(&(jacobian.transpose() * information * residual));
         let (next, whole) = limited(point, step, volume)?;
         point = next;
         if whole && step.norm() < DONE_MM {
             let (residual, jacobian) = evaluate(point);
             let covariance_mm2 = (jacobian.transpose() * information * jacobian).try_inverse()?;
-            return Some(PointEstimate {
-                point_mm: point,
-                covariance_mm2,
-                epipolar_px: 0.5 * residual.norm(),
-            });
+            return Some(PointEstimate { point_mm: point, covariance_mm2, epipolar_px: 0.5 * residual.norm() });
         }
     }
     None
@@ -86,11 +76,7 @@ pub fn pixel_to_plane(
             let mut covariance_mm2 = Matrix3::zeros();
             let flat = inverse * covariance_px2 * inverse.transpose();
             covariance_mm2.fixed_view_mut::<2, 2>(0, 0).copy_from(&flat);
-            return Some(PointEstimate {
-                point_mm: point,
-                covariance_mm2,
-                epipolar_px: 0.0,
-            });
+            return Some(PointEstimate { point_mm: point, covariance_mm2, epipolar_px: 0.0 });
         }
     }
     None
@@ -99,11 +85,7 @@ pub fn pixel_to_plane(
 /// Goes by `step`, but not further than half the volume at a time; says whether it was the whole step.
 ///
 /// `None` outside three times the volume's size: models mean nothing there.
-fn limited(
-    point: Vector3<f64>,
-    step: Vector3<f64>,
-    volume: &Volume,
-) -> Option<(Vector3<f64>, bool)> {
+fn limited(point: Vector3<f64>, step: Vector3<f64>, volume: &Volume) -> Option<(Vector3<f64>, bool)> {
     let half = volume.half_mm();
     // Written so that NaN ends the iteration.
     let longest = step.component_div(&half).abs().max();

@@ -34,8 +34,7 @@ impl NormalSums {
     pub fn add(&mut self, fill: impl FnOnce(&mut [f64]), sides: &[f64], weight: f64) {
         let root = weight.sqrt();
         let unknowns = self.rows.nrows();
-        let row =
-            &mut self.rows.as_mut_slice()[self.filled * unknowns..(self.filled + 1) * unknowns];
+        let row = &mut self.rows.as_mut_slice()[self.filled * unknowns..(self.filled + 1) * unknowns];
         row.fill(0.0);
         fill(row);
         row.iter_mut().for_each(|x| *x *= root);
@@ -51,12 +50,7 @@ impl NormalSums {
     fn flush(&mut self) {
         let rows = self.rows.columns(0, self.filled);
         self.ata.gemm(1.0, &rows, &rows.transpose(), 1.0);
-        self.atb.gemm(
-            1.0,
-            &rows,
-            &self.sides.columns(0, self.filled).transpose(),
-            1.0,
-        );
+        self.atb.gemm(1.0, &rows, &self.sides.columns(0, self.filled).transpose(), 1.0);
         self.filled = 0;
     }
 
@@ -96,11 +90,7 @@ mod tests {
             let basis = [1.0, x, 2.0 * x * x - 1.0];
             let side = |c: [f64; 3]| basis.iter().zip(c).map(|(b, c)| b * c).sum::<f64>();
             let sides = [side([1.0, -2.0, 0.5]), side([0.0, 3.0, 4.0])];
-            sums.add(
-                |row| row.copy_from_slice(&basis),
-                &sides,
-                1.0 + f64::from(i % 7),
-            );
+            sums.add(|row| row.copy_from_slice(&basis), &sides, 1.0 + f64::from(i % 7));
         }
         let solution = sums.solve(0.0).unwrap();
         let expected = DMatrix::from_row_slice(3, 2, &[1.0, 0.0, -2.0, 3.0, 0.5, 4.0]);

@@ -18,15 +18,9 @@ pub struct Volume {
 impl Volume {
     /// The smallest box around `points`.
     pub fn around(points: impl Iterator<Item = Vector3<f64>>) -> Self {
-        let start = (
-            Vector3::repeat(f64::INFINITY),
-            Vector3::repeat(f64::NEG_INFINITY),
-        );
+        let start = (Vector3::repeat(f64::INFINITY), Vector3::repeat(f64::NEG_INFINITY));
         let (min, max) = points.fold(start, |(low, high), p| (low.inf(&p), high.sup(&p)));
-        Volume {
-            min_mm: min.into(),
-            max_mm: max.into(),
-        }
+        Volume { min_mm: min.into(), max_mm: max.into() }
     }
 
     pub fn centre_mm(&self) -> Vector3<f64> {
@@ -35,8 +29,7 @@ impl Volume {
 
     /// Half the size; at least a micrometre.
     pub fn half_mm(&self) -> Vector3<f64> {
-        (0.5 * (Vector3::from(self.max_mm) - Vector3::from(self.min_mm)))
-            .sup(&Vector3::repeat(1e-3))
+        (0.5 * (Vector3::from(self.max_mm) - Vector3::from(self.min_mm))).sup(&Vector3::repeat(1e-3))
     }
 
     /// −1 … 1 inside.
@@ -60,13 +53,8 @@ pub enum ModelKind {
 
 impl ModelKind {
     /// Simplest first.
-    pub const LADDER: [ModelKind; 5] = [
-        ModelKind::Published,
-        ModelKind::Cubic,
-        ModelKind::Quintic,
-        ModelKind::Septic,
-        ModelKind::Central,
-    ];
+    pub const LADDER: [ModelKind; 5] =
+        [ModelKind::Published, ModelKind::Cubic, ModelKind::Quintic, ModelKind::Septic, ModelKind::Central];
 }
 
 impl std::fmt::Display for ModelKind {
@@ -105,9 +93,7 @@ impl Model {
             ModelKind::Cubic => Polynomial::fit(3, volume, points).map(Model::Cubic),
             ModelKind::Quintic => Polynomial::fit(5, volume, points).map(Model::Quintic),
             ModelKind::Septic => Polynomial::fit(7, volume, points).map(Model::Septic),
-            ModelKind::Central => {
-                Central::fit(LENS_DEGREE, volume, data.image_size, points).map(Model::Central)
-            }
+            ModelKind::Central => Central::fit(LENS_DEGREE, volume, data.image_size, points).map(Model::Central),
         }
     }
 
@@ -125,9 +111,7 @@ impl Model {
     pub fn pixel_and_jacobian(&self, point_mm: Vector3<f64>) -> (Vector2<f64>, Matrix2x3<f64>) {
         match self {
             Model::Published(model) => model.pixel_and_jacobian(point_mm),
-            Model::Cubic(model) | Model::Quintic(model) | Model::Septic(model) => {
-                model.pixel_and_jacobian(point_mm)
-            }
+            Model::Cubic(model) | Model::Quintic(model) | Model::Septic(model) => model.pixel_and_jacobian(point_mm),
             Model::Central(model) => model.pixel_and_jacobian(point_mm),
         }
     }
@@ -135,18 +119,13 @@ impl Model {
     /// Says what is impossible about the numbers of a loaded model, with the field's name.
     pub(super) fn complaint(&self) -> Option<String> {
         let finite = |name: &str, values: &[f64]| {
-            values
-                .iter()
-                .find(|x| !x.is_finite())
-                .map(|x| format!("{name} holds {x}, which is not a finite number"))
+            values.iter().find(|x| !x.is_finite()).map(|x| format!("{name} holds {x}, which is not a finite number"))
         };
         let volume = |volume: &Volume| {
-            (0..3)
-                .find(|&i| !(volume.min_mm[i] < volume.max_mm[i]))
-                .map(|i| {
-                    let (low, high) = (volume.min_mm[i], volume.max_mm[i]);
-                    format!("volume: min_mm[{i}] = {low} is not below max_mm[{i}] = {high}")
-                })
+            (0..3).find(|&i| !(volume.min_mm[i] < volume.max_mm[i])).map(|i| {
+                let (low, high) = (volume.min_mm[i], volume.max_mm[i]);
+                format!("volume: min_mm[{i}] = {low} is not below max_mm[{i}] = {high}")
+            })
         };
         let length = |name: &str, is: usize, must: usize| {
             (is != must).then(|| format!("{name} has {is} entries, {must} are needed"))
@@ -162,30 +141,13 @@ impl Model {
                     _ => 7,
                 };
                 (m.degree != degree)
-                    .then(|| {
-                        format!(
-                            "degree is {}, a {} model has {degree}",
-                            m.degree,
-                            self.kind()
-                        )
-                    })
-                    .or_else(|| {
-                        length(
-                            "coefficients",
-                            m.coefficients.len(),
-                            polynomial::exponents(degree).count(),
-                        )
-                    })
+                    .then(|| format!("degree is {}, a {} model has {degree}", m.degree, self.kind()))
+                    .or_else(|| length("coefficients", m.coefficients.len(), polynomial::exponents(degree).count()))
                     .or_else(|| finite("coefficients", m.coefficients.as_flattened()))
                     .or_else(|| volume(&m.volume))
             }
             Model::Central(m) => (!(2..=MAX_LENS_DEGREE).contains(&m.lens_degree))
-                .then(|| {
-                    format!(
-                        "lens_degree is {}, it must be within 2 … {MAX_LENS_DEGREE}",
-                        m.lens_degree
-                    )
-                })
+                .then(|| format!("lens_degree is {}, it must be within 2 … {MAX_LENS_DEGREE}", m.lens_degree))
                 .or_else(|| length("lens", m.lens.len(), lens_exponents(m.lens_degree).count()))
                 .or_else(|| finite("lens", m.lens.as_flattened()))
                 .or_else(|| finite("projection", m.projection.as_flattened()))

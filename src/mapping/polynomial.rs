@@ -26,9 +26,7 @@ pub const MAX_DEGREE: usize = 9;
 
 /// All (i, j, k) with i + j + k ≤ degree.
 pub fn exponents(degree: usize) -> impl Iterator<Item = (usize, usize, usize)> {
-    (0..=degree).flat_map(move |i| {
-        (0..=degree - i).flat_map(move |j| (0..=degree - i - j).map(move |k| (i, j, k)))
-    })
+    (0..=degree).flat_map(move |i| (0..=degree - i).flat_map(move |j| (0..=degree - i - j).map(move |k| (i, j, k))))
 }
 
 /// T_n and T_n' at x.
@@ -39,10 +37,7 @@ pub(super) fn chebyshev(x: f64, values: &mut [f64], slopes: &mut [f64]) {
             1 => (x, 1.0),
             _ => {
                 let value = 2.0 * x * values[n - 1] - values[n - 2];
-                (
-                    value,
-                    2.0 * values[n - 1] + 2.0 * x * slopes[n - 1] - slopes[n - 2],
-                )
+                (value, 2.0 * values[n - 1] + 2.0 * x * slopes[n - 1] - slopes[n - 2])
             }
         };
     }
@@ -66,14 +61,8 @@ impl Polynomial {
             sums.add(fill, &[point.pixel.x, point.pixel.y], point.weight());
         }
         let solution = sums.solve(0.0)?;
-        let coefficients = (0..terms)
-            .map(|n| [solution[(n, 0)], solution[(n, 1)]])
-            .collect();
-        Some(Polynomial {
-            degree,
-            volume,
-            coefficients,
-        })
+        let coefficients = (0..terms).map(|n| [solution[(n, 0)], solution[(n, 1)]]).collect();
+        Some(Polynomial { degree, volume, coefficients })
     }
 
     /// Pixel and ∂(u, v)/∂(x, y, z), px/mm.
@@ -84,11 +73,7 @@ impl Polynomial {
         for ((i, j, k), c) in exponents(self.degree).zip(&self.coefficients) {
             let c = Vector2::from(*c);
             pixel += c * (x[i] * y[j] * z[k]);
-            let by = Vector3::new(
-                dx[i] * y[j] * z[k],
-                x[i] * dy[j] * z[k],
-                x[i] * y[j] * dz[k],
-            );
+            let by = Vector3::new(dx[i] * y[j] * z[k], x[i] * dy[j] * z[k], x[i] * y[j] * dz[k]);
             jacobian += c * by.transpose();
         }
         let half = self.volume.half_mm();
@@ -106,16 +91,10 @@ struct Basis {
 
 impl Basis {
     fn at(degree: usize, volume: &Volume, point_mm: Vector3<f64>) -> Self {
-        let mut basis = Basis {
-            values: [[0.0; MAX_DEGREE + 1]; 3],
-            slopes: [[0.0; MAX_DEGREE + 1]; 3],
-        };
+        let mut basis = Basis { values: [[0.0; MAX_DEGREE + 1]; 3], slopes: [[0.0; MAX_DEGREE + 1]; 3] };
         let normalised = volume.normalise(point_mm);
         for axis in 0..3 {
-            let (values, slopes) = (
-                &mut basis.values[axis][..=degree],
-                &mut basis.slopes[axis][..=degree],
-            );
+            let (values, slopes) = (&mut basis.values[axis][..=degree], &mut basis.slopes[axis][..=degree]);
             chebyshev(normalised[axis], values, slopes);
         }
         basis

@@ -32,98 +32,30 @@ fn terms(point_mm: Vector3<f64>, depth_mm: f64) -> (Terms, [Terms; 3]) {
     let w = depth_mm / (depth_mm - h);
     // dw/dh = w² / d.
     let dw = w * w / depth_mm;
-    let values = [
-        1.0,
-        point_mm.x,
-        point_mm.y,
-        h,
-        x * x,
-        y * y,
-        z * z,
-        w * w,
-        x * y,
-        x * z,
-        y * z,
-        x * w,
-        y * w,
-        z * w,
-    ];
-    let by_x = [
-        0.0,
-        1.0,
-        0.0,
-        0.0,
-        0.2 * x,
-        0.0,
-        0.0,
-        0.0,
-        0.1 * y,
-        0.1 * z,
-        0.0,
-        0.1 * w,
-        0.0,
-        0.0,
-    ];
-    let by_y = [
-        0.0,
-        0.0,
-        1.0,
-        0.0,
-        0.0,
-        0.2 * y,
-        0.0,
-        0.0,
-        0.1 * x,
-        0.0,
-        0.1 * z,
-        0.0,
-        0.1 * w,
-        0.0,
-    ];
-    let by_h = [
-        0.0,
-        0.0,
-        0.0,
-        1.0,
-        0.0,
-        0.0,
-        0.2 * z,
-        2.0 * w * dw,
-        0.0,
-        0.1 * x,
-        0.1 * y,
-        x * dw,
-        y * dw,
-        0.1 * w + z * dw,
-    ];
-    (
-        Terms::from(values),
-        [Terms::from(by_x), Terms::from(by_y), -Terms::from(by_h)],
-    )
+    let values = [1.0, point_mm.x, point_mm.y, h, x * x, y * y, z * z, w * w, x * y, x * z, y * z, x * w, y * w, z * w];
+    let by_x = [0.0, 1.0, 0.0, 0.0, 0.2 * x, 0.0, 0.0, 0.0, 0.1 * y, 0.1 * z, 0.0, 0.1 * w, 0.0, 0.0];
+    let by_y = [0.0, 0.0, 1.0, 0.0, 0.0, 0.2 * y, 0.0, 0.0, 0.1 * x, 0.0, 0.1 * z, 0.0, 0.1 * w, 0.0];
+    let by_h =
+        [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.2 * z, 2.0 * w * dw, 0.0, 0.1 * x, 0.1 * y, x * dw, y * dw, 0.1 * w + z * dw];
+    (Terms::from(values), [Terms::from(by_x), Terms::from(by_y), -Terms::from(by_h)])
 }
 
 impl Published {
     /// Ordinary least squares for each depth on a ladder outside the swept heights, then a golden-section search.
     pub fn fit(points: &[Correspondence]) -> Option<Self> {
         let heights = points.iter().map(|p| -p.point_in_tool_mm.z);
-        let (low, high) = heights.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| {
-            (l.min(x), h.max(x))
-        });
+        let (low, high) = heights.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
         let span = (high - low).max(1.0);
         // The search needs hundreds of points, not tens of thousands.
         let step = (points.len() / 3000).max(1);
         let few: Vec<Correspondence> = points.iter().step_by(step).copied().collect();
-        let cost = |depth: f64| {
-            Self::with_depth(&few, depth).map_or(f64::INFINITY, |m| m.sum_of_squares(&few))
-        };
+        let cost = |depth: f64| Self::with_depth(&few, depth).map_or(f64::INFINITY, |m| m.sum_of_squares(&few));
         // d = high + span·e^t and d = low − span·e^t.
         let above = |t: f64| high + span * t.exp();
         let below = |t: f64| low.min(0.0) - span * t.exp();
         let mut best: Option<(f64, f64)> = None;
         for side in [&above as &dyn Fn(f64) -> f64, &below] {
-            let costs: Vec<f64> = (0..13)
-                .map(|i| cost(side(f64::from(i) * 0.5 - 3.0)))
-                .collect();
+            let costs: Vec<f64> = (0..13).map(|i| cost(side(f64::from(i) * 0.5 - 3.0))).collect();
             let Some(i) = (0..13).min_by(|a, b| costs[*a].total_cmp(&costs[*b])) else {
                 continue;
             };
@@ -141,37 +73,22 @@ impl Published {
         let mut sums = NormalSums::new(TERMS, 2);
         for p in points {
             let (row, _) = terms(p.point_in_tool_mm, depth_mm);
-            sums.add(
-                |out| out.copy_from_slice(row.as_slice()),
-                &[p.pixel.x, p.pixel.y],
-                1.0,
-            );
+            sums.add(|out| out.copy_from_slice(row.as_slice()), &[p.pixel.x, p.pixel.y], 1.0);
         }
         let solution = sums.solve(0.0)?;
-        let coefficients = (0..TERMS)
-            .map(|n| [solution[(n, 0)], solution[(n, 1)]])
-            .collect();
-        Some(Published {
-            w_depth_mm: depth_mm,
-            coefficients,
-        })
+        let coefficients = (0..TERMS).map(|n| [solution[(n, 0)], solution[(n, 1)]]).collect();
+        Some(Published { w_depth_mm: depth_mm, coefficients })
     }
 
     fn sum_of_squares(&self, points: &[Correspondence]) -> f64 {
-        points
-            .iter()
-            .map(|p| (self.pixel_and_jacobian(p.point_in_tool_mm).0 - p.pixel).norm_squared())
-            .sum()
+        points.iter().map(|p| (self.pixel_and_jacobian(p.point_in_tool_mm).0 - p.pixel).norm_squared()).sum()
     }
 
     /// Pixel and ∂(u, v)/∂(x, y, z), px/mm.
     pub fn pixel_and_jacobian(&self, point_mm: Vector3<f64>) -> (Vector2<f64>, Matrix2x3<f64>) {
         let (values, slopes) = terms(point_mm, self.w_depth_mm);
         let times = |row: &Terms| {
-            self.coefficients
-                .iter()
-                .zip(row.iter())
-                .fold(Vector2::zeros(), |sum, (c, t)| sum + Vector2::from(*c) * *t)
+            self.coefficients.iter().zip(row.iter()).fold(Vector2::zeros(), |sum, (c, t)| sum + Vector2::from(*c) * *t)
         };
         let columns = [times(&slopes[0]), times(&slopes[1]), times(&slopes[2])];
         (times(&values), Matrix2x3::from_columns(&columns))

@@ -42,10 +42,7 @@ const OUTLIER: f64 = 6.0;
 ///
 /// # Errors
 /// [`SelectError`] when the data determines none of them.
-pub fn fit_ladder(
-    data: &CameraDataset,
-    kinds: &[ModelKind],
-) -> Result<(Model, Vec<LadderEntry>), SelectError> {
+pub fn fit_ladder(data: &CameraDataset, kinds: &[ModelKind]) -> Result<(Model, Vec<LadderEntry>), SelectError> {
     let mut fitted: Vec<(Model, LadderEntry)> = Vec::new();
     for kind in kinds {
         let Some(model) = Model::fit(*kind, data) else {
@@ -62,27 +59,18 @@ pub fn fit_ladder(
             fitted.push((model, entry));
         }
     }
-    let none = SelectError::NoModel {
-        correspondences: data.correspondences.len(),
-    };
+    let none = SelectError::NoModel { correspondences: data.correspondences.len() };
     let score = |entry: &LadderEntry| entry.cross_validation_rms_px;
-    let best = fitted
-        .iter()
-        .min_by(|a, b| score(&a.1).total_cmp(&score(&b.1)))
-        .ok_or(none)?;
+    let best = fitted.iter().min_by(|a, b| score(&a.1).total_cmp(&score(&b.1))).ok_or(none)?;
     let (mut model, mut entry) = best.clone();
     let kept = without_outliers(&model, data);
     if kept.correspondences.len() < data.correspondences.len() {
         if let Some(cleaner) = Model::fit(entry.model, &kept) {
-            (entry.residual_rms_px, entry.residual_max_px) =
-                residuals(&cleaner, kept.correspondences.iter());
+            (entry.residual_rms_px, entry.residual_max_px) = residuals(&cleaner, kept.correspondences.iter());
             model = cleaner;
         }
     }
-    let ladder = fitted
-        .into_iter()
-        .map(|(_, e)| if e.model == entry.model { entry } else { e })
-        .collect();
+    let ladder = fitted.into_iter().map(|(_, e)| if e.model == entry.model { entry } else { e }).collect();
     Ok((model, ladder))
 }
 
@@ -101,8 +89,7 @@ fn residuals<'a>(model: &Model, points: impl Iterator<Item = &'a Correspondence>
 /// `data` without pairs whose residual, in units of what their covariance promises, is far beyond the common.
 fn without_outliers(model: &Model, data: &CameraDataset) -> CameraDataset {
     let normalised = |point: &Correspondence| {
-        (model.pixel_and_jacobian(point.point_in_tool_mm).0 - point.pixel).norm()
-            * point.weight().sqrt()
+        (model.pixel_and_jacobian(point.point_in_tool_mm).0 - point.pixel).norm() * point.weight().sqrt()
     };
     let mut sizes: Vec<f64> = data.correspondences.iter().map(normalised).collect();
     if sizes.is_empty() {
@@ -119,13 +106,7 @@ fn without_outliers(model: &Model, data: &CameraDataset) -> CameraDataset {
 }
 
 fn cross_validate(model: &Model, data: &CameraDataset) -> f64 {
-    let views = data
-        .correspondences
-        .iter()
-        .map(|p| p.view)
-        .max()
-        .unwrap_or(0)
-        + 1;
+    let views = data.correspondences.iter().map(|p| p.view).max().unwrap_or(0) + 1;
     // Blocks of heights: at most ten, so that a held-out one is a real gap.
     let views_per_block = views.div_ceil(2 * FOLDS).max(1);
     let region = |pixel: Vector2<f64>| {
@@ -136,33 +117,16 @@ fn cross_validate(model: &Model, data: &CameraDataset) -> f64 {
         // Neighbours, across and down, belong to different folds.
         cell(0) + 2 * cell(1)
     };
-    let stride = data
-        .correspondences
-        .len()
-        .div_ceil(CROSS_VALIDATION_PAIRS)
-        .max(1);
+    let stride = data.correspondences.len().div_ceil(CROSS_VALIDATION_PAIRS).max(1);
     // An odd stride walks through all regions of every height.
-    let few: Vec<Correspondence> = data
-        .correspondences
-        .iter()
-        .step_by(stride | 1)
-        .copied()
-        .collect();
+    let few: Vec<Correspondence> = data.correspondences.iter().step_by(stride | 1).copied().collect();
     let (mut sum, mut count) = (0.0, 0.0);
     for fold in 0..FOLDS {
-        let held = |p: &Correspondence| {
-            (p.view / views_per_block) % FOLDS == fold || region(p.pixel) % FOLDS == fold
-        };
+        let held = |p: &Correspondence| (p.view / views_per_block) % FOLDS == fold || region(p.pixel) % FOLDS == fold;
         let train: Vec<Correspondence> = few.iter().filter(|p| !held(p)).copied().collect();
         let refitted = match model {
             Model::Central(camera) => camera.refit(&train).map(Model::Central),
-            _ => Model::fit(
-                model.kind(),
-                &CameraDataset {
-                    image_size: data.image_size,
-                    correspondences: train,
-                },
-            ),
+            _ => Model::fit(model.kind(), &CameraDataset { image_size: data.image_size, correspondences: train }),
         };
         let Some(refitted) = refitted else {
             return f64::INFINITY;

@@ -46,14 +46,7 @@ pub struct RigConfig {
 
 impl Default for RigConfig {
     fn default() -> Self {
-        RigConfig {
-            width: 1280,
-            height: 720,
-            baseline_mm: 12.0,
-            height_mm: 30.0,
-            toe_in_deg: 11.0,
-            roll_deg: 1.5,
-        }
+        RigConfig { width: 1280, height: 720, baseline_mm: 12.0, height_mm: 30.0, toe_in_deg: 11.0, roll_deg: 1.5 }
     }
 }
 
@@ -76,15 +69,7 @@ pub struct LensConfig {
 
 impl Default for LensConfig {
     fn default() -> Self {
-        LensConfig {
-            field_deg: 51.0,
-            k1: -0.18,
-            k2: 0.06,
-            k3: 0.0,
-            p1: 0.0006,
-            p2: -0.0004,
-            freeform_px: 0.5,
-        }
+        LensConfig { field_deg: 51.0, k1: -0.18, k2: 0.06, k3: 0.0, p1: 0.0006, p2: -0.0004, freeform_px: 0.5 }
     }
 }
 
@@ -99,16 +84,8 @@ pub struct CamerasConfig {
 impl Default for CamerasConfig {
     fn default() -> Self {
         CamerasConfig {
-            left: CameraConfig {
-                centre_px: [6.3, -4.1],
-                freeform_phase_rad: 0.0,
-                ..CameraConfig::default()
-            },
-            right: CameraConfig {
-                centre_px: [-5.2, 3.7],
-                freeform_phase_rad: 1.1,
-                ..CameraConfig::default()
-            },
+            left: CameraConfig { centre_px: [6.3, -4.1], freeform_phase_rad: 0.0, ..CameraConfig::default() },
+            right: CameraConfig { centre_px: [-5.2, 3.7], freeform_phase_rad: 1.1, ..CameraConfig::default() },
         }
     }
 }
@@ -116,10 +93,7 @@ impl Default for CamerasConfig {
 impl CamerasConfig {
     /// The same as a value for each camera.
     pub fn as_stereo(&self) -> Stereo<&CameraConfig> {
-        Stereo {
-            left: &self.left,
-            right: &self.right,
-        }
+        Stereo { left: &self.left, right: &self.right }
     }
 }
 
@@ -212,12 +186,7 @@ pub struct PrintErrors {
 
 impl Default for PrintErrors {
     fn default() -> Self {
-        PrintErrors {
-            scale: [0.0, 0.0],
-            warp_mm: 0.0,
-            warp_length_mm: 60.0,
-            jitter_mm: 0.0,
-        }
+        PrintErrors { scale: [0.0, 0.0], warp_mm: 0.0, warp_length_mm: 60.0, jitter_mm: 0.0 }
     }
 }
 
@@ -295,14 +264,7 @@ impl SceneConfig {
     /// # Errors
     /// [`SceneError::Parameter`] with the first parameter that breaks its bound, its value and the bound.
     pub fn validate(&self) -> Result<(), SceneError> {
-        let SceneConfig {
-            rig,
-            lens,
-            grid,
-            light,
-            sensor,
-            ..
-        } = self;
+        let SceneConfig { rig, lens, grid, light, sensor, .. } = self;
         let print = &grid.print;
         within("rig.width", rig.width.into(), 16.0, 8192.0)?;
         within("rig.height", rig.height.into(), 16.0, 8192.0)?;
@@ -311,13 +273,7 @@ impl SceneConfig {
         within("rig.toe_in_deg", rig.toe_in_deg, -60.0, 60.0)?;
         within("rig.roll_deg", rig.roll_deg, -180.0, 180.0)?;
         within("lens.field_deg", lens.field_deg, 5.0, 120.0)?;
-        for (name, value) in [
-            ("k1", lens.k1),
-            ("k2", lens.k2),
-            ("k3", lens.k3),
-            ("p1", lens.p1),
-            ("p2", lens.p2),
-        ] {
+        for (name, value) in [("k1", lens.k1), ("k2", lens.k2), ("k3", lens.k3), ("p1", lens.p1), ("p2", lens.p2)] {
             within(&format!("lens.{name}"), value, -10.0, 10.0)?;
         }
         within("lens.freeform_px", lens.freeform_px, 0.0, 20.0)?;
@@ -331,12 +287,7 @@ impl SceneConfig {
             for centre in camera.centre_px {
                 within(&name("centre_px"), centre, -2000.0, 2000.0)?;
             }
-            within(
-                &name("freeform_phase_rad"),
-                camera.freeform_phase_rad,
-                -100.0,
-                100.0,
-            )?;
+            within(&name("freeform_phase_rad"), camera.freeform_phase_rad, -100.0, 100.0)?;
         }
         within("grid.pitch_mm", grid.pitch_mm, 0.05, 100.0)?;
         within("grid.line_mm", grid.line_mm, 0.0, 0.95 * grid.pitch_mm)?;
@@ -345,54 +296,25 @@ impl SceneConfig {
         for index in 0..2 {
             within("grid.offset_mm", grid.offset_mm[index], -1e3, 1e3)?;
             within("grid.tilt_deg", grid.tilt_deg[index], -30.0, 30.0)?;
-            within(
-                "grid.size_mm",
-                grid.size_mm[index],
-                grid.pitch_mm,
-                4000.0 * grid.pitch_mm,
-            )?;
+            within("grid.size_mm", grid.size_mm[index], grid.pitch_mm, 4000.0 * grid.pitch_mm)?;
             within("grid.print.scale", print.scale[index], -0.2, 0.2)?;
             within("light.gradient", light.gradient[index], -1.0, 1.0)?;
             within("light.glare_at", light.glare_at[index], -1.0, 2.0)?;
         }
-        if let OriginMark::Dot {
-            centre_mm,
-            diameter_mm,
-        } = grid.mark
-        {
-            within(
-                "grid.mark.centre_mm",
-                centre_mm[0].abs().max(centre_mm[1].abs()),
-                0.0,
-                1e3,
-            )?;
+        if let OriginMark::Dot { centre_mm, diameter_mm } = grid.mark {
+            within("grid.mark.centre_mm", centre_mm[0].abs().max(centre_mm[1].abs()), 0.0, 1e3)?;
             within("grid.mark.diameter_mm", diameter_mm, 0.01, 1e3)?;
         }
-        within(
-            "grid.print.warp_mm",
-            print.warp_mm,
-            0.0,
-            0.45 * grid.pitch_mm,
-        )?;
+        within("grid.print.warp_mm", print.warp_mm, 0.0, 0.45 * grid.pitch_mm)?;
         within("grid.print.warp_length_mm", print.warp_length_mm, 5.0, 1e5)?;
-        within(
-            "grid.print.jitter_mm",
-            print.jitter_mm,
-            0.0,
-            0.1 * grid.pitch_mm,
-        )?;
+        within("grid.print.jitter_mm", print.jitter_mm, 0.0, 0.1 * grid.pitch_mm)?;
         within("light.paper", light.paper, 0.0, 4.0)?;
         within("light.ink", light.ink, 0.0, light.paper)?;
         within("light.fall_off", light.fall_off, 0.0, 1.0)?;
         within("light.glare", light.glare, 0.0, 10.0)?;
         within("light.glare_radius", light.glare_radius, 1e-3, 10.0)?;
         within("sensor.blur_px", sensor.blur_px, 0.0, 50.0)?;
-        within(
-            "sensor.defocus_px_per_mm",
-            sensor.defocus_px_per_mm,
-            0.0,
-            10.0,
-        )?;
+        within("sensor.defocus_px_per_mm", sensor.defocus_px_per_mm, 0.0, 10.0)?;
         within("sensor.focus_height_mm", sensor.focus_height_mm, -1e3, 1e3)?;
         within("sensor.shot_noise", sensor.shot_noise, 0.0, 1.0)?;
         within("sensor.read_noise", sensor.read_noise, 0.0, 1.0)?;
@@ -412,11 +334,7 @@ fn within(name: &str, value: f64, low: f64, high: f64) -> Result<(), SceneError>
     if (low..=high).contains(&value) {
         return Ok(());
     }
-    Err(SceneError::Parameter {
-        name: name.into(),
-        value,
-        bound: format!("{low} … {high}"),
-    })
+    Err(SceneError::Parameter { name: name.into(), value, bound: format!("{low} … {high}") })
 }
 
 #[cfg(test)]
@@ -425,37 +343,20 @@ mod tests {
 
     #[test]
     fn a_config_survives_yaml_and_an_empty_file_is_the_standard_cell() {
-        let mut config = SceneConfig {
-            seed: 7,
-            ..SceneConfig::default()
-        };
-        config.grid.mark = OriginMark::Dot {
-            centre_mm: [0.5, 0.4],
-            diameter_mm: 0.5,
-        };
+        let mut config = SceneConfig { seed: 7, ..SceneConfig::default() };
+        config.grid.mark = OriginMark::Dot { centre_mm: [0.5, 0.4], diameter_mm: 0.5 };
         let yaml = serde_yaml::to_string(&config).unwrap();
         assert_eq!(serde_yaml::from_str::<SceneConfig>(&yaml).unwrap(), config);
-        assert_eq!(
-            serde_yaml::from_str::<SceneConfig>("{}").unwrap(),
-            SceneConfig::default()
-        );
+        assert_eq!(serde_yaml::from_str::<SceneConfig>("{}").unwrap(), SceneConfig::default());
     }
 
     #[test]
     fn misspelt_and_impossible_parameters_are_named() {
-        let misspelt = serde_yaml::from_str::<SceneConfig>("rig: {hight_mm: 30}")
-            .unwrap_err()
-            .to_string();
+        let misspelt = serde_yaml::from_str::<SceneConfig>("rig: {hight_mm: 30}").unwrap_err().to_string();
         assert!(misspelt.contains("hight_mm"), "{misspelt}");
         let mut config = SceneConfig::default();
         config.grid.line_mm = 1.2;
-        assert!(
-            config
-                .validate()
-                .unwrap_err()
-                .to_string()
-                .contains("grid.line_mm")
-        );
+        assert!(config.validate().unwrap_err().to_string().contains("grid.line_mm"));
         config.grid.line_mm = f64::NAN;
         assert!(config.validate().is_err());
     }

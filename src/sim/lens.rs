@@ -74,11 +74,7 @@ impl Lens {
 
     /// The smooth part that no Brown model holds: displacement in px and its derivative by (x, y).
     fn freeform(&self, ray: Vector2<f64>) -> (Vector2<f64>, Matrix2<f64>) {
-        let (xi, eta, phase) = (
-            ray.x * self.per_half_field,
-            ray.y * self.per_half_field,
-            self.freeform_phase,
-        );
+        let (xi, eta, phase) = (ray.x * self.per_half_field, ray.y * self.per_half_field, self.freeform_phase);
         let (a, da) = (2.1 * xi + 0.7 + phase).sin_cos();
         let (b, db) = sin_cos_of_cosine(1.7 * eta - 0.4);
         let (c, dc) = (2.6 * eta + 0.3 - phase).sin_cos();
@@ -92,20 +88,13 @@ impl Lens {
             0.6 * 1.9 * dd * e + 0.4 * 2.4 * dg,
             0.6 * 2.3 * d * de,
         );
-        (
-            self.freeform_px * shift,
-            self.freeform_px * self.per_half_field * slope,
-        )
+        (self.freeform_px * shift, self.freeform_px * self.per_half_field * slope)
     }
 
     /// Newton's method on [`Self::pixel_from_ray`] from the ray `start`. Converges to rounding.
     ///
     /// Returns the ray and ∂(x, y)/∂(u, v) there; `None` where the lens has no such pixel or folds over on the way.
-    pub fn ray_from_pixel(
-        &self,
-        pixel: Vector2<f64>,
-        start: Vector2<f64>,
-    ) -> Option<(Vector2<f64>, Matrix2<f64>)> {
+    pub fn ray_from_pixel(&self, pixel: Vector2<f64>, start: Vector2<f64>) -> Option<(Vector2<f64>, Matrix2<f64>)> {
         let mut ray = start;
         for _ in 0..50 {
             let (reached, jacobian) = self.pixel_from_ray(ray);
@@ -142,24 +131,12 @@ mod tests {
     use nalgebra::{DMatrix, DVector};
 
     fn lens(config: &LensConfig) -> Lens {
-        let camera = CameraConfig {
-            centre_px: [6.3, -4.1],
-            freeform_phase_rad: 0.8,
-            ..CameraConfig::default()
-        };
+        let camera = CameraConfig { centre_px: [6.3, -4.1], freeform_phase_rad: 0.8, ..CameraConfig::default() };
         Lens::new(config, &camera, 1280, 720)
     }
 
     fn strong() -> LensConfig {
-        LensConfig {
-            k1: -0.35,
-            k2: 0.15,
-            k3: -0.02,
-            p1: 0.003,
-            p2: -0.002,
-            freeform_px: 2.0,
-            ..LensConfig::default()
-        }
+        LensConfig { k1: -0.35, k2: 0.15, k3: -0.02, p1: 0.003, p2: -0.002, freeform_px: 2.0, ..LensConfig::default() }
     }
 
     #[test]
@@ -168,13 +145,9 @@ mod tests {
         for (x, y) in [(0.0, 0.0), (0.47, 0.26), (-0.3, 0.2), (0.11, -0.25)] {
             let (_, jacobian) = lens.pixel_from_ray(Vector2::new(x, y));
             let step = 1e-6;
-            for (column, delta) in [Vector2::new(step, 0.0), Vector2::new(0.0, step)]
-                .into_iter()
-                .enumerate()
-            {
+            for (column, delta) in [Vector2::new(step, 0.0), Vector2::new(0.0, step)].into_iter().enumerate() {
                 let ray = Vector2::new(x, y);
-                let difference =
-                    lens.pixel_from_ray(ray + delta).0 - lens.pixel_from_ray(ray - delta).0;
+                let difference = lens.pixel_from_ray(ray + delta).0 - lens.pixel_from_ray(ray - delta).0;
                 assert!((difference / (2.0 * step) - jacobian.column(column)).norm() < 1e-5);
             }
         }
@@ -194,14 +167,7 @@ mod tests {
 
     #[test]
     fn undistorted_lens_covers_the_field() {
-        let config = LensConfig {
-            k1: 0.0,
-            k2: 0.0,
-            p1: 0.0,
-            p2: 0.0,
-            freeform_px: 0.0,
-            ..LensConfig::default()
-        };
+        let config = LensConfig { k1: 0.0, k2: 0.0, p1: 0.0, p2: 0.0, freeform_px: 0.0, ..LensConfig::default() };
         let lens = Lens::new(&config, &CameraConfig::default(), 1280, 720);
         // The edge of the picture is half a pixel outside its last centre.
         let (edge, _) = lens.pixel_from_ray(Vector2::new(25.5_f64.to_radians().tan(), 0.0));
@@ -211,13 +177,7 @@ mod tests {
     /// Linear least squares of the smooth part on everything that a pinhole with Brown's distortion can change.
     #[test]
     fn no_brown_model_holds_the_smooth_part() {
-        let with = lens(&LensConfig {
-            k1: 0.0,
-            k2: 0.0,
-            p1: 0.0,
-            p2: 0.0,
-            ..LensConfig::default()
-        });
+        let with = lens(&LensConfig { k1: 0.0, k2: 0.0, p1: 0.0, p2: 0.0, ..LensConfig::default() });
         let mut rows = Vec::new();
         let mut shifts = Vec::new();
         for v in (0..720).step_by(40) {
@@ -263,15 +223,8 @@ mod tests {
         }
         let matrix = DMatrix::from_row_slice(shifts.len(), 13, &rows);
         let shifts = DVector::from_vec(shifts);
-        let solution = matrix
-            .clone()
-            .svd(true, true)
-            .solve(&shifts, 1e-12)
-            .unwrap();
+        let solution = matrix.clone().svd(true, true).solve(&shifts, 1e-12).unwrap();
         let rms = (&shifts - matrix * solution).norm() / (shifts.len() as f64 / 2.0).sqrt();
-        assert!(
-            rms > 0.05,
-            "a Brown model takes up the smooth part to {rms} px"
-        );
+        assert!(rms > 0.05, "a Brown model takes up the smooth part to {rms} px");
     }
 }

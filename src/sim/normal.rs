@@ -18,10 +18,7 @@ impl NormalTable {
         let entries = (0..count)
             .map(|i| {
                 let x = i as f64 / PER_UNIT - REACH;
-                [
-                    0.5 * libm::erfc(-x * FRAC_1_SQRT_2),
-                    (-0.5 * x * x).exp() / TAU.sqrt(),
-                ]
+                [0.5 * libm::erfc(-x * FRAC_1_SQRT_2), (-0.5 * x * x).exp() / TAU.sqrt()]
             })
             .collect();
         NormalTable { entries }
@@ -40,10 +37,7 @@ impl NormalTable {
         let index = position as usize;
         let fraction = position - index as f64;
         let (low, high) = (self.entries[index], self.entries[index + 1]);
-        (
-            low[0] + fraction * (high[0] - low[0]),
-            low[1] + fraction * (high[1] - low[1]),
-        )
+        (low[0] + fraction * (high[0] - low[0]), low[1] + fraction * (high[1] - low[1]))
     }
 }
 
@@ -65,14 +59,10 @@ mod tests {
         let (mut x, mut integral) = (-8.0, 0.0);
         let step = 0.00137;
         while x < 8.0 {
-            integral +=
-                step / 6.0 * (density(x) + 4.0 * density(x + 0.5 * step) + density(x + step));
+            integral += step / 6.0 * (density(x) + 4.0 * density(x + 0.5 * step) + density(x + step));
             x += step;
             let (cumulative, phi) = table.at(x);
-            assert!(
-                (cumulative - integral).abs() < 4e-7,
-                "Φ({x}) = {cumulative}, integral {integral}"
-            );
+            assert!((cumulative - integral).abs() < 4e-7, "Φ({x}) = {cumulative}, integral {integral}");
             assert!(x.abs() > REACH || (phi - density(x)).abs() < 3e-7);
         }
     }

@@ -80,10 +80,7 @@ impl Preset {
             Preset::Turned => {
                 config.cameras.left.turn_deg = 180.0;
                 config.cameras.right.turn_deg = 90.0;
-                config.grid.mark = OriginMark::Dot {
-                    centre_mm: [0.55, 0.55],
-                    diameter_mm: 0.5,
-                };
+                config.grid.mark = OriginMark::Dot { centre_mm: [0.55, 0.55], diameter_mm: 0.5 };
             }
         }
         config

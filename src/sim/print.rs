@@ -40,11 +40,7 @@ impl LineSet {
     }
 
     fn centre(&self, n: i64) -> f64 {
-        let own = usize::try_from(n + self.reach)
-            .ok()
-            .and_then(|i| self.jitter_mm.get(i))
-            .copied()
-            .unwrap_or(0.0);
+        let own = usize::try_from(n + self.reach).ok().and_then(|i| self.jitter_mm.get(i)).copied().unwrap_or(0.0);
         n as f64 * self.pitch_mm + own
     }
 }
@@ -66,11 +62,9 @@ impl Warp {
 
 impl Print {
     pub fn new(config: &GridConfig, seed: u64) -> Self {
-        let turned =
-            Rotation3::from_axis_angle(&Vector3::z_axis(), config.rotation_deg.to_radians());
-        let tilted =
-            Rotation3::from_axis_angle(&Vector3::x_axis(), config.tilt_deg[0].to_radians())
-                * Rotation3::from_axis_angle(&Vector3::y_axis(), config.tilt_deg[1].to_radians());
+        let turned = Rotation3::from_axis_angle(&Vector3::z_axis(), config.rotation_deg.to_radians());
+        let tilted = Rotation3::from_axis_angle(&Vector3::x_axis(), config.tilt_deg[0].to_radians())
+            * Rotation3::from_axis_angle(&Vector3::y_axis(), config.tilt_deg[1].to_radians());
         let skew = config.skew_deg.to_radians();
         let along_s = tilted * turned * Vector3::x();
         let along_t = tilted * turned * Vector3::new(-skew.sin(), skew.cos(), 0.0);
@@ -83,15 +77,10 @@ impl Print {
         let mut rng = SmallRng::seed_from_u64(seed ^ 0x7072_696e_74);
         let sets = [0, 1].map(|i| {
             let reach = (config.size_mm[i] / config.pitch_mm) as i64;
-            let mut jitter_mm: Vec<f64> = (-reach..=reach)
-                .map(|_| print.jitter_mm * rng.sample::<f64, _>(StandardNormal))
-                .collect();
+            let mut jitter_mm: Vec<f64> =
+                (-reach..=reach).map(|_| print.jitter_mm * rng.sample::<f64, _>(StandardNormal)).collect();
             jitter_mm[reach as usize] = 0.0;
-            LineSet {
-                pitch_mm: config.pitch_mm * (1.0 + print.scale[i]),
-                jitter_mm,
-                reach,
-            }
+            LineSet { pitch_mm: config.pitch_mm * (1.0 + print.scale[i]), jitter_mm, reach }
         });
         Print {
             along_s,
@@ -101,10 +90,7 @@ impl Print {
             half_size_mm: config.size_mm.map(|size| 0.5 * size),
             line_mm: config.line_mm,
             sets,
-            warp: (print.warp_mm > 0.0).then(|| Warp {
-                amplitude_mm: print.warp_mm,
-                wave: TAU / print.warp_length_mm,
-            }),
+            warp: (print.warp_mm > 0.0).then(|| Warp { amplitude_mm: print.warp_mm, wave: TAU / print.warp_length_mm }),
             mark: config.mark,
             pitch_mm: config.pitch_mm,
             normal_table: NormalTable::new(),
@@ -140,22 +126,14 @@ impl Print {
         match self.mark {
             OriginMark::None => lines,
             OriginMark::Cell => {
-                let inside = self.band(moved.x, 0.0, self.pitch_mm, sigma.x)
-                    * self.band(moved.y, 0.0, self.pitch_mm, sigma.y);
+                let inside =
+                    self.band(moved.x, 0.0, self.pitch_mm, sigma.x) * self.band(moved.y, 0.0, self.pitch_mm, sigma.y);
                 1.0 - (1.0 - lines) * (1.0 - inside)
             }
-            OriginMark::Dot {
-                centre_mm,
-                diameter_mm,
-            } => {
+            OriginMark::Dot { centre_mm, diameter_mm } => {
                 let distance = (moved - Vector2::from(centre_mm)).norm();
-                let spread = (0.5 * (sigma.x * sigma.x + sigma.y * sigma.y))
-                    .sqrt()
-                    .max(1e-9);
-                let inside = self
-                    .normal_table
-                    .at((0.5 * diameter_mm - distance) / spread)
-                    .0;
+                let spread = (0.5 * (sigma.x * sigma.x + sigma.y * sigma.y)).sqrt().max(1e-9);
+                let inside = self.normal_table.at((0.5 * diameter_mm - distance) / spread).0;
                 1.0 - (1.0 - lines) * (1.0 - inside)
             }
         }
@@ -187,8 +165,7 @@ impl Print {
     #[inline]
     fn band(&self, coordinate: f64, low: f64, high: f64, sigma: f64) -> f64 {
         let per_sigma = 1.0 / sigma.max(1e-9);
-        self.normal_table.at((high - coordinate) * per_sigma).0
-            - self.normal_table.at((low - coordinate) * per_sigma).0
+        self.normal_table.at((high - coordinate) * per_sigma).0 - self.normal_table.at((low - coordinate) * per_sigma).0
     }
 }
 
@@ -203,13 +180,7 @@ mod tests {
         config.print.jitter_mm = 0.01;
         let print = Print::new(&config, 3);
         let sigma = Vector2::new(0.04, 0.06);
-        for (s, t) in [
-            (0.0, 0.55),
-            (1.13, 0.6),
-            (2.3, 2.19),
-            (0.3, 0.4),
-            (-3.25, 1.05),
-        ] {
+        for (s, t) in [(0.0, 0.55), (1.13, 0.6), (2.3, 2.19), (0.3, 0.4), (-3.25, 1.05)] {
             let (mut ink, mut total) = (0.0, 0.0);
             let n = 400;
             for i in 0..n {
@@ -226,22 +197,13 @@ mod tests {
                 }
             }
             let analytic = print.ink(Vector2::new(s, t), sigma);
-            assert!(
-                (analytic - ink / total).abs() < 2e-3,
-                "at ({s}, {t}): {analytic} against {}",
-                ink / total
-            );
+            assert!((analytic - ink / total).abs() < 2e-3, "at ({s}, {t}): {analytic} against {}", ink / total);
         }
     }
 
     #[test]
     fn paper_coordinates_undo_the_directions() {
-        let config = GridConfig {
-            skew_deg: 2.0,
-            tilt_deg: [1.0, -2.0],
-            rotation_deg: 30.0,
-            ..GridConfig::default()
-        };
+        let config = GridConfig { skew_deg: 2.0, tilt_deg: [1.0, -2.0], rotation_deg: 30.0, ..GridConfig::default() };
         let print = Print::new(&config, 0);
         let point = 3.0 * print.along_s - 2.0 * print.along_t;
         assert!((print.paper(point) - Vector2::new(3.0, -2.0)).norm() < 1e-12);

@@ -27,12 +27,7 @@ pub struct RobotConfig {
 
 impl Default for RobotConfig {
     fn default() -> Self {
-        RobotConfig {
-            max_speed_mm_s: 10.0,
-            settling_frequency_hz: 12.0,
-            damping_ratio: 0.25,
-            encoder_noise_mm: 0.001,
-        }
+        RobotConfig { max_speed_mm_s: 10.0, settling_frequency_hz: 12.0, damping_ratio: 0.25, encoder_noise_mm: 0.001 }
     }
 }
 
@@ -76,8 +71,7 @@ impl Robot {
     /// Where the encoders say it is.
     pub fn measure_mm(&mut self) -> Vector3<f64> {
         let sigma = self.config.encoder_noise_mm;
-        self.position_mm
-            + Vector3::from_fn(|_, _| sigma * self.rng.sample::<f64, _>(StandardNormal))
+        self.position_mm + Vector3::from_fn(|_, _| sigma * self.rng.sample::<f64, _>(StandardNormal))
     }
 
     /// Lets `seconds` pass.
@@ -89,14 +83,10 @@ impl Robot {
         for _ in 0..steps as usize {
             let to_go = self.target_mm - self.set_point_mm;
             let reach = self.config.max_speed_mm_s * dt;
-            self.set_point_mm = if to_go.norm() <= reach {
-                self.target_mm
-            } else {
-                self.set_point_mm + to_go.normalize() * reach
-            };
+            self.set_point_mm =
+                if to_go.norm() <= reach { self.target_mm } else { self.set_point_mm + to_go.normalize() * reach };
             let pull = (self.set_point_mm - self.position_mm) * (omega * omega);
-            self.velocity_mm_s +=
-                (pull - self.velocity_mm_s * (2.0 * self.config.damping_ratio * omega)) * dt;
+            self.velocity_mm_s += (pull - self.velocity_mm_s * (2.0 * self.config.damping_ratio * omega)) * dt;
             self.position_mm += self.velocity_mm_s * dt;
         }
     }

@@ -12,18 +12,10 @@ use rayon::prelude::*;
 #[derive(Debug, thiserror::Error)]
 pub enum SceneError {
     #[error("{name} is {value}, it must be within {bound}")]
-    Parameter {
-        name: String,
-        value: f64,
-        bound: String,
-    },
-    #[error(
-        "the lens has no ray for pixel ({u}, {v}): weaken its distortion or narrow lens.field_deg"
-    )]
+    Parameter { name: String, value: f64, bound: String },
+    #[error("the lens has no ray for pixel ({u}, {v}): weaken its distortion or narrow lens.field_deg")]
     Lens { u: u32, v: u32 },
-    #[error(
-        "the {camera} camera does not see the grid's origin at h = 0: move grid.offset_mm or the camera"
-    )]
+    #[error("the {camera} camera does not see the grid's origin at h = 0: move grid.offset_mm or the camera")]
     OriginUnseen { camera: Camera },
 }
 
@@ -45,11 +37,7 @@ impl Scene {
             left: View::new(rig, lens, cameras.left, -1.0, config.grid.offset_mm)?,
             right: View::new(rig, lens, cameras.right, 1.0, config.grid.offset_mm)?,
         };
-        Ok(Scene {
-            config,
-            print,
-            views,
-        })
+        Ok(Scene { config, print, views })
     }
 
     pub fn config(&self) -> &SceneConfig {
@@ -71,34 +59,22 @@ impl Scene {
     /// # Errors
     /// [`SceneError::OriginUnseen`].
     pub fn origin_px(&self) -> Result<Stereo<Vector2<f64>>, SceneError> {
-        let see = |camera| {
-            self.project(camera, Vector3::zeros())
-                .ok_or(SceneError::OriginUnseen { camera })
-        };
-        Ok(Stereo {
-            left: see(Camera::Left)?,
-            right: see(Camera::Right)?,
-        })
+        let see = |camera| self.project(camera, Vector3::zeros()).ok_or(SceneError::OriginUnseen { camera });
+        Ok(Stereo { left: see(Camera::Left)?, right: see(Camera::Right)? })
     }
 
     /// The picture that `camera` takes when the tool has moved by `displacement_mm` (robot axes) from h = 0.
     /// `frame` chooses the noise.
     pub fn picture(&self, camera: Camera, displacement_mm: Vector3<f64>, frame: u64) -> Picture {
-        let (width, height) = (
-            self.config.rig.width as usize,
-            self.config.rig.height as usize,
-        );
+        let (width, height) = (self.config.rig.width as usize, self.config.rig.height as usize);
         let mut counts = vec![0; width * height];
         let side = if camera == Camera::Left { 0x11 } else { 0x22 };
-        counts
-            .par_chunks_mut(width)
-            .enumerate()
-            .for_each(|(v, row)| {
-                let mut light = vec![0.0; width];
-                self.light_row(camera, displacement_mm, v, &mut light);
-                let stream = mix(mix(mix(self.config.seed, side), frame), v as u64);
-                sensor::expose(&self.config.sensor, &light, stream, row);
-            });
+        counts.par_chunks_mut(width).enumerate().for_each(|(v, row)| {
+            let mut light = vec![0.0; width];
+            self.light_row(camera, displacement_mm, v, &mut light);
+            let stream = mix(mix(mix(self.config.seed, side), frame), v as u64);
+            sensor::expose(&self.config.sensor, &light, stream, row);
+        });
         Picture {
             width: self.config.rig.width,
             height: self.config.rig.height,
@@ -108,19 +84,8 @@ impl Scene {
     }
 
     /// Light on one row of pixels, 1 is the sensor's full scale, without noise.
-    fn light_row(
-        &self,
-        camera: Camera,
-        displacement_mm: Vector3<f64>,
-        v: usize,
-        light: &mut [f64],
-    ) {
-        let SceneConfig {
-            rig,
-            light: lamp,
-            sensor,
-            ..
-        } = &self.config;
+    fn light_row(&self, camera: Camera, displacement_mm: Vector3<f64>, v: usize, light: &mut [f64]) {
+        let SceneConfig { rig, light: lamp, sensor, .. } = &self.config;
         let view = &self.views[camera];
         let width = rig.width as usize;
         // The sheet stays, the cameras move.
@@ -130,10 +95,7 @@ impl Scene {
         let defocus = sensor.defocus_px_per_mm * (displacement_mm.z - sensor.focus_height_mm);
         // A pixel's own area has the variance of a unit square, 1/12 a side.
         let blur = (sensor.blur_px * sensor.blur_px + defocus * defocus + 1.0 / 12.0).sqrt();
-        let (half_width, half_height) = (
-            0.5 * (f64::from(rig.width) - 1.0),
-            0.5 * (f64::from(rig.height) - 1.0),
-        );
+        let (half_width, half_height) = (0.5 * (f64::from(rig.width) - 1.0), 0.5 * (f64::from(rig.height) - 1.0));
         let per_corner2 = 1.0 / (half_width * half_width + half_height * half_height).max(1.0);
         let y = v as f64 - half_height;
         for (u, light) in light.iter_mut().enumerate() {
@@ -147,8 +109,7 @@ impl Scene {
                 let at = centre_on_paper + slope * reach;
                 // d(at)/du = reach · (paper(d_u) − slope · n·d_u / n·d); the footprint's spread along s and t.
                 let moved = |per: &Vector3<f64>| {
-                    (self.print.paper(*per) - slope * (self.print.normal.dot(per) / descent))
-                        * reach
+                    (self.print.paper(*per) - slope * (self.print.normal.dot(per) / descent)) * reach
                 };
                 let (per_u, per_v) = (moved(&ray.per_u), moved(&ray.per_v));
                 let sigma = Vector2::new(
@@ -158,9 +119,7 @@ impl Scene {
                 ink = self.print.ink(at, sigma);
             }
             let shade = (1.0 - lamp.fall_off * (x * x + y * y) * per_corner2)
-                * (1.0
-                    + lamp.gradient[0] * x / (2.0 * half_width)
-                    + lamp.gradient[1] * y / (2.0 * half_height));
+                * (1.0 + lamp.gradient[0] * x / (2.0 * half_width) + lamp.gradient[1] * y / (2.0 * half_height));
             *light = shade.max(0.0) * (lamp.paper + (lamp.ink - lamp.paper) * ink);
             if lamp.glare > 0.0 {
                 let spread = lamp.glare_radius * f64::from(rig.width);
@@ -198,14 +157,11 @@ mod tests {
         let displacement = Vector3::new(0.0, 0.0, 7.0);
         for camera in Camera::BOTH {
             let picture = scene.picture(camera, displacement, 0);
-            let at =
-                |u: f64, v: f64| picture.counts[v.round() as usize * 1280 + u.round() as usize];
+            let at = |u: f64, v: f64| picture.counts[v.round() as usize * 1280 + u.round() as usize];
             for (s, t) in [(0.0, 0.0), (4.4, -3.3), (-5.5, 2.2)] {
                 let point = s * scene.print.along_s + t * scene.print.along_t;
                 let crossing = scene.project(camera, point - displacement).unwrap();
-                let paper = scene
-                    .project(camera, point + Vector3::new(0.55, 0.55, 0.0) - displacement)
-                    .unwrap();
+                let paper = scene.project(camera, point + Vector3::new(0.55, 0.55, 0.0) - displacement).unwrap();
                 assert!(at(crossing.x, crossing.y) < 60, "crossing at {crossing}");
                 assert!(at(paper.x, paper.y) > 195, "paper at {paper}");
             }
@@ -221,11 +177,7 @@ mod tests {
         let picture = |frame| scene.picture(Camera::Left, Vector3::zeros(), frame);
         assert_eq!(picture(1), picture(1));
         let (a, b) = (picture(1), picture(2));
-        let differences = a
-            .counts
-            .iter()
-            .zip(&b.counts)
-            .map(|(a, b)| f64::from(*a) - f64::from(*b));
+        let differences = a.counts.iter().zip(&b.counts).map(|(a, b)| f64::from(*a) - f64::from(*b));
         let rms = (differences.map(|d| d * d).sum::<f64>() / a.counts.len() as f64).sqrt() / 255.0;
         // Two independent noises of about 1 %.
         assert!((0.009..0.018).contains(&rms), "{rms}");

@@ -18,11 +18,7 @@ pub struct Picture {
 impl Picture {
     /// The largest count.
     pub fn full_scale(&self) -> u16 {
-        if self.bit_depth == 8 {
-            u16::from(u8::MAX)
-        } else {
-            u16::MAX
-        }
+        if self.bit_depth == 8 { u16::from(u8::MAX) } else { u16::MAX }
     }
 
     /// Brightness in 0 … 1.
@@ -37,11 +33,7 @@ impl Picture {
     pub fn to_bytes(&self) -> Vec<u8> {
         match self.bit_depth {
             8 => self.counts.iter().map(|&count| count as u8).collect(),
-            _ => self
-                .counts
-                .iter()
-                .flat_map(|count| count.to_le_bytes())
-                .collect(),
+            _ => self.counts.iter().flat_map(|count| count.to_le_bytes()).collect(),
         }
     }
 
@@ -57,9 +49,7 @@ impl Picture {
             ))
         };
         if self.bit_depth == 8 {
-            image::GrayImage::from_raw(width, height, self.to_bytes())
-                .ok_or_else(wrong_size)?
-                .save(path)
+            image::GrayImage::from_raw(width, height, self.to_bytes()).ok_or_else(wrong_size)?.save(path)
         } else {
             image::ImageBuffer::<image::Luma<u16>, _>::from_raw(width, height, self.counts.clone())
                 .ok_or_else(wrong_size)?
@@ -70,11 +60,7 @@ impl Picture {
 
 /// Turns one row of light (1 is full scale) into counts. The same `stream` gives the same noise.
 pub fn expose(config: &SensorConfig, light: &[f64], stream: u64, counts: &mut [u16]) {
-    let full_scale = if config.bit_depth == 8 {
-        f64::from(u8::MAX)
-    } else {
-        f64::from(u16::MAX)
-    };
+    let full_scale = if config.bit_depth == 8 { f64::from(u8::MAX) } else { f64::from(u16::MAX) };
     let mut rng = SmallRng::seed_from_u64(stream);
     let read_variance = config.read_noise * config.read_noise;
     let shot_variance = config.shot_noise * config.shot_noise;
@@ -95,12 +81,7 @@ mod tests {
 
     #[test]
     fn noise_has_the_stated_size() {
-        let config = SensorConfig {
-            shot_noise: 0.02,
-            read_noise: 0.01,
-            bit_depth: 16,
-            ..SensorConfig::default()
-        };
+        let config = SensorConfig { shot_noise: 0.02, read_noise: 0.01, bit_depth: 16, ..SensorConfig::default() };
         let light = vec![0.25; 40_000];
         let mut counts = vec![0; light.len()];
         expose(&config, &light, 5, &mut counts);
@@ -109,9 +90,6 @@ mod tests {
         let variance = values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 40_000.0;
         assert!((mean - 0.25).abs() < 4e-4);
         let expected = 0.01_f64 * 0.01 + 0.02 * 0.02 * 0.25;
-        assert!(
-            (variance / expected - 1.0).abs() < 0.04,
-            "{variance} instead of {expected}"
-        );
+        assert!((variance / expected - 1.0).abs() < 0.04, "{variance} instead of {expected}");
     }
 }

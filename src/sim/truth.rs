@@ -29,33 +29,19 @@ pub struct TruthRow {
 impl From<&TruthPoint> for TruthRow {
     fn from(point: &TruthPoint) -> Self {
         let (p, left, right) = (point.point_in_lines_mm, point.pixel.left, point.pixel.right);
-        TruthRow {
-            x_mm: p.x,
-            y_mm: p.y,
-            z_mm: p.z,
-            u_left: left.x,
-            v_left: left.y,
-            u_right: right.x,
-            v_right: right.y,
-        }
+        TruthRow { x_mm: p.x, y_mm: p.y, z_mm: p.z, u_left: left.x, v_left: left.y, u_right: right.x, v_right: right.y }
     }
 }
 
 /// `count` points, uniform in the volume that both images see between z = 0 and z = −`depth_mm`.
 ///
 /// Returns fewer only where the cameras have next to no volume in common.
-pub fn points_in_common_volume(
-    scene: &Scene,
-    depth_mm: f64,
-    count: usize,
-    seed: u64,
-) -> Vec<TruthPoint> {
+pub fn points_in_common_volume(scene: &Scene, depth_mm: f64, count: usize, seed: u64) -> Vec<TruthPoint> {
     let rig = &scene.config().rig;
     let mut rng = SmallRng::seed_from_u64(seed);
     let lines_from_robot = scene.lines_from_robot();
     // A box that holds both views whatever their tilt.
-    let reach =
-        2.0 * (rig.height_mm + depth_mm) * (0.5 * scene.config().lens.field_deg).to_radians().tan();
+    let reach = 2.0 * (rig.height_mm + depth_mm) * (0.5 * scene.config().lens.field_deg).to_radians().tan();
     let half = reach + rig.baseline_mm;
     let mut points = Vec::with_capacity(count);
     for _ in 0..400 * count {
@@ -67,14 +53,8 @@ pub fn points_in_common_volume(
             rng.random_range(-half..half),
             -depth_mm * rng.random_range(0.0..=1.0),
         );
-        if let (Some(left), Some(right)) = (
-            scene.project(Camera::Left, point),
-            scene.project(Camera::Right, point),
-        ) {
-            points.push(TruthPoint {
-                point_in_lines_mm: lines_from_robot * point,
-                pixel: Stereo { left, right },
-            });
+        if let (Some(left), Some(right)) = (scene.project(Camera::Left, point), scene.project(Camera::Right, point)) {
+            points.push(TruthPoint { point_in_lines_mm: lines_from_robot * point, pixel: Stereo { left, right } });
         }
     }
     points

@@ -15,12 +15,7 @@ pub enum LimitError {
     #[error(
         "target {axis} = {value:.3} mm lies outside the allowed {low:.3} … {high:.3} mm: widen limits.box or move the robot"
     )]
-    OutsideBox {
-        axis: char,
-        value: f64,
-        low: f64,
-        high: f64,
-    },
+    OutsideBox { axis: char, value: f64, low: f64, high: f64 },
     #[error(
         "target is {step:.3} mm away, at most {limit:.3} mm are allowed at once: widen limits.max_step or take smaller steps"
     )]
@@ -36,22 +31,12 @@ impl Limits {
     /// [`LimitError`] when `target_mm` is outside the box.
     pub fn check_box(&self, target_mm: [f64; 3]) -> Result<(), LimitError> {
         for i in 0..3 {
-            let (axis, value, low, high) = (
-                AXES[i],
-                target_mm[i],
-                self.box_min_mm[i],
-                self.box_max_mm[i],
-            );
+            let (axis, value, low, high) = (AXES[i], target_mm[i], self.box_min_mm[i], self.box_max_mm[i]);
             if !value.is_finite() {
                 return Err(LimitError::NotFinite { axis });
             }
             if !(low..=high).contains(&value) {
-                return Err(LimitError::OutsideBox {
-                    axis,
-                    value,
-                    low,
-                    high,
-                });
+                return Err(LimitError::OutsideBox { axis, value, low, high });
             }
         }
         Ok(())
@@ -61,19 +46,9 @@ impl Limits {
     /// [`LimitError`] when `target_mm` may not be commanded from `here_mm`.
     pub fn check_step(&self, here_mm: [f64; 3], target_mm: [f64; 3]) -> Result<(), LimitError> {
         self.check_box(target_mm)?;
-        let step = (0..3)
-            .map(|i| (target_mm[i] - here_mm[i]).powi(2))
-            .sum::<f64>()
-            .sqrt();
+        let step = (0..3).map(|i| (target_mm[i] - here_mm[i]).powi(2)).sum::<f64>().sqrt();
         // Written so that NaN is refused.
-        if step <= self.max_step_mm {
-            Ok(())
-        } else {
-            Err(LimitError::TooFar {
-                step,
-                limit: self.max_step_mm,
-            })
-        }
+        if step <= self.max_step_mm { Ok(()) } else { Err(LimitError::TooFar { step, limit: self.max_step_mm }) }
     }
 }
 
@@ -81,27 +56,14 @@ impl Limits {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits {
-        box_min_mm: [-1.0; 3],
-        box_max_mm: [1.0, 1.0, 21.0],
-        max_step_mm: 5.0,
-    };
+    const LIMITS: Limits = Limits { box_min_mm: [-1.0; 3], box_max_mm: [1.0, 1.0, 21.0], max_step_mm: 5.0 };
 
     #[test]
     fn targets_outside_the_box_or_too_far_or_nan_are_refused() {
         assert_eq!(LIMITS.check_step([0.0; 3], [0.5, -0.5, 4.0]), Ok(()));
-        assert!(matches!(
-            LIMITS.check_step([0.0; 3], [0.0, 1.1, 0.0]),
-            Err(LimitError::OutsideBox { axis: 'y', .. })
-        ));
-        assert!(matches!(
-            LIMITS.check_step([0.0; 3], [0.0, 0.0, 6.0]),
-            Err(LimitError::TooFar { .. })
-        ));
-        assert!(matches!(
-            LIMITS.check_box([0.0, 0.0, f64::NAN]),
-            Err(LimitError::NotFinite { axis: 'z' })
-        ));
+        assert!(matches!(LIMITS.check_step([0.0; 3], [0.0, 1.1, 0.0]), Err(LimitError::OutsideBox { axis: 'y', .. })));
+        assert!(matches!(LIMITS.check_step([0.0; 3], [0.0, 0.0, 6.0]), Err(LimitError::TooFar { .. })));
+        assert!(matches!(LIMITS.check_box([0.0, 0.0, f64::NAN]), Err(LimitError::NotFinite { axis: 'z' })));
         assert!(LIMITS.check_step([f64::NAN, 0.0, 0.0], [0.0; 3]).is_err());
     }
 }

@@ -20,11 +20,7 @@ pub enum PlanError {
     )]
     Step { step_mm: f64, longest_mm: f64 },
     #[error("{heights} heights are asked for, {least} … {most} are possible: change height_step")]
-    Count {
-        heights: usize,
-        least: usize,
-        most: usize,
-    },
+    Count { heights: usize, least: usize, most: usize },
 }
 
 const LONGEST_STEP_MM: f64 = 2.0;
@@ -46,25 +42,14 @@ impl Plan {
             return Err(PlanError::NoRange { start_mm, stop_mm });
         }
         if step_mm <= 0.0 || step_mm > LONGEST_STEP_MM {
-            return Err(PlanError::Step {
-                step_mm,
-                longest_mm: LONGEST_STEP_MM,
-            });
+            return Err(PlanError::Step { step_mm, longest_mm: LONGEST_STEP_MM });
         }
         // 20 / 0.1 is a little less than 200 in binary.
         let steps = ((stop_mm - start_mm) / step_mm + 1e-6).floor();
         if steps + 1.0 < LEAST as f64 || steps + 1.0 > MOST as f64 {
-            return Err(PlanError::Count {
-                heights: steps as usize + 1,
-                least: LEAST,
-                most: MOST,
-            });
+            return Err(PlanError::Count { heights: steps as usize + 1, least: LEAST, most: MOST });
         }
-        Ok(Plan {
-            heights_mm: (0..=steps as usize)
-                .map(|i| start_mm + step_mm * i as f64)
-                .collect(),
-        })
+        Ok(Plan { heights_mm: (0..=steps as usize).map(|i| start_mm + step_mm * i as f64).collect() })
     }
 }
 
@@ -81,29 +66,10 @@ mod tests {
 
     #[test]
     fn impossible_plans_name_the_value() {
-        assert!(
-            Plan::new(0.0, 20.0, 0.0)
-                .unwrap_err()
-                .to_string()
-                .contains("height_step = 0 mm")
-        );
-        assert!(
-            Plan::new(5.0, 5.0, 0.1)
-                .unwrap_err()
-                .to_string()
-                .contains("height_start = 5 mm")
-        );
-        assert!(matches!(
-            Plan::new(0.0, f64::NAN, 0.1),
-            Err(PlanError::NotFinite { name: "stop", .. })
-        ));
-        assert!(matches!(
-            Plan::new(0.0, 1.0, 0.5),
-            Err(PlanError::Count { heights: 3, .. })
-        ));
-        assert!(matches!(
-            Plan::new(0.0, 1e9, 0.1),
-            Err(PlanError::Count { .. })
-        ));
+        assert!(Plan::new(0.0, 20.0, 0.0).unwrap_err().to_string().contains("height_step = 0 mm"));
+        assert!(Plan::new(5.0, 5.0, 0.1).unwrap_err().to_string().contains("height_start = 5 mm"));
+        assert!(matches!(Plan::new(0.0, f64::NAN, 0.1), Err(PlanError::NotFinite { name: "stop", .. })));
+        assert!(matches!(Plan::new(0.0, 1.0, 0.5), Err(PlanError::Count { heights: 3, .. })));
+        assert!(matches!(Plan::new(0.0, 1e9, 0.1), Err(PlanError::Count { .. })));
     }
 }

@@ -7,7 +7,7 @@
 use crate::GrayImage;
 use crate::camera::{Camera, Stereo};
 use crate::grating::cpu::Cpu;
-use crate::grating::refine::{self, FitError, FitOptions, GratingFit};
+use crate::grating::refine::{self, FitError, FitOptions, GratingFit, Warm};
 use crate::grating::stochastic::{OriginalFitter, OriginalSettings};
 use crate::lattice::intersections::{Intersection, LineNumbers};
 use crate::lattice::local;
@@ -94,42 +94,22 @@ pub struct PairReport {
 /// Why a sweep can't go on, or end.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SweepError {
-    #[error(
-        "pitch is {pitch_mm} mm: give the distance between neighbouring printed lines, above 0"
-    )]
+    #[error("pitch is {pitch_mm} mm: give the distance between neighbouring printed lines, above 0")]
     Pitch { pitch_mm: f64 },
     #[error("{camera} image of pair {pair}: {source}")]
-    Fit {
-        camera: Camera,
-        pair: usize,
-        source: FitError,
-    },
+    Fit { camera: Camera, pair: usize, source: FitError },
     #[error("{camera} image of pair {pair}: {source}")]
-    Tracking {
-        camera: Camera,
-        pair: usize,
-        source: TrackingError,
-    },
+    Tracking { camera: Camera, pair: usize, source: TrackingError },
     #[error(
         "{camera} image of pair {pair} is {found:?} px, the session was started with {expected:?} px: restart the sweep or \
          fix the camera's resolution"
     )]
-    ImageSize {
-        camera: Camera,
-        pair: usize,
-        found: [u32; 2],
-        expected: [u32; 2],
-    },
+    ImageSize { camera: Camera, pair: usize, found: [u32; 2], expected: [u32; 2] },
     #[error(
         "{camera} origin ({u:.1}, {v:.1}) px is no grid intersection: the nearest is {distance_px:.1} px away; click the \
          crossing that is the grid's origin in the first {camera} image"
     )]
-    Origin {
-        camera: Camera,
-        u: f64,
-        v: f64,
-        distance_px: f64,
-    },
+    Origin { camera: Camera, u: f64, v: f64, distance_px: f64 },
     #[error("the measured pose of pair {pair} is not a finite number")]
     Pose { pair: usize },
     #[error("only {pairs} image pairs, at least {MIN_PAIRS} heights are needed")]
@@ -162,9 +142,10 @@ struct CameraTrack {
 }
 
 enum Fitter {
+    /// `history`: heights and fits of the last two images, latest last.
     Auto {
         options: FitOptions,
-        last: Option<Box<GratingFit>>,
+        history: Vec<(f64, GratingFit)>,
     },
     Original(Box<OriginalFitter>),
 }
@@ -174,14 +155,28 @@ impl Fitter {
     fn fit(
         &mut self,
         image: &GrayImage,
+        height_mm: f64,
         origin_px: Vector2<f64>,
     ) -> Result<(Vec<Intersection>, f64), FitError> {
         match self {
-            Fitter::Auto { options, last } => {
-                let fit = refine::fit(image, last.as_deref(), options)?;
+            Fitter::Auto { options, history } => {
+                let warm = match history.as_slice() {
+                    [] => None,
+                    [(_, last)] => Some(Warm { last, before: None }),
+                    [.., (h0, before), (h1, last)] => {
+                        let ratio = (height_mm - h1) / (h1 - h0);
+                        // Steps of very different size say little about each other.
+                        let before = (0.0..=3.0).contains(&ratio).then_some((before, ratio));
+                        Some(Warm { last, before })
+                    }
+                };
+                let fit = refine::fit(image, warm, options)?;
                 let intersections = local::measure(image, &fit.parameters);
                 let residual = fit.residual;
-                *last = Some(Box::new(fit));
+                if history.len() == 2 {
+                    history.remove(0);
+                }
+                history.push((height_mm, fit));
                 Ok((intersections, residual))
             }
             Fitter::Original(fitter) => fitter.fit(image, origin_px),
@@ -207,37 +202,23 @@ impl CameraTrack {
         let found = [image.width(), image.height()];
         let expected = *self.size.get_or_insert(found);
         if found != expected {
-            return Err(SweepError::ImageSize {
-                camera,
-                pair,
-                found,
-                expected,
-            });
+            return Err(SweepError::ImageSize { camera, pair, found, expected });
         }
         let start = Instant::now();
         let origin_px = settings.origin_px[camera];
-        let fit = self
-            .fitter
-            .fit(image, origin_px)
-            .map_err(|source| SweepError::Fit {
-                camera,
-                pair,
-                source,
-            });
+        let fit =
+            self.fitter.fit(image, height_mm, origin_px).map_err(|source| SweepError::Fit { camera, pair, source });
         let (mut intersections, residual) = fit?;
         let fit_ms = start.elapsed().as_secs_f64() * 1e3;
         let mut margin = f64::INFINITY;
         if self.tracker.is_empty() {
             self.origin = origin_lines(camera, &intersections, origin_px)?;
         } else {
-            let tracked = self
-                .tracker
-                .track(height_mm, &intersections)
-                .map_err(|source| SweepError::Tracking {
-                    camera,
-                    pair,
-                    source,
-                })?;
+            let tracked = self.tracker.track(height_mm, &intersections).map_err(|source| SweepError::Tracking {
+                camera,
+                pair,
+                source,
+            })?;
             margin = tracked.margin;
             for intersection in &mut intersections {
                 intersection.lines = intersection.lines.shifted(tracked.shift.h, tracked.shift.v);
@@ -246,12 +227,7 @@ impl CameraTrack {
         self.tracker.remember(height_mm, &intersections);
         let count = intersections.len();
         self.intersections.push(intersections);
-        Ok(CameraPair {
-            intersections: count,
-            residual,
-            margin,
-            fit_ms,
-        })
+        Ok(CameraPair { intersections: count, residual, margin, fit_ms })
     }
 }
 
@@ -263,15 +239,8 @@ fn origin_lines(
 ) -> Result<LineNumbers, SweepError> {
     let (u, v) = (origin_px.x, origin_px.y);
     let distance = |i: &Intersection| (i.pixel - origin_px).norm();
-    let nearest = intersections
-        .iter()
-        .min_by(|a, b| distance(a).total_cmp(&distance(b)));
-    let unseen = SweepError::Origin {
-        camera,
-        u,
-        v,
-        distance_px: f64::INFINITY,
-    };
+    let nearest = intersections.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+    let unseen = SweepError::Origin { camera, u, v, distance_px: f64::INFINITY };
     let nearest = nearest.ok_or(unseen)?;
     // A click is a few px off; half way to the next crossing it is a guess.
     let pitch_px = intersections
@@ -283,12 +252,7 @@ fn origin_lines(
     if distance_px <= 0.35 * pitch_px {
         Ok(nearest.lines)
     } else {
-        Err(SweepError::Origin {
-            camera,
-            u,
-            v,
-            distance_px,
-        })
+        Err(SweepError::Origin { camera, u, v, distance_px })
     }
 }
 
@@ -305,58 +269,33 @@ impl SweepSession {
     /// [`SweepError::Pitch`].
     pub fn new(settings: CalibrationSettings) -> Result<Self, SweepError> {
         if !(settings.pitch_mm > 0.0 && settings.pitch_mm.is_finite()) {
-            return Err(SweepError::Pitch {
-                pitch_mm: settings.pitch_mm,
-            });
+            return Err(SweepError::Pitch { pitch_mm: settings.pitch_mm });
         }
         let tracks = Stereo::from_fn(|camera| CameraTrack {
             camera,
             fitter: match settings.method {
-                Method::Auto => Fitter::Auto {
-                    options: settings.fit,
-                    last: None,
-                },
-                Method::Original => Fitter::Original(Box::new(OriginalFitter::new(
-                    settings.original,
-                    Box::new(Cpu),
-                ))),
+                Method::Auto => Fitter::Auto { options: settings.fit, history: Vec::new() },
+                Method::Original => Fitter::Original(Box::new(OriginalFitter::new(settings.original, Box::new(Cpu)))),
             },
             tracker: Tracker::default(),
             origin: LineNumbers { h: 0, v: 0 },
             size: None,
             intersections: Vec::new(),
         });
-        Ok(SweepSession {
-            settings,
-            tracks,
-            poses: Vec::new(),
-            reports: Vec::new(),
-        })
+        Ok(SweepSession { settings, tracks, poses: Vec::new(), reports: Vec::new() })
     }
 
     /// Fits both images (on two threads) and numbers their intersections.
     ///
     /// # Errors
     /// [`SweepError`]; the session then stands where it stood before this pair only if it is the first one.
-    pub fn add_pair(
-        &mut self,
-        images: Stereo<&GrayImage>,
-        pose: ToolPose,
-    ) -> Result<PairReport, SweepError> {
-        if ![pose.x_mm, pose.y_mm, pose.z_mm]
-            .iter()
-            .all(|x| x.is_finite())
-        {
-            return Err(SweepError::Pose {
-                pair: self.poses.len(),
-            });
+    pub fn add_pair(&mut self, images: Stereo<&GrayImage>, pose: ToolPose) -> Result<PairReport, SweepError> {
+        if ![pose.x_mm, pose.y_mm, pose.z_mm].iter().all(|x| x.is_finite()) {
+            return Err(SweepError::Pose { pair: self.poses.len() });
         }
         let height_mm = pose.z_mm - self.poses.first().map_or(pose.z_mm, |first| first.z_mm);
         let settings = &self.settings;
-        let Stereo {
-            left: track_left,
-            right: track_right,
-        } = &mut self.tracks;
+        let Stereo { left: track_left, right: track_right } = &mut self.tracks;
         let (left, right) = rayon::join(
             || track_left.add(images.left, height_mm, settings),
             || track_right.add(images.right, height_mm, settings),
@@ -365,22 +304,10 @@ impl SweepSession {
         self.poses.push(pose);
         let report = PairReport {
             height_mm,
-            intersections: Stereo {
-                left: left.intersections,
-                right: right.intersections,
-            },
-            residual: Stereo {
-                left: left.residual,
-                right: right.residual,
-            },
-            phase_margin: Stereo {
-                left: left.margin,
-                right: right.margin,
-            },
-            fit_ms: Stereo {
-                left: left.fit_ms,
-                right: right.fit_ms,
-            },
+            intersections: Stereo { left: left.intersections, right: right.intersections },
+            residual: Stereo { left: left.residual, right: right.residual },
+            phase_margin: Stereo { left: left.margin, right: right.margin },
+            fit_ms: Stereo { left: left.fit_ms, right: right.fit_ms },
         };
         self.reports.push(report);
         Ok(report)
@@ -390,13 +317,7 @@ impl SweepSession {
     pub fn latest_lattice(&self, camera: Camera) -> Vec<Intersection> {
         let track = &self.tracks[camera];
         let latest = track.intersections.last().map_or(&[][..], Vec::as_slice);
-        latest
-            .iter()
-            .map(|i| Intersection {
-                lines: i.lines.shifted(-track.origin.h, -track.origin.v),
-                ..*i
-            })
-            .collect()
+        latest.iter().map(|i| Intersection { lines: i.lines.shifted(-track.origin.h, -track.origin.v), ..*i }).collect()
     }
 
     /// Image pairs so far.
@@ -409,11 +330,7 @@ impl SweepSession {
     fn dataset(&self, camera: Camera) -> CameraDataset {
         let track = &self.tracks[camera];
         let pitch = self.settings.pitch_mm;
-        let lowest = self
-            .poses
-            .iter()
-            .map(|p| p.z_mm)
-            .fold(f64::INFINITY, f64::min);
+        let lowest = self.poses.iter().map(|p| p.z_mm).fold(f64::INFINITY, f64::min);
         // Without jogs all poses share x and y but for noise: their mean is the best reference.
         let count = self.poses.len().max(1) as f64;
         let reference = Vector2::new(
@@ -421,13 +338,8 @@ impl SweepSession {
             self.poses.iter().map(|p| p.y_mm).sum::<f64>() / count,
         );
         let mut correspondences = Vec::new();
-        for (view, (pose, intersections)) in self.poses.iter().zip(&track.intersections).enumerate()
-        {
-            let moved = Vector3::new(
-                pose.x_mm - reference.x,
-                pose.y_mm - reference.y,
-                pose.z_mm - lowest,
-            );
+        for (view, (pose, intersections)) in self.poses.iter().zip(&track.intersections).enumerate() {
+            let moved = Vector3::new(pose.x_mm - reference.x, pose.y_mm - reference.y, pose.z_mm - lowest);
             correspondences.extend(intersections.iter().map(|i| {
                 let (h, v) = (i.lines.h - track.origin.h, i.lines.v - track.origin.v);
                 let on_grid = Vector3::new(f64::from(v) * pitch, -f64::from(h) * pitch, 0.0);
@@ -439,10 +351,7 @@ impl SweepSession {
                 }
             }));
         }
-        CameraDataset {
-            image_size: track.size.unwrap_or([0, 0]),
-            correspondences,
-        }
+        CameraDataset { image_size: track.size.unwrap_or([0, 0]), correspondences }
     }
 
     /// Fits the mapping models.
@@ -451,30 +360,18 @@ impl SweepSession {
     /// [`SweepError`] when there is too little data.
     pub fn finish(self) -> Result<CalibrationOutcome, SweepError> {
         if self.poses.len() < MIN_PAIRS {
-            return Err(SweepError::TooFew {
-                pairs: self.poses.len(),
-            });
+            return Err(SweepError::TooFew { pairs: self.poses.len() });
         }
         let data = Stereo::from_fn(|camera| self.dataset(camera));
-        let margins = self
-            .reports
-            .iter()
-            .flat_map(|r| [r.phase_margin.left, r.phase_margin.right]);
+        let margins = self.reports.iter().flat_map(|r| [r.phase_margin.left, r.phase_margin.right]);
         let context = CalibrationContext {
             method: self.settings.method,
             pitch_mm: self.settings.pitch_mm,
             min_phase_margin: margins.fold(f64::INFINITY, f64::min),
             usable_rms_mm: self.settings.usable_rms_mm,
         };
-        let calibration =
-            fit_calibration(data.as_ref(), &context).map_err(|source| SweepError::Mapping {
-                camera: "left or right".into(),
-                source,
-            })?;
-        Ok(CalibrationOutcome {
-            calibration,
-            pairs: self.reports,
-            data,
-        })
+        let calibration = fit_calibration(data.as_ref(), &context)
+            .map_err(|source| SweepError::Mapping { camera: "left or right".into(), source })?;
+        Ok(CalibrationOutcome { calibration, pairs: self.reports, data })
     }
 }

@@ -33,11 +33,7 @@ pub struct Settled {
 
 impl Settling {
     pub fn towards(target_mm: [f64; 3], settings: SettleSettings) -> Self {
-        Settling {
-            settings,
-            target_mm,
-            recent: VecDeque::new(),
-        }
+        Settling { settings, target_mm, recent: VecDeque::new() }
     }
 
     /// Adds a measurement; says whether the tool is at rest now.
@@ -47,11 +43,7 @@ impl Settling {
             self.recent.clear();
         }
         self.recent.push_back((stamp_s, position_mm));
-        while self
-            .recent
-            .get(1)
-            .is_some_and(|(second, _)| *second <= stamp_s - self.settings.window_s)
-        {
+        while self.recent.get(1).is_some_and(|(second, _)| *second <= stamp_s - self.settings.window_s) {
             self.recent.pop_front();
         }
         let (oldest, _) = *self.recent.front()?;
@@ -60,16 +52,10 @@ impl Settling {
         }
         let count = self.recent.len() as f64;
         let mean = [0, 1, 2].map(|i| self.recent.iter().map(|(_, p)| p[i]).sum::<f64>() / count);
-        let near =
-            |p: &[f64; 3], q: &[f64; 3], limit: f64| (0..3).all(|i| (p[i] - q[i]).abs() <= limit);
-        let calm = self
-            .recent
-            .iter()
-            .all(|(_, p)| near(p, &mean, self.settings.tolerance_mm));
-        (calm && near(&mean, &self.target_mm, self.settings.reach_mm)).then_some(Settled {
-            position_mm: mean,
-            since_s: oldest,
-        })
+        let near = |p: &[f64; 3], q: &[f64; 3], limit: f64| (0..3).all(|i| (p[i] - q[i]).abs() <= limit);
+        let calm = self.recent.iter().all(|(_, p)| near(p, &mean, self.settings.tolerance_mm));
+        (calm && near(&mean, &self.target_mm, self.settings.reach_mm))
+            .then_some(Settled { position_mm: mean, since_s: oldest })
     }
 }
 
@@ -77,11 +63,7 @@ impl Settling {
 mod tests {
     use super::*;
 
-    const SETTINGS: SettleSettings = SettleSettings {
-        window_s: 0.1,
-        tolerance_mm: 0.006,
-        reach_mm: 0.05,
-    };
+    const SETTINGS: SettleSettings = SettleSettings { window_s: 0.1, tolerance_mm: 0.006, reach_mm: 0.05 };
 
     /// A decaying oscillation about the target: settled only after its swing has shrunk to the tolerance.
     #[test]
