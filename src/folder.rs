@@ -1,1 +1,127 @@
-//! Folder input: `DIR/00000.png …` and `poses.csv`.
+//! Folder input and output: `DIR/00000.png …` and `poses.csv`.
+
+use crate::camera::Stereo;
+use crate::sweep::session::ToolPose;
+use crate::{GrayImage, gray_from_u8, gray_from_u16};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// One row of `poses.csv`: the tool's measured position for one image pair.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PoseRow {
+    /// Which image pair: `00007.png` is 7.
+    pub index: u32,
+    pub x_mm: f64,
+    pub y_mm: f64,
+    pub z_mm: f64,
+}
+
+/// Why a folder can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    #[error("{path}: {source}")]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("{path}: {source}; a header index,x_mm,y_mm,z_mm and one row an image pair are needed")]
+    Csv { path: PathBuf, source: csv::Error },
+    #[error("{path}: row {row}: {field} is {value}, which is not a finite number")]
+    NotFinite { path: PathBuf, row: usize, field: &'static str, value: f64 },
+    #[error("{path} has no rows: one row an image pair is needed")]
+    Empty { path: PathBuf },
+    #[error("{path}: index {index} appears twice")]
+    Twice { path: PathBuf, index: u32 },
+    #[error("{folder} has no image {index:05} (.png, .tif, .bmp, .pgm or .jpg), but poses.csv has a row for it")]
+    NoImage { folder: PathBuf, index: u32 },
+    #[error("{path}: {source}")]
+    Image { path: PathBuf, source: image::ImageError },
+}
+
+/// An image pair on disk with its pose.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PairFiles {
+    pub images: Stereo<PathBuf>,
+    pub pose: ToolPose,
+}
+
+const EXTENSIONS: [&str; 7] = ["png", "tif", "tiff", "bmp", "pgm", "jpg", "jpeg"];
+
+/// All pairs that `poses` lists, lowest height first.
+///
+/// # Errors
+/// [`FolderError`] naming the file and row.
+pub fn pairs(left: &Path, right: &Path, poses: &Path) -> Result<Vec<PairFiles>, FolderError> {
+    let csv = |source| FolderError::Csv { path: poses.into(), source };
+    let mut rows: Vec<PoseRow> = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_path(poses)
+        .map_err(csv)?
+        .deserialize()
+        .collect::<Result<_, _>>()
+        .map_err(csv)?;
+    if rows.is_empty() {
+        return Err(FolderError::Empty { path: poses.into() });
+    }
+    for (row, pose) in rows.iter().enumerate() {
+        for (field, value) in [("x_mm", pose.x_mm), ("y_mm", pose.y_mm), ("z_mm", pose.z_mm)] {
+            if !value.is_finite() {
+                return Err(FolderError::NotFinite { path: poses.into(), row: row + 1, field, value });
+            }
+        }
+    }
+    rows.sort_by_key(|row| row.index);
+    if let Some(twice) = rows.windows(2).find(|two| two[0].index == two[1].index) {
+        return Err(FolderError::Twice { path: poses.into(), index: twice[0].index });
+    }
+    // The phases are tracked from the lowest height up.
+    rows.sort_by(|a, b| a.z_mm.total_cmp(&b.z_mm));
+    rows.iter()
+        .map(|row| {
+            Ok(PairFiles {
+                images: Stereo { left: find(left, row.index)?, right: find(right, row.index)? },
+                pose: ToolPose { x_mm: row.x_mm, y_mm: row.y_mm, z_mm: row.z_mm },
+            })
+        })
+        .collect()
+}
+
+fn find(folder: &Path, index: u32) -> Result<PathBuf, FolderError> {
+    let candidates = EXTENSIONS.iter().map(|extension| folder.join(format!("{index:05}.{extension}")));
+    candidates.into_iter().find(|path| path.exists()).ok_or(FolderError::NoImage { folder: folder.into(), index })
+}
+
+/// Reads an image of 8 or 16 bits, grey or colour, as brightness.
+///
+/// # Errors
+/// [`FolderError::Image`].
+pub fn read_gray(path: &Path) -> Result<GrayImage, FolderError> {
+    let failed = |source| FolderError::Image { path: path.into(), source };
+    let image = image::ImageReader::open(path)
+        .and_then(image::ImageReader::with_guessed_format)
+        .map_err(|source| FolderError::Io { path: path.into(), source })?
+        .decode()
+        .map_err(failed)?;
+    let (width, height) = (image.width(), image.height());
+    let gray = match image {
+        image::DynamicImage::ImageLuma8(gray) => gray_from_u8(width, height, gray.as_raw()),
+        image::DynamicImage::ImageLuma16(gray) => gray_from_u16(width, height, gray.as_raw()),
+        other => gray_from_u16(width, height, other.to_luma16().as_raw()),
+    };
+    gray.ok_or_else(|| {
+        failed(image::ImageError::Parameter(image::error::ParameterError::from_kind(
+            image::error::ParameterErrorKind::DimensionMismatch,
+        )))
+    })
+}
+
+/// Writes `poses.csv`.
+///
+/// # Errors
+/// [`FolderError`].
+pub fn write_poses(path: &Path, rows: &[PoseRow]) -> Result<(), FolderError> {
+    let csv = |source| FolderError::Csv { path: path.into(), source };
+    let mut writer = csv::Writer::from_path(path).map_err(csv)?;
+    for row in rows {
+        writer.serialize(row).map_err(csv)?;
+    }
+    writer.flush().map_err(|source| FolderError::Io { path: path.into(), source })
+}

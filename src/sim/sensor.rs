@@ -23,10 +23,13 @@ impl Picture {
 
     /// Brightness in 0 … 1.
     pub fn to_gray(&self) -> GrayImage {
-        let scale = 1.0 / f32::from(self.full_scale());
-        GrayImage::from_fn(self.width, self.height, |u, v| {
-            image::Luma([f32::from(self.counts[(v * self.width + u) as usize]) * scale])
-        })
+        let (width, height) = (self.width, self.height);
+        let gray = if self.bit_depth == 8 {
+            crate::gray_from_u8(width, height, &self.to_bytes())
+        } else {
+            crate::gray_from_u16(width, height, &self.counts)
+        };
+        gray.unwrap_or_default()
     }
 
     /// Bytes of the image rows, little-endian for 16 bits.

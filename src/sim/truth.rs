@@ -1,7 +1,7 @@
 //! What a judge compares an estimate with: random points that both cameras see, with their exact pixels.
 
 use crate::camera::{Camera, Stereo};
-use crate::sim::scene::Scene;
+use crate::sim::scene::{Scene, SceneError};
 use nalgebra::{Vector2, Vector3};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde::{Deserialize, Serialize};
@@ -58,4 +58,56 @@ pub fn points_in_common_volume(scene: &Scene, depth_mm: f64, count: usize, seed:
         }
     }
     points
+}
+
+/// `truth.yaml`: what a user of the cell would know or click.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TruthFile {
+    pub pitch_mm: f64,
+    /// Pixel of the grid's origin at h = 0.
+    pub origin_left: [f64; 2],
+    pub origin_right: [f64; 2],
+}
+
+impl TruthFile {
+    /// # Errors
+    /// [`SceneError::OriginUnseen`].
+    pub fn of(scene: &Scene) -> Result<Self, SceneError> {
+        let origin = scene.origin_px()?;
+        Ok(TruthFile {
+            pitch_mm: scene.config().grid.pitch_mm,
+            origin_left: origin.left.into(),
+            origin_right: origin.right.into(),
+        })
+    }
+}
+
+/// Why the truth could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum TruthError {
+    #[error(transparent)]
+    Scene(#[from] SceneError),
+    #[error("{path}: {message}")]
+    Write { path: std::path::PathBuf, message: String },
+}
+
+/// Writes `truth.yaml`, `scene.yaml` and `truth_points.csv` into `folder`.
+///
+/// # Errors
+/// [`TruthError`] naming the file.
+pub fn write_truth(folder: &std::path::Path, scene: &Scene, depth_mm: f64, count: usize) -> Result<(), TruthError> {
+    let failed = |path: &std::path::Path, message: String| TruthError::Write { path: path.into(), message };
+    let yaml = |name: &str, text: Result<String, serde_yaml::Error>| {
+        let path = folder.join(name);
+        let text = text.map_err(|error| failed(&path, error.to_string()))?;
+        std::fs::write(&path, text).map_err(|error| failed(&path, error.to_string()))
+    };
+    yaml("truth.yaml", serde_yaml::to_string(&TruthFile::of(scene)?))?;
+    yaml("scene.yaml", serde_yaml::to_string(scene.config()))?;
+    let path = folder.join("truth_points.csv");
+    let mut writer = csv::Writer::from_path(&path).map_err(|error| failed(&path, error.to_string()))?;
+    for point in points_in_common_volume(scene, depth_mm, count, scene.config().seed ^ 0x7472_7574_68) {
+        writer.serialize(TruthRow::from(&point)).map_err(|error| failed(&path, error.to_string()))?;
+    }
+    writer.flush().map_err(|error| failed(&path, error.to_string()))
 }

@@ -1,1 +1,57 @@
-fn main() {}
+//! `gratingcal`: the calibration on folders and tables, without ROS.
+
+mod calibrate;
+mod fit;
+mod map;
+mod pixel_to_world;
+mod simulate;
+mod table;
+mod world_to_pixel;
+
+use clap::{Parser, Subcommand};
+
+/// Pixel ↔ world calibration of two robot-mounted cameras from a printed grid of lines.
+#[derive(Parser)]
+#[command(version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Fit the images of a sweep and write calibration.yaml.
+    Calibrate(calibrate::CalibrateArgs),
+    /// Pixels (CSV on stdin) to points (CSV on stdout).
+    PixelToWorld(pixel_to_world::PixelToWorldArgs),
+    /// Points (CSV on stdin) to pixels (CSV on stdout).
+    WorldToPixel(world_to_pixel::WorldToPixelArgs),
+    /// Fit the models to correspondences from another detector.
+    Map(map::MapArgs),
+    /// Ray-trace a sweep: images, poses.csv and the truth.
+    Simulate(simulate::SimulateArgs),
+    /// Fit one image and print its gratings.
+    Fit(fit::FitArgs),
+}
+
+fn main() -> std::process::ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    let result = match Cli::parse().command {
+        Command::Calibrate(args) => calibrate::run(&args),
+        Command::PixelToWorld(args) => pixel_to_world::run(&args),
+        Command::WorldToPixel(args) => world_to_pixel::run(&args),
+        Command::Map(args) => map::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Fit(args) => fit::run(&args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            std::process::ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `gratingcal pixel-to-world`.
+
+use crate::table::{cell, read_columns};
+use clap::{Args, ValueEnum};
+use grating_calibration::camera::Camera;
+use grating_calibration::mapping::Calibration;
+use nalgebra::Vector2;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub struct PixelToWorldArgs {
+    /// calibration.yaml
+    #[arg(long)]
+    calibration: PathBuf,
+    /// One camera (columns u,v) instead of pairs (u_left,v_left,u_right,v_right).
+    #[arg(long, value_enum, requires = "height_mm")]
+    camera: Option<Side>,
+    /// One camera: the pixels lie on the plane z = −H of the tool frame.
+    #[arg(long, value_name = "H", requires = "camera", allow_negative_numbers = true)]
+    height_mm: Option<f64>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Side {
+    Left,
+    Right,
+}
+
+impl From<Side> for Camera {
+    fn from(side: Side) -> Camera {
+        match side {
+            Side::Left => Camera::Left,
+            Side::Right => Camera::Right,
+        }
+    }
+}
+
+pub fn run(args: &PixelToWorldArgs) -> anyhow::Result<ExitCode> {
+    let calibration = Calibration::load(&args.calibration)?;
+    let names: &[&str] = match args.camera {
+        Some(_) => &["u", "v"],
+        None => &["u_left", "v_left", "u_right", "v_right"],
+    };
+    let mut out = csv::Writer::from_writer(std::io::stdout().lock());
+    out.write_record(["x_mm", "y_mm", "z_mm", "sx_mm", "sy_mm", "sz_mm", "epipolar_px", "status"])?;
+    for row in read_columns(names)? {
+        let pixel = Vector2::new(row[0], row[1]);
+        let answer = match (args.camera, args.height_mm) {
+            (Some(side), Some(height_mm)) => calibration.pixel_to_plane(side.into(), pixel, -height_mm),
+            _ => calibration.pixel_pair_to_point(pixel, Vector2::new(row[2], row[3])),
+        };
+        let mut cells = vec![String::new(); 7];
+        if answer.status.is_answered() {
+            let estimate = &answer.estimate;
+            let (point, variance) = (estimate.point_mm, estimate.covariance_mm2.diagonal());
+            let numbers = point.iter().copied().chain(variance.iter().map(|v| v.sqrt())).chain([estimate.epipolar_px]);
+            cells = numbers.map(cell).collect();
+        }
+        cells.push(answer.status.name().into());
+        out.write_record(&cells)?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,100 @@
+//! `gratingcal simulate`: a ray-traced sweep as `gratingcal calibrate` reads it, with its truth.
+//!
+//! ```text
+//! DIR/left/00000.png …   DIR/right/00000.png …   DIR/poses.csv     measured poses
+//! DIR/truth_points.csv   DIR/truth.yaml          DIR/scene.yaml    for the judge
+//! ```
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use grating_calibration::camera::Camera;
+use grating_calibration::folder::{PoseRow, write_poses};
+use grating_calibration::sim::robot::{Robot, RobotConfig};
+use grating_calibration::sim::truth::{TruthFile, write_truth};
+use grating_calibration::sim::{Preset, Scene, SceneConfig};
+use indicatif::{ProgressBar, ProgressStyle};
+use nalgebra::Vector3;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub struct SimulateArgs {
+    /// Folder to write to.
+    #[arg(long)]
+    out: PathBuf,
+    /// Named scene to start from.
+    #[arg(long, value_enum, default_value = "standard")]
+    preset: Preset,
+    /// A scene.yaml instead of a preset; fields that it leaves out have their defaults.
+    #[arg(long, conflicts_with = "preset")]
+    scene: Option<PathBuf>,
+    /// Of all random numbers.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Number of heights from 0 to `--depth-mm`.
+    #[arg(long, default_value_t = 201, value_parser = clap::value_parser!(u32).range(2..=5000))]
+    heights: u32,
+    #[arg(long, default_value_t = 20.0)]
+    depth_mm: f64,
+    /// Points in truth_points.csv.
+    #[arg(long, default_value_t = 5000)]
+    truth_points: usize,
+    /// No progress bar; print the files' folder as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
+    ensure!(args.depth_mm > 0.0 && args.depth_mm < 1e4, "--depth-mm is {}, it must be above 0", args.depth_mm);
+    let mut config: SceneConfig = match &args.scene {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            serde_yaml::from_str(&text).with_context(|| path.display().to_string())?
+        }
+        None => args.preset.config(),
+    };
+    config.seed = args.seed;
+    let scene = Scene::new(config)?;
+    for camera in Camera::BOTH {
+        let folder = args.out.join(camera.to_string());
+        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    }
+    let bar = ProgressBar::new(args.heights.into());
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} pairs  {eta} left") {
+        bar.set_style(style);
+    }
+    if args.json {
+        bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+    }
+    let mut rows = Vec::new();
+    let mut robot = Robot::new(RobotConfig::default(), Vector3::zeros(), args.seed ^ 0x726f_626f_74);
+    for index in 0..args.heights {
+        robot.set_target(Vector3::new(0.0, 0.0, args.depth_mm * f64::from(index) / f64::from(args.heights - 1)));
+        // Long enough to come to rest.
+        robot.advance(0.1 + args.depth_mm / f64::from(args.heights - 1) + 1.0);
+        for camera in Camera::BOTH {
+            let path = args.out.join(camera.to_string()).join(format!("{index:05}.png"));
+            scene.picture(camera, robot.position_mm(), index.into()).save_png(&path)?;
+        }
+        let measured = robot.measure_mm();
+        rows.push(PoseRow { index, x_mm: measured.x, y_mm: measured.y, z_mm: measured.z });
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    write_poses(&args.out.join("poses.csv"), &rows)?;
+    let truth = TruthFile::of(&scene)?;
+    write_truth(&args.out, &scene, args.depth_mm, args.truth_points)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&truth)?);
+    } else {
+        let [left, right] = [truth.origin_left, truth.origin_right].map(|[u, v]| format!("{u:.2},{v:.2}"));
+        let out = args.out.display();
+        println!("wrote {} pairs; calibrate them with", args.heights);
+        println!("  gratingcal calibrate --left {out}/left --right {out}/right --poses {out}/poses.csv \\");
+        println!(
+            "    --pitch-mm {} --origin-left {left} --origin-right {right} --out {out}/calibration.yaml",
+            truth.pitch_mm
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,170 @@
+//! One self-contained page about a finished calibration.
+
+use crate::GrayImage;
+use crate::camera::{Camera, Stereo};
+use crate::mapping::CameraDataset;
+use crate::mapping::calibration::{Calibration, CameraCalibration};
+use crate::report::overlay;
+use crate::sweep::session::{CalibrationOutcome, PairReport};
+use base64::Engine;
+use nalgebra::Vector2;
+use std::fmt::Write;
+
+const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1d2733}\
+h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse}\
+td,th{padding:.25rem .9rem;border-bottom:1px solid #d8dee6;text-align:right}td:first-child,th:first-child{text-align:left}\
+.ok{color:#0a7a3d}.bad{color:#b3261e}.pair{display:flex;gap:1rem;flex-wrap:wrap}.pair>figure{flex:1 1 30rem;margin:0}\
+img,svg{width:100%;height:auto;border:1px solid #d8dee6}figcaption{color:#5a6675;font-size:.9rem}.served{font-weight:600}";
+
+/// The page. `last`: the images of the last pair, to draw the grid over.
+pub fn html(outcome: &CalibrationOutcome, last: Option<Stereo<&GrayImage>>) -> String {
+    let calibration = &outcome.calibration;
+    let mut page = String::new();
+    let class = if calibration.usable { "ok" } else { "bad" };
+    let verdict = if calibration.usable { "usable" } else { "not usable" };
+    let [x, y, z] = calibration.stereo.rms_mm.map(|rms| 1e3 * rms);
+    // Writing to a String does not fail.
+    let _ = write!(
+        page,
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
+         <title>Calibration report</title><style>{STYLE}</style><h1>Calibration: <span class={class}>{verdict}</span></h1>\
+         <p>{}.</p><table><tr><td>fitted<td>{}<tr><td>method<td>{}<tr><td>heights<td>{} from {:.2} to {:.2} mm\
+         <tr><td>pitch<td>{} mm<tr><td>correspondences<td>{} left, {} right\
+         <tr><td>smallest phase margin<td>{:.2} pitches\
+         <tr><td>points from {} pixel pairs, RMS<td>x {x:.2}, y {y:.2}, z {z:.2} µm\
+         <tr><td>the worst of them<td>{:.1} µm</table>",
+        calibration.reason,
+        calibration.created,
+        calibration.method,
+        calibration.heights,
+        calibration.height_range_mm[0],
+        calibration.height_range_mm[1],
+        calibration.pitch_mm,
+        calibration.left.correspondences,
+        calibration.right.correspondences,
+        calibration.min_phase_margin,
+        calibration.stereo.pairs,
+        1e3 * calibration.stereo.max_mm,
+    );
+    page += &ladder(calibration);
+    page += "<h2>Where the residuals lie</h2><div class=pair>";
+    for camera in Camera::BOTH {
+        page += &residual_map(camera, calibration.camera(camera), &outcome.data[camera]);
+    }
+    page += "</div><h2>From height to height</h2><div class=pair>";
+    let tracked = &outcome.pairs[1.min(outcome.pairs.len())..];
+    page += &plot(&outcome.pairs, "residual of the grating fit, share of the signal", |p| p.residual);
+    page += &plot(tracked, "margin of the phase tracking, pitches", |p| p.phase_margin);
+    page += "</div>";
+    if let (Some(images), Some(pair)) = (last, outcome.pairs.last()) {
+        let _ =
+            write!(page, "<h2>The calibrated grid over the images at {:.2} mm</h2><div class=pair>", pair.height_mm);
+        for camera in Camera::BOTH {
+            let drawn = overlay::predicted(images[camera], calibration, camera, pair.height_mm);
+            let mut png = std::io::Cursor::new(Vec::new());
+            if drawn.write_to(&mut png, image::ImageFormat::Png).is_ok() {
+                let data = base64::engine::general_purpose::STANDARD.encode(png.into_inner());
+                let _ = write!(
+                    page,
+                    "<figure><img src=\"data:image/png;base64,{data}\" alt=\"grid over the {camera} image\">\
+                     <figcaption>{camera}; the cross is the origin</figcaption></figure>"
+                );
+            }
+        }
+        page += "</div>";
+    }
+    page + "</html>\n"
+}
+
+fn ladder(calibration: &Calibration) -> String {
+    let mut table = String::from(
+        "<h2>Models</h2><table><tr><th>model<th>residual left<th>right<th>held-out left<th>right, px RMS per axis",
+    );
+    for (left, right) in calibration.left.ladder.iter().zip(&calibration.right.ladder) {
+        let served = |camera: &CameraCalibration| if camera.model.kind() == left.model { "served" } else { "" };
+        let class = if served(&calibration.left).is_empty() { served(&calibration.right) } else { "served" };
+        let _ = write!(
+            table,
+            "<tr class=\"{class}\"><td>{}<td>{:.4}<td>{:.4}<td>{:.4}<td>{:.4}",
+            left.model,
+            left.residual_rms_px,
+            right.residual_rms_px,
+            left.cross_validation_rms_px,
+            right.cross_validation_rms_px
+        );
+    }
+    table
+        + "</table><p>Bold: served. Held-out: whole blocks of heights and image regions that the model has not seen.</p>"
+}
+
+/// Mean residual in cells of the image, as arrows.
+fn residual_map(camera: Camera, calibrated: &CameraCalibration, data: &CameraDataset) -> String {
+    const CELLS: [usize; 2] = [24, 14];
+    let size = data.image_size.map(f64::from);
+    let mut cells = vec![(Vector2::zeros(), 0.0); CELLS[0] * CELLS[1]];
+    for point in &data.correspondences {
+        let cell = |axis: usize| ((point.pixel[axis] / size[axis] * CELLS[axis] as f64) as usize).min(CELLS[axis] - 1);
+        let (sum, weight) = &mut cells[cell(1) * CELLS[0] + cell(0)];
+        let miss = point.pixel - calibrated.model.pixel_and_jacobian(point.point_in_tool_mm).0;
+        *sum += miss * point.weight();
+        *weight += point.weight();
+    }
+    let means: Vec<Vector2<f64>> = cells.iter().map(|(sum, weight)| sum / f64::max(*weight, 1e-300)).collect();
+    let longest = means.iter().map(|m| m.norm()).fold(1e-6, f64::max);
+    let spacing = size[0] / CELLS[0] as f64;
+    let mut svg = format!("<figure><svg viewBox=\"0 0 {} {}\" role=img>", size[0], size[1]);
+    for (i, mean) in means.iter().enumerate() {
+        let u = ((i % CELLS[0]) as f64 + 0.5) * size[0] / CELLS[0] as f64;
+        let v = ((i / CELLS[0]) as f64 + 0.5) * size[1] / CELLS[1] as f64;
+        let tip = mean * (0.9 * spacing / longest);
+        let _ = write!(
+            svg,
+            "<circle cx={u:.0} cy={v:.0} r=3 fill=#7a8796 /><line x1={u:.0} y1={v:.0} x2={:.1} y2={:.1} stroke=#0b63c5 stroke-width=3 />",
+            u + tip.x,
+            v + tip.y
+        );
+    }
+    let _ = write!(
+        svg,
+        "</svg><figcaption>{camera}: mean residual in each cell; the longest is {longest:.4} px</figcaption></figure>"
+    );
+    svg
+}
+
+/// One value of both cameras against height.
+fn plot(pairs: &[PairReport], caption: &str, value: impl Fn(&PairReport) -> Stereo<f64>) -> String {
+    const SIZE: [f64; 2] = [640.0, 240.0];
+    const MARGIN: [f64; 2] = [60.0, 28.0];
+    let values = || pairs.iter().flat_map(|p| [value(p).left, value(p).right]).filter(|v| v.is_finite());
+    let top = 1.1 * values().fold(1e-9, f64::max);
+    let last = pairs.iter().map(|p| p.height_mm).fold(1e-9, f64::max);
+    let x = |h: f64| MARGIN[0] + h / last * (SIZE[0] - MARGIN[0] - 12.0);
+    let y = |v: f64| SIZE[1] - MARGIN[1] - v / top * (SIZE[1] - 2.0 * MARGIN[1]);
+    let mut svg = format!("<figure><svg viewBox=\"0 0 {} {}\" font-size=13 role=img>", SIZE[0], SIZE[1]);
+    for tick in 0..=4 {
+        let level = top * f64::from(tick) / 4.0;
+        let _ = write!(
+            svg,
+            "<line x1={:.0} x2={:.0} y1={at:.1} y2={at:.1} stroke=#e3e8ee /><text x={:.0} y={:.1} text-anchor=end>{level:.2}</text>",
+            x(0.0),
+            x(last),
+            MARGIN[0] - 6.0,
+            y(level) + 4.0,
+            at = y(level)
+        );
+        let height = last * f64::from(tick) / 4.0;
+        let _ = write!(
+            svg,
+            "<text x={:.0} y={:.0} text-anchor=middle>{height:.0} mm</text>",
+            x(height).min(SIZE[0] - 22.0),
+            SIZE[1] - 8.0
+        );
+    }
+    for (camera, colour) in [(Camera::Left, "#0b63c5"), (Camera::Right, "#d9730d")] {
+        let points = pairs.iter().filter(|p| value(p)[camera].is_finite());
+        let path: Vec<String> = points.map(|p| format!("{:.1},{:.1}", x(p.height_mm), y(value(p)[camera]))).collect();
+        let _ = write!(svg, "<polyline points=\"{}\" fill=none stroke={colour} stroke-width=2 />", path.join(" "));
+    }
+    let _ = write!(svg, "</svg><figcaption>{caption}; left blue, right orange</figcaption></figure>");
+    svg
+}
