@@ -20,10 +20,10 @@ pub struct PoseRow {
 /// Why a folder can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    #[error("{path}: {source}")]
-    Io { path: PathBuf, source: std::io::Error },
-    #[error("{path}: {source}; a header index,x_mm,y_mm,z_mm and one row an image pair are needed")]
-    Csv { path: PathBuf, source: csv::Error },
+    #[error("{path}: {cause}")]
+    Io { path: PathBuf, cause: std::io::Error },
+    #[error("{path}: {cause}; a header index,x_mm,y_mm,z_mm and one row an image pair are needed")]
+    Csv { path: PathBuf, cause: csv::Error },
     #[error("{path}: row {row}: {field} is {value}, which is not a finite number")]
     NotFinite { path: PathBuf, row: usize, field: &'static str, value: f64 },
     #[error("{path} has no rows: one row an image pair is needed")]
@@ -32,8 +32,8 @@ pub enum FolderError {
     Twice { path: PathBuf, index: u32 },
     #[error("{folder} has no image {index:05} (.png, .tif, .bmp, .pgm or .jpg), but poses.csv has a row for it")]
     NoImage { folder: PathBuf, index: u32 },
-    #[error("{path}: {source}")]
-    Image { path: PathBuf, source: image::ImageError },
+    #[error("{path}: {cause}")]
+    Image { path: PathBuf, cause: image::ImageError },
 }
 
 /// An image pair on disk with its pose.
@@ -50,7 +50,7 @@ const EXTENSIONS: [&str; 7] = ["png", "tif", "tiff", "bmp", "pgm", "jpg", "jpeg"
 /// # Errors
 /// [`FolderError`] naming the file and row.
 pub fn pairs(left: &Path, right: &Path, poses: &Path) -> Result<Vec<PairFiles>, FolderError> {
-    let csv = |source| FolderError::Csv { path: poses.into(), source };
+    let csv = |cause| FolderError::Csv { path: poses.into(), cause };
     let mut rows: Vec<PoseRow> = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .from_path(poses)
@@ -94,10 +94,10 @@ fn find(folder: &Path, index: u32) -> Result<PathBuf, FolderError> {
 /// # Errors
 /// [`FolderError::Image`].
 pub fn read_gray(path: &Path) -> Result<GrayImage, FolderError> {
-    let failed = |source| FolderError::Image { path: path.into(), source };
+    let failed = |cause| FolderError::Image { path: path.into(), cause };
     let image = image::ImageReader::open(path)
         .and_then(image::ImageReader::with_guessed_format)
-        .map_err(|source| FolderError::Io { path: path.into(), source })?
+        .map_err(|cause| FolderError::Io { path: path.into(), cause })?
         .decode()
         .map_err(failed)?;
     let (width, height) = (image.width(), image.height());
@@ -118,10 +118,10 @@ pub fn read_gray(path: &Path) -> Result<GrayImage, FolderError> {
 /// # Errors
 /// [`FolderError`].
 pub fn write_poses(path: &Path, rows: &[PoseRow]) -> Result<(), FolderError> {
-    let csv = |source| FolderError::Csv { path: path.into(), source };
+    let csv = |cause| FolderError::Csv { path: path.into(), cause };
     let mut writer = csv::Writer::from_path(path).map_err(csv)?;
     for row in rows {
         writer.serialize(row).map_err(csv)?;
     }
-    writer.flush().map_err(|source| FolderError::Io { path: path.into(), source })
+    writer.flush().map_err(|cause| FolderError::Io { path: path.into(), cause })
 }

@@ -1,1 +1,5 @@
-fn main() {}
+//! The `sim_cell`: a simulated robot with two cameras; see [`grating_calibration::ros::cell`].
+
+fn main() -> anyhow::Result<()> {
+    grating_calibration::ros::cell::run()
+}

@@ -194,7 +194,7 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
         units: "millimetres, pixels (integer coordinates are pixel centres)".into(),
         pitch_mm: context.pitch_mm,
         heights,
-        height_range_mm: [-volume.max_mm[2], -volume.min_mm[2]],
+        height_range_mm: [0.0 - volume.max_mm[2], 0.0 - volume.min_mm[2]],
         min_phase_margin: context.min_phase_margin,
         volume,
         stereo: StereoFigures { pairs: 0, rms_mm: [0.0; 3], max_mm: 0.0, epipolar_rms_px: 0.0 },

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 /// Why a calibration could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    #[error("{path}: {source}")]
-    Io { path: PathBuf, source: std::io::Error },
-    #[error("{path}: {source}; the file is damaged or was edited: calibrate again, or restore it")]
-    Yaml { path: PathBuf, source: serde_yaml::Error },
+    #[error("{path}: {cause}")]
+    Io { path: PathBuf, cause: std::io::Error },
+    #[error("{path}: {cause}; the file is damaged or was edited: calibrate again, or restore it")]
+    Yaml { path: PathBuf, cause: serde_yaml::Error },
     #[error(
         "{path}: version is {found}, this program reads version {FORMAT_VERSION}: calibrate again with this program"
     )]
@@ -32,8 +32,8 @@ impl Calibration {
     /// # Errors
     /// [`FileError::Io`] when the folder can't be written to.
     pub fn save(&self, path: &Path) -> Result<(), FileError> {
-        let io = |source| FileError::Io { path: path.into(), source };
-        let yaml = |source| FileError::Yaml { path: path.into(), source };
+        let io = |cause| FileError::Io { path: path.into(), cause };
+        let yaml = |cause| FileError::Yaml { path: path.into(), cause };
         let text = serde_yaml::to_string(self).map_err(yaml)?;
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -61,8 +61,8 @@ impl Calibration {
     /// # Errors
     /// [`FileError`] naming the file and the line or field.
     pub fn load(path: &Path) -> Result<Self, FileError> {
-        let text = std::fs::read_to_string(path).map_err(|source| FileError::Io { path: path.into(), source })?;
-        let yaml = |source| FileError::Yaml { path: path.into(), source };
+        let text = std::fs::read_to_string(path).map_err(|cause| FileError::Io { path: path.into(), cause })?;
+        let yaml = |cause| FileError::Yaml { path: path.into(), cause };
         let version = serde_yaml::from_str::<VersionOnly>(&text).map_err(yaml)?.version;
         if version != FORMAT_VERSION {
             return Err(FileError::Version { path: path.into(), found: version });

@@ -96,10 +96,10 @@ pub struct PairReport {
 pub enum SweepError {
     #[error("pitch is {pitch_mm} mm: give the distance between neighbouring printed lines, above 0")]
     Pitch { pitch_mm: f64 },
-    #[error("{camera} image of pair {pair}: {source}")]
-    Fit { camera: Camera, pair: usize, source: FitError },
-    #[error("{camera} image of pair {pair}: {source}")]
-    Tracking { camera: Camera, pair: usize, source: TrackingError },
+    #[error("{camera} image of pair {pair}: {cause}")]
+    Fit { camera: Camera, pair: usize, cause: FitError },
+    #[error("{camera} image of pair {pair}: {cause}")]
+    Tracking { camera: Camera, pair: usize, cause: TrackingError },
     #[error(
         "{camera} image of pair {pair} is {found:?} px, the session was started with {expected:?} px: restart the sweep or \
          fix the camera's resolution"
@@ -114,8 +114,8 @@ pub enum SweepError {
     Pose { pair: usize },
     #[error("only {pairs} image pairs, at least {MIN_PAIRS} heights are needed")]
     TooFew { pairs: usize },
-    #[error("{camera} camera: {source}")]
-    Mapping { camera: String, source: SelectError },
+    #[error("{camera} camera: {cause}")]
+    Mapping { camera: String, cause: SelectError },
 }
 
 /// Fewest heights that say anything about a third dimension.
@@ -207,17 +207,17 @@ impl CameraTrack {
         let start = Instant::now();
         let origin_px = settings.origin_px[camera];
         let fit =
-            self.fitter.fit(image, height_mm, origin_px).map_err(|source| SweepError::Fit { camera, pair, source });
+            self.fitter.fit(image, height_mm, origin_px).map_err(|cause| SweepError::Fit { camera, pair, cause });
         let (mut intersections, residual) = fit?;
         let fit_ms = start.elapsed().as_secs_f64() * 1e3;
         let mut margin = f64::INFINITY;
         if self.tracker.is_empty() {
             self.origin = origin_lines(camera, &intersections, origin_px)?;
         } else {
-            let tracked = self.tracker.track(height_mm, &intersections).map_err(|source| SweepError::Tracking {
+            let tracked = self.tracker.track(height_mm, &intersections).map_err(|cause| SweepError::Tracking {
                 camera,
                 pair,
-                source,
+                cause,
             })?;
             margin = tracked.margin;
             for intersection in &mut intersections {
@@ -371,7 +371,7 @@ impl SweepSession {
             usable_rms_mm: self.settings.usable_rms_mm,
         };
         let calibration = fit_calibration(data.as_ref(), &context)
-            .map_err(|source| SweepError::Mapping { camera: "left or right".into(), source })?;
+            .map_err(|cause| SweepError::Mapping { camera: "left or right".into(), cause })?;
         Ok(CalibrationOutcome { calibration, pairs: self.reports, data })
     }
 }

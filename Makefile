@@ -1,0 +1,24 @@
+# Everything from nothing: see README.md. Each target sets up what it needs; the second time is quick.
+SHELL := /bin/bash
+ENV := source scripts/env.sh
+
+.PHONY: setup build demo test bench shell
+
+setup:
+	@scripts/setup.sh
+
+build: setup
+	@$(ENV) && colcon build --base-paths .ros/ws/grating_calibration --event-handlers console_direct+ status- \
+		--cmake-args -Wno-dev > build.log 2>&1 || { tail -40 build.log; exit 1; }
+
+demo: build
+	@$(ENV) && python3 demo/run.py
+
+test: build
+	@$(ENV) && scripts/test.sh
+
+bench:
+	@cargo bench
+
+shell: build
+	@$(ENV) && exec bash

@@ -1,0 +1,245 @@
+//! The `sim_cell` node: a simulated robot with two cameras. Names and types are those that `calibration_node` expects.
+
+use crate::camera::{Camera, Stereo};
+use crate::ros::calibration_node::wait_for_stop;
+use crate::ros::params::{Parameters, Spec};
+use crate::ros::time;
+use crate::sim::robot::{Robot, RobotConfig};
+use crate::sim::truth::write_truth;
+use crate::sim::{Picture, Scene, SceneConfig};
+use anyhow::Context;
+use futures::StreamExt;
+use nalgebra::Vector3;
+use r2r::geometry_msgs::msg::PoseStamped;
+use r2r::sensor_msgs::msg::Image;
+use r2r::{ParameterValue, QosProfile};
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Parameters besides those of scene and robot.
+fn own_specs() -> Vec<Spec> {
+    const ANYWHERE: [f64; 2] = [-100.0, 100.0];
+    vec![
+        Spec::number("frame_rate", 5.0, [0.1, 200.0], "Image pairs a second, 0.1 … 200."),
+        Spec::number("pose_rate", 100.0, [1.0, 2000.0], "Poses a second, 1 … 2000."),
+        Spec::number("lost_frames", 0.0, [0.0, 1.0], "Share of the images that are lost on the way, 0 … 1."),
+        Spec::numbers("start", &[0.0, 0.0, 0.0], ANYWHERE, &[3], "Position of the tool at h = 0 in the base frame [m]."),
+        Spec::text("base_frame", "base_link", &[], "Frame of robot/pose."),
+        Spec::text("tool_frame", "tool0", &[], "Frame of the images' headers."),
+        Spec::text("truth_dir", "", &[], "Folder for truth.yaml, scene.yaml and truth_points.csv, for judging only; empty: none."),
+        Spec::number("truth_depth", 0.02, [1e-4, 1.0], "Depth of the volume that truth_points.csv covers [m], 1e-4 … 1."),
+        Spec::whole("truth_points", 5000, [1.0, 1e6], "Rows of truth_points.csv, 1 … 1e6."),
+    ]
+}
+
+/// Every number of `config` as a parameter: `rig.height_mm`, `lens.k1`, …; the config itself checks the bounds.
+fn specs_of(prefix: &str, value: &serde_json::Value, specs: &mut Vec<Spec>) {
+    const TEXT: &str = "Of the simulated cell; config/sim_cell.yaml says what it is, in which unit and within which bounds.";
+    if let serde_json::Value::Object(fields) = value {
+        for (name, field) in fields {
+            let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            specs_of(&name, field, specs);
+        }
+        return;
+    }
+    let default = match value {
+        serde_json::Value::Number(number) if number.is_f64() => ParameterValue::Double(number.as_f64().unwrap_or(0.0)),
+        serde_json::Value::Number(number) => ParameterValue::Integer(number.as_i64().unwrap_or(0)),
+        serde_json::Value::Array(items) => {
+            ParameterValue::DoubleArray(items.iter().filter_map(serde_json::Value::as_f64).collect())
+        }
+        serde_json::Value::String(text) => ParameterValue::String(text.clone()),
+        serde_json::Value::Bool(flag) => ParameterValue::Bool(*flag),
+        _ => return,
+    };
+    specs.push(Spec::any(prefix, default, TEXT));
+}
+
+/// Puts the parameters' values back into the place where [`specs_of`] found their defaults.
+fn read_back<T: serde::Serialize + serde::de::DeserializeOwned>(
+    default: &T,
+    prefix: &str,
+    parameters: &Parameters,
+) -> anyhow::Result<T> {
+    let mut tree = serde_json::to_value(default)?;
+    for (name, value) in parameters.all() {
+        let path = match (prefix, name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.'))) {
+            ("", _) => name.as_str(),
+            (_, Some(rest)) => rest,
+            _ => continue,
+        };
+        let pointer = format!("/{}", path.replace('.', "/"));
+        let Some(place) = tree.pointer_mut(&pointer) else { continue };
+        *place = match value {
+            ParameterValue::Double(x) => x.into(),
+            ParameterValue::Integer(n) => n.into(),
+            ParameterValue::DoubleArray(numbers) => numbers.into(),
+            ParameterValue::String(text) => text.into(),
+            ParameterValue::Bool(flag) => flag.into(),
+            _ => continue,
+        };
+    }
+    serde_json::from_value(tree).context("parameters of the simulated cell")
+}
+
+/// Every parameter of the node.
+pub fn specs() -> anyhow::Result<Vec<Spec>> {
+    let mut specs = own_specs();
+    specs_of("", &serde_json::to_value(SceneConfig::default())?, &mut specs);
+    specs_of("robot", &serde_json::to_value(RobotConfig::default())?, &mut specs);
+    Ok(specs)
+}
+
+/// Runs the node until Ctrl-C.
+///
+/// # Errors
+/// When a parameter is impossible or ROS can't be reached.
+pub fn run() -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve())
+}
+
+async fn serve() -> anyhow::Result<()> {
+    let context = r2r::Context::create()?;
+    let mut node = r2r::Node::create(context, "sim_cell", "")?;
+    let parameters = Parameters::new(specs()?);
+    let (parameter_services, _changes) = node.make_derived_parameter_handler(parameters.0.clone())?;
+    tokio::spawn(parameter_services);
+    for complaint in parameters.complaints() {
+        anyhow::bail!("parameter {complaint}");
+    }
+    let scene = Arc::new(Scene::new(read_back(&SceneConfig::default(), "", &parameters)?)?);
+    let truth_dir = parameters.text("truth_dir");
+    if !truth_dir.is_empty() {
+        let folder = PathBuf::from(truth_dir);
+        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        let count = parameters.whole("truth_points") as usize;
+        write_truth(&folder, &scene, 1e3 * parameters.number("truth_depth"), count)?;
+    }
+    let config = read_back(&RobotConfig::default(), "robot", &parameters)?;
+    let robot = Arc::new(Mutex::new(Robot::new(config, Vector3::zeros(), scene.config().seed)));
+    let start_mm = Vector3::from(parameters.vector_mm("start"));
+
+    let mut targets = node.subscribe::<PoseStamped>("robot/target_pose", QosProfile::default())?;
+    tokio::spawn({
+        let robot = robot.clone();
+        async move {
+            while let Some(target) = targets.next().await {
+                let p = &target.pose.position;
+                let target_mm = 1e3 * Vector3::new(p.x, p.y, p.z) - start_mm;
+                if target_mm.iter().all(|x| x.is_finite()) {
+                    lock(&robot).set_target(target_mm);
+                }
+            }
+        }
+    });
+    let poses = node.create_publisher::<PoseStamped>("robot/pose", QosProfile::sensor_data())?;
+    let images = Stereo {
+        left: node.create_publisher::<Image>("left/image_raw", QosProfile::default().keep_last(2))?,
+        right: node.create_publisher::<Image>("right/image_raw", QosProfile::default().keep_last(2))?,
+    };
+    let clock = node.get_ros_clock();
+    let now_ns = move || {
+        let mut clock = clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.get_now().map_or(0, |now| now.as_nanos() as i64)
+    };
+
+    let running = Arc::new(AtomicBool::new(true));
+    let mut threads = Vec::new();
+    threads.push(std::thread::spawn({
+        let running = running.clone();
+        move || {
+            while running.load(Ordering::Acquire) {
+                node.spin_once(Duration::from_millis(5));
+            }
+        }
+    }));
+    threads.push(std::thread::spawn({
+        let (running, robot, now_ns) = (running.clone(), robot.clone(), now_ns.clone());
+        let (period, frame) = (1.0 / parameters.number("pose_rate"), parameters.text("base_frame"));
+        move || {
+            let mut last = Instant::now();
+            while running.load(Ordering::Acquire) {
+                std::thread::sleep(Duration::from_secs_f64(period));
+                let (measured_mm, stamp_ns) = {
+                    let mut robot = lock(&robot);
+                    let now = Instant::now();
+                    robot.advance(now.duration_since(last).as_secs_f64());
+                    last = now;
+                    (robot.measure_mm(), now_ns())
+                };
+                publish_pose(&poses, &frame, stamp_ns, measured_mm + start_mm);
+            }
+        }
+    }));
+    threads.push(std::thread::spawn({
+        let (running, frame) = (running.clone(), parameters.text("tool_frame"));
+        let period = Duration::from_secs_f64(1.0 / parameters.number("frame_rate"));
+        let lost = parameters.number("lost_frames");
+        move || {
+            let mut rng = SmallRng::seed_from_u64(scene.config().seed ^ 0x6c6f_7374);
+            for number in 0.. {
+                let begun = Instant::now();
+                if !running.load(Ordering::Acquire) {
+                    break;
+                }
+                let (position_mm, stamp_ns) = (lock(&robot).position_mm(), now_ns());
+                for camera in Camera::BOTH {
+                    let picture = scene.picture(camera, position_mm, number);
+                    if rng.random::<f64>() >= lost {
+                        publish_image(&images[camera], &frame, stamp_ns, &picture);
+                    }
+                }
+                std::thread::sleep(period.saturating_sub(begun.elapsed()));
+            }
+        }
+    }));
+    tracing::info!("the simulated cell is running");
+    wait_for_stop().await;
+    running.store(false, Ordering::Release);
+    for thread in threads {
+        // A thread that panicked has said so already.
+        let _ = thread.join();
+    }
+    Ok(())
+}
+
+fn lock(robot: &Mutex<Robot>) -> std::sync::MutexGuard<'_, Robot> {
+    robot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn publish_pose(publisher: &r2r::Publisher<PoseStamped>, frame: &str, stamp_ns: i64, position_mm: Vector3<f64>) {
+    let mut message = PoseStamped::default();
+    message.header.stamp = time(stamp_ns);
+    message.header.frame_id = frame.into();
+    let [x, y, z]: [f64; 3] = (1e-3 * position_mm).into();
+    message.pose.position = r2r::geometry_msgs::msg::Point { x, y, z };
+    message.pose.orientation.w = 1.0;
+    if let Err(error) = publisher.publish(&message) {
+        tracing::error!("publishing the pose failed: {error}");
+    }
+}
+
+fn publish_image(publisher: &r2r::Publisher<Image>, frame: &str, stamp_ns: i64, picture: &Picture) {
+    let mut message = Image::default();
+    message.header.stamp = time(stamp_ns);
+    message.header.frame_id = frame.into();
+    message.width = picture.width;
+    message.height = picture.height;
+    (message.encoding, message.step) = match picture.bit_depth {
+        8 => ("mono8".into(), picture.width),
+        _ => ("mono16".into(), 2 * picture.width),
+    };
+    message.data = picture.to_bytes();
+    if let Err(error) = publisher.publish(&message) {
+        tracing::error!("publishing an image failed: {error}");
+    }
+}

@@ -1,0 +1,208 @@
+//! Measured poses in, targets out. The only file that commands the robot.
+
+use crate::ros::{nanoseconds, time};
+use crate::sweep::limits::{LimitError, Limits};
+use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion, Vector3};
+use r2r::geometry_msgs::msg::{PoseStamped, Transform};
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// A measured pose of the tool in the base frame, mm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MeasuredPose {
+    pub stamp_ns: i64,
+    /// base_from_tool.
+    pub base_from_tool: Isometry3<f64>,
+}
+
+impl MeasuredPose {
+    pub fn position_mm(&self) -> [f64; 3] {
+        self.base_from_tool.translation.vector.into()
+    }
+
+    /// `None` when a number is not finite or the quaternion has no length.
+    pub fn from_message(message: &PoseStamped) -> Option<Self> {
+        let (p, q) = (&message.pose.position, &message.pose.orientation);
+        Self::new(nanoseconds(&message.header.stamp), [p.x, p.y, p.z], [q.w, q.x, q.y, q.z])
+    }
+
+    /// The same from TF.
+    pub fn from_transform(stamp_ns: i64, transform: &Transform) -> Option<Self> {
+        let (p, q) = (&transform.translation, &transform.rotation);
+        Self::new(stamp_ns, [p.x, p.y, p.z], [q.w, q.x, q.y, q.z])
+    }
+
+    fn new(stamp_ns: i64, position_m: [f64; 3], [w, x, y, z]: [f64; 4]) -> Option<Self> {
+        let quaternion = Quaternion::new(w, x, y, z);
+        if !position_m.iter().all(|x| x.is_finite()) || !(0.5..2.0).contains(&quaternion.norm()) {
+            return None;
+        }
+        let translation = Translation3::from(Vector3::from(position_m) * 1e3);
+        let rotation = UnitQuaternion::from_quaternion(quaternion);
+        Some(MeasuredPose { stamp_ns, base_from_tool: Isometry3::from_parts(translation, rotation) })
+    }
+}
+
+/// The poses of the last seconds.
+#[derive(Debug, Default)]
+pub struct PoseBuffer {
+    poses: VecDeque<MeasuredPose>,
+    received: Option<Instant>,
+}
+
+const DEPTH: usize = 4000;
+/// Stamps this far beyond the newest pose still get it, ns.
+const REACH_NS: i64 = 100_000_000;
+
+impl PoseBuffer {
+    pub fn add(&mut self, pose: MeasuredPose) {
+        // A clock that jumped back makes the old poses worthless.
+        if self.poses.back().is_some_and(|last| pose.stamp_ns < last.stamp_ns - 1_000_000_000) {
+            self.poses.clear();
+        }
+        self.poses.push_back(pose);
+        if self.poses.len() > DEPTH {
+            self.poses.pop_front();
+        }
+        self.received = Some(Instant::now());
+    }
+
+    pub fn latest(&self) -> Option<MeasuredPose> {
+        self.poses.back().copied()
+    }
+
+    /// The poses stamped later than `stamp_ns`, oldest first.
+    pub fn since(&self, stamp_ns: i64) -> Vec<MeasuredPose> {
+        let first = self.poses.iter().rposition(|pose| pose.stamp_ns <= stamp_ns).map_or(0, |i| i + 1);
+        // The distant past says nothing about a move that has just begun.
+        self.poses.iter().skip(first.max(self.poses.len().saturating_sub(50))).copied().collect()
+    }
+
+    /// Time since a pose was received; `None` before the first.
+    pub fn age_s(&self) -> Option<f64> {
+        self.received.map(|received| received.elapsed().as_secs_f64())
+    }
+
+    /// The pose at `stamp_ns`, interpolated; the latest for 0.
+    pub fn at(&self, stamp_ns: i64) -> Option<MeasuredPose> {
+        let last = self.poses.back()?;
+        if stamp_ns == 0 || (last.stamp_ns..=last.stamp_ns + REACH_NS).contains(&stamp_ns) {
+            return Some(*last);
+        }
+        let after = self.poses.partition_point(|pose| pose.stamp_ns < stamp_ns);
+        let (before, after) = (self.poses.get(after.checked_sub(1)?)?, self.poses.get(after)?);
+        let span = (after.stamp_ns - before.stamp_ns).max(1) as f64;
+        let share = (stamp_ns - before.stamp_ns) as f64 / span;
+        let base_from_tool = before.base_from_tool.try_lerp_slerp(&after.base_from_tool, share, 1e-9)?;
+        Some(MeasuredPose { stamp_ns, base_from_tool })
+    }
+
+    /// Mean position of the poses stamped from `from_ns` to `to_ns`, mm.
+    pub fn mean_position_mm(&self, from_ns: i64, to_ns: i64) -> Option<[f64; 3]> {
+        let within = self.poses.iter().filter(|pose| (from_ns..=to_ns).contains(&pose.stamp_ns));
+        let (sum, count) =
+            within.fold((Vector3::zeros(), 0.0), |(sum, n), pose| (sum + Vector3::from(pose.position_mm()), n + 1.0));
+        (count > 0.0).then(|| (sum / count).into())
+    }
+}
+
+/// Sends targets, within limits only.
+pub struct Commander {
+    publisher: r2r::Publisher<PoseStamped>,
+    base_frame: String,
+    limits: Limits,
+    /// Orientation that is kept.
+    rotation: UnitQuaternion<f64>,
+}
+
+/// Why a target was not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+    #[error("publishing the target failed: {message}")]
+    Publish { message: String },
+}
+
+impl Commander {
+    pub fn new(
+        publisher: r2r::Publisher<PoseStamped>,
+        base_frame: String,
+        limits: Limits,
+        rotation: UnitQuaternion<f64>,
+    ) -> Self {
+        Commander { publisher, base_frame, limits, rotation }
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Sends the tool from `here_mm` to `target_mm`.
+    ///
+    /// # Errors
+    /// [`CommandError`] when a limit forbids it.
+    pub fn go_to(&self, here_mm: [f64; 3], target_mm: [f64; 3], stamp_ns: i64) -> Result<(), CommandError> {
+        self.limits.check_step(here_mm, target_mm)?;
+        self.publish(target_mm, stamp_ns)
+    }
+
+    /// Stops the tool where it is.
+    pub fn hold(&self, here_mm: [f64; 3], stamp_ns: i64) {
+        // Staying is always allowed.
+        if let Err(error) = self.publish(here_mm, stamp_ns) {
+            tracing::error!("the robot could not be told to hold: {error}");
+        }
+    }
+
+    fn publish(&self, target_mm: [f64; 3], stamp_ns: i64) -> Result<(), CommandError> {
+        let mut message = PoseStamped::default();
+        message.header.frame_id.clone_from(&self.base_frame);
+        message.header.stamp = time(stamp_ns);
+        let [x, y, z] = target_mm.map(|mm| 1e-3 * mm);
+        message.pose.position = r2r::geometry_msgs::msg::Point { x, y, z };
+        let q = self.rotation;
+        message.pose.orientation = r2r::geometry_msgs::msg::Quaternion { x: q.i, y: q.j, z: q.k, w: q.w };
+        self.publisher.publish(&message).map_err(|error| CommandError::Publish { message: error.to_string() })
+    }
+}
+
+/// Locks the buffer; a thread that panicked while holding it left it whole.
+pub fn locked(poses: &Mutex<PoseBuffer>) -> std::sync::MutexGuard<'_, PoseBuffer> {
+    poses.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pose(stamp_ns: i64, z: f64) -> MeasuredPose {
+        MeasuredPose { stamp_ns, base_from_tool: Isometry3::translation(0.0, 0.0, z) }
+    }
+
+    #[test]
+    fn poses_are_interpolated_and_unknown_times_refused() {
+        let mut buffer = PoseBuffer::default();
+        assert!(buffer.at(0).is_none());
+        buffer.add(pose(1_000_000_000, 1.0));
+        buffer.add(pose(1_100_000_000, 2.0));
+        assert!((buffer.at(1_025_000_000).unwrap().position_mm()[2] - 1.25).abs() < 1e-12);
+        assert_eq!(buffer.at(0).unwrap().position_mm()[2], 2.0);
+        assert!(buffer.at(900_000_000).is_none());
+        assert!(buffer.at(2_000_000_000).is_none());
+        assert_eq!(buffer.mean_position_mm(0, i64::MAX).unwrap()[2], 1.5);
+    }
+
+    #[test]
+    fn nan_and_zero_quaternions_are_no_poses() {
+        let mut message = PoseStamped::default();
+        message.pose.orientation.w = 1.0;
+        assert!(MeasuredPose::from_message(&message).is_some());
+        message.pose.position.x = f64::NAN;
+        assert!(MeasuredPose::from_message(&message).is_none());
+        message.pose.position.x = 0.0;
+        message.pose.orientation.w = 0.0;
+        assert!(MeasuredPose::from_message(&message).is_none());
+    }
+}
