@@ -85,7 +85,9 @@ impl Sweep {
         let parameters = &shared.parameters;
         let plan = Plan::new(1e3 * goal.height_start, 1e3 * goal.height_stop, 1e3 * goal.height_step)?;
         if !goal.jogs.is_empty() {
-            return failed("jogs are not supported by this version: leave them empty, and give the pitch as a parameter");
+            return failed(
+                "jogs are not supported by this version: leave them empty, and give the pitch as a parameter",
+            );
         }
         let method = match goal.method.as_str() {
             "" | "auto" => Method::Auto,
@@ -109,7 +111,9 @@ impl Sweep {
         };
         let Some(pose) = pose.filter(|_| age_s.is_some_and(|age| age < pose_timeout_s)) else {
             let age = age_s.map_or("never one".into(), |age| format!("the last {age:.1} s ago"));
-            return failed(format!("no robot pose arrives ({age}): is the robot's driver running, is robot/pose remapped?"));
+            return failed(format!(
+                "no robot pose arrives ({age}): is the robot's driver running, is robot/pose remapped?"
+            ));
         };
         let start_mm = pose.position_mm();
         for height_mm in &plan.heights_mm {
@@ -187,7 +191,7 @@ impl Sweep {
             let settled = self.move_to(*height_mm).await?;
             let since_ns = (settled.since_s * 1e9) as i64;
             let pair = self.pair_after(since_ns, "after the tool settled").await?;
-            let pose = self.pose_at_rest(since_ns, &pair)?;
+            let pose = self.pose_at_rest(since_ns)?;
             self.report("fitting", *height_mm);
             if let Some(recorder) = &mut recorder {
                 recorder.add(&pair, pose)?;
@@ -228,7 +232,8 @@ impl Sweep {
         let left = if done > 0.0 { elapsed / done * (f64::from(self.last.steps) - done + 3.0) } else { 0.0 };
         self.last.stage = stage.into();
         self.last.height = 1e-3 * height_mm;
-        self.last.eta = r2r::builtin_interfaces::msg::Duration { sec: left as i32, nanosec: (left.fract() * 1e9) as u32 };
+        self.last.eta =
+            r2r::builtin_interfaces::msg::Duration { sec: left as i32, nanosec: (left.fract() * 1e9) as u32 };
         (self.feedback)(self.last.clone());
     }
 
@@ -323,11 +328,10 @@ impl Sweep {
         }
     }
 
-    /// The mean measured position from coming to rest to the later image.
-    fn pose_at_rest(&self, since_ns: i64, pair: &Stereo<StampedImage>) -> Result<ToolPose, Stop> {
-        let until_ns = pair.left.stamp_ns.max(pair.right.stamp_ns);
-        let poses = locked(&self.shared.poses);
-        match poses.mean_position_mm(since_ns, until_ns) {
+    /// The mean measured position since the tool came to rest: nothing has been commanded since.
+    fn pose_at_rest(&self, since_ns: i64) -> Result<ToolPose, Stop> {
+        // Seconds in f64 resolve a quarter of a microsecond.
+        match locked(&self.shared.poses).mean_position_mm(since_ns - 1000, i64::MAX) {
             Some([x_mm, y_mm, z_mm]) => Ok(ToolPose { x_mm, y_mm, z_mm }),
             None => failed("no robot pose is stamped near the images: do the robot's and the cameras' clocks agree?"),
         }
@@ -350,10 +354,9 @@ fn writable(file: &Path) -> Result<(), Stop> {
 /// Origin pixels of the goal, else of the parameters.
 fn origins(shared: &Shared, goal: &Calibrate::Goal) -> Result<Stereo<Vector2<f64>>, Stop> {
     let origins = match goal.origins.as_slice() {
-        [] => Stereo {
-            left: shared.parameters.numbers("origin_left"),
-            right: shared.parameters.numbers("origin_right"),
-        },
+        [] => {
+            Stereo { left: shared.parameters.numbers("origin_left"), right: shared.parameters.numbers("origin_right") }
+        }
         [left, right] => Stereo { left: vec![left.u, left.v], right: vec![right.u, right.v] },
         other => return failed(format!("origins has {} pixels, 2 are needed: left, right", other.len())),
     };

@@ -26,18 +26,35 @@ fn own_specs() -> Vec<Spec> {
         Spec::number("frame_rate", 5.0, [0.1, 200.0], "Image pairs a second, 0.1 … 200."),
         Spec::number("pose_rate", 100.0, [1.0, 2000.0], "Poses a second, 1 … 2000."),
         Spec::number("lost_frames", 0.0, [0.0, 1.0], "Share of the images that are lost on the way, 0 … 1."),
-        Spec::numbers("start", &[0.0, 0.0, 0.0], ANYWHERE, &[3], "Position of the tool at h = 0 in the base frame [m]."),
+        Spec::numbers(
+            "start",
+            &[0.0, 0.0, 0.0],
+            ANYWHERE,
+            &[3],
+            "Position of the tool at h = 0 in the base frame [m].",
+        ),
         Spec::text("base_frame", "base_link", &[], "Frame of robot/pose."),
         Spec::text("tool_frame", "tool0", &[], "Frame of the images' headers."),
-        Spec::text("truth_dir", "", &[], "Folder for truth.yaml, scene.yaml and truth_points.csv, for judging only; empty: none."),
-        Spec::number("truth_depth", 0.02, [1e-4, 1.0], "Depth of the volume that truth_points.csv covers [m], 1e-4 … 1."),
+        Spec::text(
+            "truth_dir",
+            "",
+            &[],
+            "Folder for truth.yaml, scene.yaml and truth_points.csv, for judging only; empty: none.",
+        ),
+        Spec::number(
+            "truth_depth",
+            0.02,
+            [1e-4, 1.0],
+            "Depth of the volume that truth_points.csv covers [m], 1e-4 … 1.",
+        ),
         Spec::whole("truth_points", 5000, [1.0, 1e6], "Rows of truth_points.csv, 1 … 1e6."),
     ]
 }
 
 /// Every number of `config` as a parameter: `rig.height_mm`, `lens.k1`, …; the config itself checks the bounds.
 fn specs_of(prefix: &str, value: &serde_json::Value, specs: &mut Vec<Spec>) {
-    const TEXT: &str = "Of the simulated cell; config/sim_cell.yaml says what it is, in which unit and within which bounds.";
+    const TEXT: &str =
+        "Of the simulated cell; config/sim_cell.yaml says what it is, in which unit and within which bounds.";
     if let serde_json::Value::Object(fields) = value {
         for (name, field) in fields {
             let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
@@ -99,9 +116,7 @@ pub fn specs() -> anyhow::Result<Vec<Spec>> {
 /// When a parameter is impossible or ROS can't be reached.
 pub fn run() -> anyhow::Result<()> {
     tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
-        )
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
         .with_writer(std::io::stderr)
         .init();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve())
@@ -153,15 +168,16 @@ async fn serve() -> anyhow::Result<()> {
     };
 
     let running = Arc::new(AtomicBool::new(true));
-    let mut threads = Vec::new();
-    threads.push(std::thread::spawn({
-        let running = running.clone();
+    let spinning = Arc::new(AtomicBool::new(true));
+    let spin = std::thread::spawn({
+        let spinning = spinning.clone();
         move || {
-            while running.load(Ordering::Acquire) {
+            while spinning.load(Ordering::Acquire) {
                 node.spin_once(Duration::from_millis(5));
             }
         }
-    }));
+    });
+    let mut threads = Vec::new();
     threads.push(std::thread::spawn({
         let (running, robot, now_ns) = (running.clone(), robot.clone(), now_ns.clone());
         let (period, frame) = (1.0 / parameters.number("pose_rate"), parameters.text("base_frame"));
@@ -205,10 +221,11 @@ async fn serve() -> anyhow::Result<()> {
     tracing::info!("the simulated cell is running");
     wait_for_stop().await;
     running.store(false, Ordering::Release);
-    for thread in threads {
-        // A thread that panicked has said so already.
-        let _ = thread.join();
-    }
+    // A thread that panicked has said so already.
+    threads.into_iter().for_each(|thread| drop(thread.join()));
+    // The node, and with it the publishers, goes last.
+    spinning.store(false, Ordering::Release);
+    let _ = spin.join();
     Ok(())
 }
 

@@ -25,9 +25,13 @@ pub struct StampedImage {
 /// Why a message is no image.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ImageError {
-    #[error("encoding '{encoding}' is not supported: publish mono8, mono16, rgb8, bgr8, rgba8, bgra8 or a bayer_* of 8 bits")]
+    #[error(
+        "encoding '{encoding}' is not supported: publish mono8, mono16, rgb8, bgr8, rgba8, bgra8 or a bayer_* of 8 bits"
+    )]
     Encoding { encoding: String },
-    #[error("{width}×{height} px of {bytes_per_pixel} bytes in rows of {step} bytes need {needed} bytes, the message has {found}")]
+    #[error(
+        "{width}×{height} px of {bytes_per_pixel} bytes in rows of {step} bytes need {needed} bytes, the message has {found}"
+    )]
     Size { width: u32, height: u32, bytes_per_pixel: usize, step: usize, needed: usize, found: usize },
     #[error("OpenCV: {message}")]
     OpenCv { message: String },

@@ -206,8 +206,7 @@ impl CameraTrack {
         }
         let start = Instant::now();
         let origin_px = settings.origin_px[camera];
-        let fit =
-            self.fitter.fit(image, height_mm, origin_px).map_err(|cause| SweepError::Fit { camera, pair, cause });
+        let fit = self.fitter.fit(image, height_mm, origin_px).map_err(|cause| SweepError::Fit { camera, pair, cause });
         let (mut intersections, residual) = fit?;
         let fit_ms = start.elapsed().as_secs_f64() * 1e3;
         let mut margin = f64::INFINITY;

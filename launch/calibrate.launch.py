@@ -1,0 +1,89 @@
+"""Starts calibration_node, with sim:=true also the simulated cell, with rviz:=true also RViz."""
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, TimerAction
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node, PushRosNamespace
+from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.substitutions import FindPackageShare
+
+PACKAGE = "grating_calibration"
+
+
+def in_share(*path):
+    return PathJoinSubstitution([FindPackageShare(PACKAGE), *path])
+
+
+def generate_launch_description():
+    argument = LaunchConfiguration
+    use_sim_time = {"use_sim_time": ParameterValue(argument("use_sim_time"), value_type=bool)}
+    calibration_file = {"calibration_file": ParameterValue(argument("calibration_file"), value_type=str)}
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument("sim", default_value="false", description="Start the simulated cell too."),
+            DeclareLaunchArgument("namespace", default_value="", description="Namespace of all nodes."),
+            DeclareLaunchArgument(
+                "params_file",
+                default_value=in_share("config", "calibration_node.yaml"),
+                description="Parameters of calibration_node.",
+            ),
+            DeclareLaunchArgument(
+                "sim_params_file",
+                default_value=in_share("config", "sim_cell.yaml"),
+                description="Parameters of the simulated cell.",
+            ),
+            DeclareLaunchArgument("use_sim_time", default_value="false", description="Take the time from /clock."),
+            DeclareLaunchArgument("calibration_file", default_value="", description="Loaded at start, if it exists."),
+            DeclareLaunchArgument("rviz", default_value="false", description="Start RViz too."),
+            DeclareLaunchArgument(
+                "rviz_config", default_value=in_share("config", "calibration.rviz"), description="What RViz shows."
+            ),
+            DeclareLaunchArgument(
+                "autostart",
+                default_value="false",
+                description="Calibrate right away: THE ROBOT MOVES. Needs origin_left and origin_right in params_file.",
+            ),
+            PushRosNamespace(argument("namespace")),
+            Node(
+                package=PACKAGE,
+                executable="calibration_node",
+                name="calibration_node",
+                output="screen",
+                parameters=[argument("params_file"), use_sim_time, calibration_file],
+            ),
+            Node(
+                package=PACKAGE,
+                executable="sim_cell",
+                name="sim_cell",
+                output="screen",
+                parameters=[argument("sim_params_file")],
+                condition=IfCondition(argument("sim")),
+            ),
+            Node(
+                package="rviz2",
+                executable="rviz2",
+                arguments=["-d", argument("rviz_config")],
+                parameters=[use_sim_time],
+                condition=IfCondition(argument("rviz")),
+            ),
+            TimerAction(
+                period=3.0,
+                actions=[
+                    ExecuteProcess(
+                        cmd=[
+                            "ros2",
+                            "action",
+                            "send_goal",
+                            "--feedback",
+                            [argument("namespace"), "/calibration_node/calibrate"],
+                            "grating_calibration/action/Calibrate",
+                            "{}",
+                        ],
+                        output="screen",
+                    )
+                ],
+                condition=IfCondition(argument("autostart")),
+            ),
+        ]
+    )
