@@ -1,0 +1,77 @@
+//! The borders between the rooms, held by reading the sources.
+
+use std::path::{Path, PathBuf};
+
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            // Tests may do what they like.
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_string();
+            found.push((path, code));
+        }
+    }
+    found
+}
+
+fn code() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    sources(&root).into_iter().map(|(p, t)| (p.strip_prefix(&root).unwrap().display().to_string(), t)).collect()
+}
+
+/// Lines of code: neither comments nor documentation.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.trim_start().starts_with("//"))
+}
+
+#[test]
+fn only_the_ros_room_knows_r2r_and_opencv() {
+    for (file, text) in code() {
+        let names = lines(&text).any(|line| line.contains("r2r::") || line.contains("opencv::"));
+        assert!(!names || file.starts_with("ros/"), "{file} names r2r or OpenCV");
+    }
+}
+
+#[test]
+fn only_one_file_commands_the_robot() {
+    for (file, text) in code() {
+        let sends = lines(&text).any(|line| line.contains("publisher.publish(&message).map_err"));
+        assert!(!sends || file == "ros/robot.rs", "{file} publishes targets");
+    }
+}
+
+#[test]
+fn the_simulator_shares_nothing_with_the_estimator() {
+    for (file, text) in code().into_iter().filter(|(file, _)| file.starts_with("sim/")) {
+        for room in ["crate::grating", "crate::lattice", "crate::mapping", "crate::sweep"] {
+            assert!(!text.contains(room), "{file} uses {room}");
+        }
+    }
+    for (file, text) in code() {
+        let judged = ["grating/", "lattice/", "mapping/", "sweep/"].iter().any(|room| file.starts_with(room));
+        assert!(!(judged && text.contains("crate::sim")), "{file} uses the simulator");
+    }
+}
+
+#[test]
+fn unsafe_calls_stand_only_where_instruction_sets_are_chosen() {
+    let allowed = ["grating/normal_equations.rs", "grating/cpu.rs", "lattice/local.rs"];
+    for (file, text) in code() {
+        let used = lines(&text).any(|line| line.contains("unsafe {"));
+        assert!(!used || allowed.contains(&file.as_str()), "{file} uses unsafe");
+    }
+}
+
+#[test]
+fn nothing_panics_on_purpose() {
+    for (file, text) in code() {
+        for word in [".unwrap()", ".expect(", "panic!(", "todo!(", "unimplemented!("] {
+            let place = lines(&text).position(|line| line.contains(word));
+            assert!(place.is_none(), "{file} has {word}");
+        }
+    }
+}
