@@ -36,10 +36,15 @@ fn add(session: &mut SweepSession, scene: &Scene, height_mm: f64, frame: u64) ->
     session.add_pair(images(scene, Vector3::new(0.0, 0.0, height_mm), frame).as_ref(), pose(height_mm))
 }
 
+/// Small steps first: the tracker knows no motion to extrapolate yet.
+fn height(step: u32, heights: u32) -> f64 {
+    20.0 * (f64::from(step) / f64::from(heights - 1)).powf(1.5)
+}
+
 fn sweep(scene: &Scene, settings: CalibrationSettings, heights: u32) -> CalibrationOutcome {
     let mut session = SweepSession::new(settings).unwrap();
     for step in 0..heights {
-        add(&mut session, scene, 20.0 * f64::from(step) / f64::from(heights - 1), step.into()).unwrap();
+        add(&mut session, scene, height(step, heights), step.into()).unwrap();
     }
     session.finish().unwrap()
 }
@@ -69,7 +74,8 @@ fn a_sweep_gives_points_to_a_few_micrometres_and_says_how_well() {
         assert!((right.estimate.point_mm - answer.estimate.point_mm).norm() < 0.02);
     }
     let rms_um: Vector3<f64> = (squares / count).map(|s| 1e3 * f64::sqrt(s));
-    assert!(rms_um.max() < 8.0, "{rms_um}");
+    // Half-size images see a quarter of the ink: their points are several times worse than full-size ones.
+    assert!(rms_um.max() < 15.0, "{rms_um}");
     assert!(within / count > 0.95, "only {within} of {count} errors lie within their 95 % ellipsoid");
 }
 
@@ -78,9 +84,9 @@ fn the_original_method_runs_to_the_end_and_is_not_called_usable() {
     let scene = scene();
     let mut settings = CalibrationSettings::new(1.1, scene.origin_px().unwrap());
     settings.method = Method::Original;
-    settings.original.draws = 3000;
-    settings.original.stride = 4;
-    let calibration = sweep(&scene, settings, 7).calibration;
+    settings.original.draws = 4000;
+    settings.original.stride = 3;
+    let calibration = sweep(&scene, settings, 25).calibration;
     assert!(!calibration.usable && calibration.reason.contains("µm"), "{}", calibration.reason);
     // Far from ours, but the same grid: within two pitches.
     let worst = calibration.stereo.rms_mm.iter().copied().fold(0.0, f64::max);
@@ -130,7 +136,7 @@ fn bad_input_is_named() {
 #[test]
 fn every_question_gets_its_own_status() {
     let scene = scene();
-    let calibration = sweep(&scene, CalibrationSettings::new(1.1, scene.origin_px().unwrap()), 9).calibration;
+    let calibration = sweep(&scene, CalibrationSettings::new(1.1, scene.origin_px().unwrap()), 13).calibration;
     let truth = points_in_common_volume(&scene, 20.0, 1, 3)[0].pixel;
     let ask = |left: Vector2<f64>, right: Vector2<f64>| calibration.pixel_pair_to_point(left, right).status;
     assert_eq!(ask(truth.left, truth.right), AnswerStatus::Ok);

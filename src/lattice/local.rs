@@ -23,7 +23,7 @@ const MAX_OFFSET_RAD: f64 = 0.7;
 /// Standard deviation that stays when all noise is averaged out: what uneven ink and light do to a line, px.
 const FLOOR_PX: f64 = 0.005;
 /// Standard deviation of an intersection that can't be measured because its window leaves the image, px.
-const UNMEASURED_PX: f64 = 0.1;
+const UNMEASURED_PX: f64 = 0.2;
 
 /// All intersections of the image: measured, or where the window leaves the image as the fit has them, with a larger
 /// covariance. Those that disagree with the fit are dropped.

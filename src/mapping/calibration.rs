@@ -294,6 +294,11 @@ impl Calibration {
         if self.refuse_pixel(camera, pixel).is_some() {
             return refused(AnswerStatus::OutsideImage);
         }
+        // Far outside the image a lens model may fold back into it: then that pixel's own point is another one.
+        let back = invert::pixel_to_plane(&self.camera(camera).model, &self.volume, pixel, point_mm.z, covariance_px2);
+        if back.is_none_or(|back| (back.point_mm - point_mm).norm() > 1e-3) {
+            return refused(AnswerStatus::OutsideImage);
+        }
         PixelAnswer { status: self.volume_status(self.covers(camera, pixel), point_mm.z), pixel, covariance_px2 }
     }
 

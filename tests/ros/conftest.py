@@ -1,0 +1,175 @@
+"""Real nodes on a ROS domain of their own, and a real rclpy client."""
+
+import os
+import pathlib
+import random
+import subprocess
+import time
+
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = ROOT / "install/grating_calibration/lib/grating_calibration"
+
+# Chosen before rclpy starts; children inherit it.
+os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
+
+import rclpy  # noqa: E402
+from rclpy.action import ActionClient  # noqa: E402
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile  # noqa: E402
+
+from geometry_msgs.msg import PoseStamped  # noqa: E402
+from grating_calibration.action import Calibrate  # noqa: E402
+from grating_calibration.msg import CalibrationStatus, Pixel  # noqa: E402
+from grating_calibration.srv import Load, PixelToWorld, Save, WorldToPixel  # noqa: E402
+
+# A quarter of the pixels: the whole suite runs in a minute or two.
+SMALL_CELL = {
+    "rig.width": 640,
+    "rig.height": 360,
+    "sensor.blur_px": 0.6,
+    "lens.freeform_px": 0.25,
+    "frame_rate": 10.0,
+    "truth_points": 200,
+    "truth_depth": 0.004,
+}
+
+
+class Processes:
+    """Started processes; all end with the test."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.running = {}
+
+    def start(self, name, parameters=None):
+        arguments = ["--ros-args"]
+        for key, value in (parameters or {}).items():
+            arguments += ["-p", f"{key}:={value}"]
+        log = open(self.folder / f"{name}.log", "a")
+        self.running[name] = subprocess.Popen([BIN / name, *arguments], stdout=log, stderr=subprocess.STDOUT)
+
+    def stop(self, name):
+        process = self.running.pop(name)
+        process.terminate()
+        try:
+            return process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+    def log(self, name):
+        return (self.folder / f"{name}.log").read_text()
+
+    def stop_all(self):
+        for name in list(self.running):
+            try:
+                self.stop(name)
+            except subprocess.TimeoutExpired:
+                pass
+
+
+class Client:
+    """A user of the node."""
+
+    def __init__(self):
+        self.node = rclpy.create_node("test_client")
+        self.targets = []
+        self.poses = []
+        self.status = None
+        self.node.create_subscription(PoseStamped, "robot/target_pose", self.targets.append, 10)
+        self.node.create_subscription(PoseStamped, "robot/pose", self.poses.append, rclpy.qos.qos_profile_sensor_data)
+        latched = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+        self.node.create_subscription(CalibrationStatus, "calibration_node/calibration", self._status, latched)
+        self.action = ActionClient(self.node, Calibrate, "calibration_node/calibrate")
+        self.services = {}
+
+    def _status(self, message):
+        self.status = message
+
+    def until(self, condition, seconds=20.0, what="it"):
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"{what} did not happen within {seconds} s"
+            rclpy.spin_once(self.node, timeout_sec=0.05)
+
+    def spin(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            rclpy.spin_once(self.node, timeout_sec=0.02)
+
+    def wait(self, future, seconds=60.0):
+        self.until(future.done, seconds, "the answer")
+        return future.result()
+
+    def call(self, kind, name, request, seconds=20.0):
+        if name not in self.services:
+            self.services[name] = self.node.create_client(kind, name)
+        assert self.services[name].wait_for_service(timeout_sec=20.0), f"{name} is not offered"
+        return self.wait(self.services[name].call_async(request), seconds)
+
+    def pixel_to_world(self, **fields):
+        return self.call(PixelToWorld, "pixel_to_world", PixelToWorld.Request(**fields))
+
+    def world_to_pixel(self, **fields):
+        return self.call(WorldToPixel, "world_to_pixel", WorldToPixel.Request(**fields))
+
+    def load(self, file):
+        return self.call(Load, "calibration_node/load", Load.Request(file=str(file)))
+
+    def save(self, file):
+        return self.call(Save, "calibration_node/save", Save.Request(file=str(file)))
+
+    def send(self, goal, feedback=None):
+        assert self.action.wait_for_server(timeout_sec=20.0), "the action is not offered"
+        return self.wait(self.action.send_goal_async(goal, feedback_callback=feedback))
+
+    def result(self, handle, seconds=120.0):
+        return self.wait(handle.get_result_async(), seconds)
+
+
+class Cell:
+    """sim_cell, calibration_node and a client."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.processes = Processes(folder)
+        self.client = Client()
+        self.truth_dir = folder / "truth"
+
+    def start(self, cell=None, node=None):
+        self.processes.start("sim_cell", SMALL_CELL | {"truth_dir": self.truth_dir} | (cell or {}))
+        self.start_node(node)
+        self.client.until(lambda: (self.truth_dir / "truth_points.csv").exists(), what="the simulated cell's start")
+        self.client.until(lambda: self.client.poses, what="a robot pose")
+
+    def start_node(self, parameters=None):
+        self.processes.start("calibration_node", parameters)
+
+    def truth(self):
+        return yaml.safe_load((self.truth_dir / "truth.yaml").read_text())
+
+    def goal(self, heights=9, step=0.0005, **fields):
+        truth = self.truth()
+        goal = Calibrate.Goal(height_start=0.0, height_stop=(heights - 1) * step, height_step=step, **fields)
+        goal.origins = [Pixel(u=u, v=v) for u, v in (truth["origin_left"], truth["origin_right"])]
+        return goal
+
+    def close(self):
+        self.processes.stop_all()
+        self.client.node.destroy_node()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ros():
+    rclpy.init()
+    yield
+    rclpy.shutdown()
+
+
+@pytest.fixture
+def cell(tmp_path):
+    cell = Cell(tmp_path)
+    yield cell
+    cell.close()

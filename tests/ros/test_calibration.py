@@ -1,0 +1,253 @@
+"""Whole calibrations by action over DDS."""
+
+import csv
+import math
+
+import pytest
+
+from action_msgs.msg import GoalStatus
+from geometry_msgs.msg import Point, PoseStamped
+from grating_calibration.action import Calibrate
+from grating_calibration.msg import CalibrationStatus, Pixel, PixelEstimate, PointEstimate
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
+from std_msgs.msg import Header
+
+
+def truth_pairs(cell):
+    rows = list(csv.DictReader(open(cell.truth_dir / "truth_points.csv")))
+    left = [Pixel(u=float(row["u_left"]), v=float(row["v_left"])) for row in rows]
+    right = [Pixel(u=float(row["u_right"]), v=float(row["v_right"])) for row in rows]
+    points = [[float(row[axis]) for axis in ("x_mm", "y_mm", "z_mm")] for row in rows]
+    return left, right, points
+
+
+def test_a_whole_calibration_then_every_status_then_a_restart(cell):
+    file = cell.folder / "calibration.yaml"
+    cell.start(node={"calibration_file": file, "record_dir": cell.folder / "sweep"})
+    client = cell.client
+    pair = {"left": [Pixel(u=300.0, v=180.0)], "right": [Pixel(u=300.0, v=180.0)]}
+    before = client.pixel_to_world(**pair)
+    assert [answer.status for answer in before.answers] == [PointEstimate.NOT_CALIBRATED]
+    assert "calibrate" in before.message
+    assert not client.save(cell.folder / "x.yaml").success
+
+    feedback = []
+    handle = client.send(cell.goal(), lambda message: feedback.append(message.feedback))
+    assert handle.accepted
+    # While it runs: services answer, a second goal is refused, the state is told.
+    during = client.pixel_to_world(**pair)
+    assert during.answers[0].status == PointEstimate.NOT_CALIBRATED
+    assert not client.send(cell.goal()).accepted
+    client.until(lambda: client.status.state == CalibrationStatus.CALIBRATING, what="the state CALIBRATING")
+    ended = client.result(handle)
+    assert ended.status == GoalStatus.STATUS_SUCCEEDED, ended.result.reason
+    result = ended.result
+    assert result.usable, result.reason
+    assert result.heights == 9 and result.method == "auto" and result.file == str(file)
+    assert max(result.cross_validation_rms_px) < 0.2 and result.stereo_rms < 5e-5 and result.min_phase_margin > 0.5
+    assert {"preflight", "moving", "fitting", "mapping", "saving"} <= {message.stage for message in feedback}
+    assert feedback[-1].step == feedback[-1].steps == 9
+    client.until(lambda: client.status.state == CalibrationStatus.READY, what="the state READY")
+
+    left, right, points = truth_pairs(cell)
+    response = client.pixel_to_world(camera="stereo", left=left, right=right)
+    assert response.header.frame_id == "tool0"
+    misses = []
+    for answer, point in zip(response.answers, points, strict=True):
+        assert answer.status in (PointEstimate.OK, PointEstimate.OUTSIDE_VOLUME)
+        got = (answer.point.x, answer.point.y, answer.point.z)
+        misses.append([1e6 * g - 1e3 * p for g, p in zip(got, point, strict=True)])
+        assert all(answer.covariance[i] > 0 for i in (0, 4, 8))
+    rms = [math.sqrt(sum(miss[i] ** 2 for miss in misses) / len(misses)) for i in range(3)]
+    assert max(rms) < 20.0, f"{rms} µm"
+
+    every_status(cell, left[0], right[0])
+
+    # A new node serves the same answers from the file.
+    cell.processes.stop("calibration_node")
+    cell.start_node({"calibration_file": file})
+    client.until(lambda: client.status is not None, what="the status")
+    again = client.pixel_to_world(camera="stereo", left=left, right=right)
+    assert [a.point for a in again.answers] == [a.point for a in response.answers]
+
+
+def every_status(cell, left, right):
+    client = cell.client
+    nan, far, off = Pixel(u=math.nan, v=1.0), Pixel(u=5000.0, v=1.0), Pixel(u=right.u, v=right.v + 40.0)
+    batch = client.pixel_to_world(left=[left, nan, left, left], right=[right, right, far, off])
+    assert [answer.status for answer in batch.answers] == [
+        PointEstimate.OK,
+        PointEstimate.INVALID_INPUT,
+        PointEstimate.OUTSIDE_IMAGE,
+        PointEstimate.RAYS_MISS,
+    ]
+    assert batch.message.startswith("item 1")
+
+    def status(**fields):
+        return {answer.status for answer in client.pixel_to_world(**fields).answers}
+
+    pair = {"left": [left], "right": [right]}
+    assert status(camera="middle", **pair) == {PointEstimate.UNKNOWN_CAMERA}
+    assert status(left=[left, left], right=[right]) == {PointEstimate.UNKNOWN_CAMERA}
+    assert status(header=Header(frame_id="moon"), **pair) == {PointEstimate.UNKNOWN_FRAME}
+    assert status(header=Header(frame_id="base_link"), **pair) == {PointEstimate.OK}
+    old = Header(frame_id="base_link")
+    old.stamp.sec = 1
+    assert status(header=old, **pair) == {PointEstimate.POSE_UNAVAILABLE}
+    assert status(camera="left", left=[left], plane_z=-0.002) == {PointEstimate.OK}
+    assert status(camera="left", left=[left], plane_z=-0.0045) == {PointEstimate.OUTSIDE_VOLUME}
+    assert status(camera="left", left=[left], plane_z=-1.0) == {PointEstimate.NO_CONVERGENCE}
+
+    # The same point in the base frame is where the tool stands plus the point in the tool frame.
+    in_tool = client.pixel_to_world(**pair).answers[0].point
+    in_base = client.pixel_to_world(header=Header(frame_id="base_link"), **pair)
+    tool = client.poses[-1].pose.position
+    assert in_base.header.frame_id == "base_link"
+    assert abs(in_base.answers[0].point.z - tool.z - in_tool.z) < 2e-5
+
+    seen = client.world_to_pixel(points=[in_tool, Point(x=math.nan), Point(x=0.03), Point(x=9.0)])
+    assert [answer.status for answer in seen.left] == [
+        PointEstimate.OK,
+        PointEstimate.INVALID_INPUT,
+        PointEstimate.OUTSIDE_IMAGE,
+        PointEstimate.NO_CONVERGENCE,
+    ]
+    assert abs(seen.left[0].pixel.u - left.u) < 0.1 and abs(seen.right[0].pixel.v - right.v) < 0.1
+    assert isinstance(seen.right[0], PixelEstimate)
+    only = client.world_to_pixel(camera="right", points=[in_tool])
+    assert len(only.left) == 0 and len(only.right) == 1
+
+
+def test_cancel_stops_the_robot_and_leaves_the_node_ready(cell):
+    cell.start()
+    client = cell.client
+    steps = []
+    handle = client.send(cell.goal(heights=40), lambda message: steps.append(message.feedback.step))
+    client.until(lambda: steps and steps[-1] >= 4, 60.0, "step 4")
+    answer = client.wait(handle.cancel_goal_async())
+    assert len(answer.goals_canceling) == 1
+    ended = client.result(handle)
+    assert ended.status == GoalStatus.STATUS_CANCELED
+    # The last command was to stay: from then on neither commands nor motion.
+    client.spin(0.5)
+    commands, place = len(client.targets), client.poses[-1].pose.position.z
+    client.spin(1.5)
+    assert len(client.targets) == commands
+    assert abs(client.poses[-1].pose.position.z - place) < 2e-5
+    assert place < 0.006
+
+    second = client.send(cell.goal(heights=6))
+    assert second.accepted
+    assert client.result(second).status == GoalStatus.STATUS_SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("node", "change", "reason"),
+    [
+        ({"limits.box_max": "[0.05, 0.05, 0.002]"}, {}, "outside the allowed"),
+        ({}, {"height_step": 0.0}, "height_step = 0 mm"),
+        ({}, {"height_stop": math.nan}, "not a finite number"),
+        ({}, {"method": "magic"}, "method 'magic' is unknown"),
+        ({}, {"origins": []}, "origin_left and origin_right"),
+        ({}, {"file": "/nowhere/at/all/c.yaml"}, "can't be written to"),
+        ({}, {"origins": [Pixel(u=10.0, v=10.0), Pixel(u=300.0, v=170.0)]}, "is no grid intersection"),
+    ],
+)  # fmt: skip
+def test_goals_that_can_not_end_well_do_not_move_the_robot(cell, node, change, reason):
+    cell.start(node=node)
+    goal = cell.goal()
+    for name, value in change.items():
+        setattr(goal, name, value)
+    ended = cell.client.result(cell.client.send(goal))
+    assert ended.status == GoalStatus.STATUS_ABORTED
+    assert reason in ended.result.reason, ended.result.reason
+    assert not ended.result.usable
+    away = [math.hypot(t.pose.position.x, t.pose.position.y, t.pose.position.z) for t in cell.client.targets]
+    assert all(distance < 2e-5 for distance in away), "the robot was sent away from where it stood"
+
+
+def test_lost_pose_and_deviation_stop_the_sweep(cell):
+    cell.start()
+    client = cell.client
+    steps = []
+    handle = client.send(cell.goal(heights=40), lambda message: steps.append(message.feedback.step))
+    client.until(lambda: steps and steps[-1] >= 3, 60.0, "step 3")
+    # Somebody else drives the robot away.
+    elsewhere = PoseStamped()
+    elsewhere.pose.position.x = 0.02
+    elsewhere.pose.orientation.w = 1.0
+    client.node.create_publisher(PoseStamped, "robot/target_pose", 10).publish(elsewhere)
+    for _ in range(20):
+        client.node.create_publisher(PoseStamped, "robot/target_pose", 10).publish(elsewhere)
+        client.spin(0.02)
+    ended = client.result(handle)
+    assert ended.status == GoalStatus.STATUS_ABORTED
+    assert "off its way" in ended.result.reason or "did not settle" in ended.result.reason, ended.result.reason
+
+    cell.processes.stop("sim_cell")
+    client.spin(1.0)
+    ended = client.result(client.send(cell.goal()))
+    assert "no robot pose arrives" in ended.result.reason
+
+
+def test_lost_frames_delay_a_calibration_but_do_not_spoil_it(cell):
+    cell.start(cell={"lost_frames": 0.3})
+    ended = cell.client.result(cell.client.send(cell.goal(heights=6)))
+    assert ended.status == GoalStatus.STATUS_SUCCEEDED, ended.result.reason
+    assert ended.result.usable
+
+
+def test_a_damaged_file_leaves_the_node_unserving_but_alive(cell):
+    file = cell.folder / "calibration.yaml"
+    file.write_text("version: 1\ncreated: yesterday\n")
+    cell.start_node({"calibration_file": file})
+    client = cell.client
+    client.until(lambda: client.status is not None, what="the status")
+    assert client.status.state == CalibrationStatus.UNCALIBRATED
+    assert str(file) in client.status.reason
+    answer = client.pixel_to_world(left=[Pixel()], right=[Pixel()])
+    assert answer.answers[0].status == PointEstimate.NOT_CALIBRATED
+    loaded = client.load(file)
+    assert not loaded.success and "missing field" in loaded.message
+    assert not client.load("/nowhere.yaml").success
+
+
+def test_parameters_are_declared_described_and_bounded(cell):
+    cell.start_node({"pitch": -1.0})
+    client = cell.client
+    service = "calibration_node/{}_parameters".format
+    names = client.call(ListParameters, service("list"), ListParameters.Request()).result.names
+    assert {"pitch", "sync_tolerance", "calibration_file", "limits.box_min", "settle.window"} <= set(names)
+    described = client.call(DescribeParameters, service("describe"), DescribeParameters.Request(names=["pitch"]))
+    assert "[m]" in described.descriptors[0].description
+
+    def value(name):
+        return client.call(GetParameters, service("get"), GetParameters.Request(names=[name])).values[0].double_value
+
+    # An impossible value at start is told and not taken.
+    assert value("pitch") == 0.0011
+    assert "pitch = -1" in cell.processes.log("calibration_node")
+
+    def change(name, number):
+        wanted = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=number)
+        request = SetParameters.Request(parameters=[Parameter(name=name, value=wanted)])
+        return client.call(SetParameters, service("set"), request).results[0]
+
+    assert change("pitch", 0.002).successful and value("pitch") == 0.002
+    refused = change("pitch", 7.0)
+    assert not refused.successful and "7" in refused.reason
+    assert value("pitch") == 0.002
+
+
+def test_nodes_end_at_once_when_told(cell):
+    cell.start()
+    assert isinstance(cell.client.send(cell.goal(heights=40)).accepted, bool)
+    cell.client.spin(1.0)
+    for name in ("calibration_node", "sim_cell"):
+        assert cell.processes.stop(name) == 0
+
+
+def test_the_action_is_what_the_goal_says():
+    goal = Calibrate.Goal()
+    assert goal.height_stop == 0.02 and goal.height_step == 0.0001 and goal.method == "auto"
