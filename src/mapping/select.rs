@@ -64,11 +64,11 @@ pub fn fit_ladder(data: &CameraDataset, kinds: &[ModelKind]) -> Result<(Model, V
     let best = fitted.iter().min_by(|a, b| score(&a.1).total_cmp(&score(&b.1))).ok_or(none)?;
     let (mut model, mut entry) = best.clone();
     let kept = without_outliers(&model, data);
-    if kept.correspondences.len() < data.correspondences.len() {
-        if let Some(cleaner) = Model::fit(entry.model, &kept) {
-            (entry.residual_rms_px, entry.residual_max_px) = residuals(&cleaner, kept.correspondences.iter());
-            model = cleaner;
-        }
+    if kept.correspondences.len() < data.correspondences.len()
+        && let Some(cleaner) = Model::fit(entry.model, &kept)
+    {
+        (entry.residual_rms_px, entry.residual_max_px) = residuals(&cleaner, kept.correspondences.iter());
+        model = cleaner;
     }
     let ladder = fitted.into_iter().map(|(_, e)| if e.model == entry.model { entry } else { e }).collect();
     Ok((model, ladder))

@@ -76,9 +76,9 @@ impl Sweep {
     ///
     /// # Errors
     /// [`Stop`] with what is wrong and what to do.
-    pub fn prepare(
+    pub async fn prepare(
         shared: Arc<Shared>,
-        goal: &Calibrate::Goal,
+        goal: Calibrate::Goal,
         cancelled: watch::Receiver<bool>,
         feedback: Feedback,
     ) -> Result<Self, Stop> {
@@ -94,7 +94,7 @@ impl Sweep {
             "original" => Method::Original,
             other => return failed(format!("method '{other}' is unknown: use auto or original")),
         };
-        let mut settings = CalibrationSettings::new(1e3 * parameters.number("pitch"), origins(&shared, goal)?);
+        let mut settings = CalibrationSettings::new(1e3 * parameters.number("pitch"), origins(&shared, &goal)?);
         settings.method = method;
         settings.usable_rms_mm = 1e3 * parameters.number("usable_rms");
         settings.original.draws = parameters.whole("original.draws") as usize;
@@ -105,6 +105,12 @@ impl Sweep {
             max_step_mm: 1e3 * parameters.number("limits.max_step"),
         };
         let pose_timeout_s = parameters.number("pose_timeout");
+        let image_timeout = Duration::from_secs_f64(parameters.number("image_timeout"));
+        // A node that has just started may not have been found by the robot's driver yet.
+        let begun = Instant::now();
+        while locked(&shared.poses).age_s().is_none() && begun.elapsed() < image_timeout {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let (age_s, pose) = {
             let poses = locked(&shared.poses);
             (poses.age_s(), poses.latest())
@@ -139,7 +145,7 @@ impl Sweep {
                     reach_mm: 1e3 * parameters.number("settle.reach"),
                 },
                 settle_timeout: Duration::from_secs_f64(parameters.number("settle.timeout")),
-                image_timeout: Duration::from_secs_f64(parameters.number("image_timeout")),
+                image_timeout,
                 pose_timeout_s,
                 max_deviation_mm: 1e3 * parameters.number("limits.max_deviation"),
                 period: Duration::from_secs_f64(parameters.number("control_period")),
@@ -307,10 +313,10 @@ impl Sweep {
         let begun = Instant::now();
         let mut pairs = self.shared.pairs.subscribe();
         loop {
-            if let Some(pair) = pairs.borrow_and_update().as_deref() {
-                if Camera::BOTH.iter().all(|camera| pair[*camera].stamp_ns > since_ns) {
-                    return Ok(pair.clone());
-                }
+            if let Some(pair) = pairs.borrow_and_update().as_deref()
+                && Camera::BOTH.iter().all(|camera| pair[*camera].stamp_ns > since_ns)
+            {
+                return Ok(pair.clone());
             }
             if begun.elapsed() > self.job.image_timeout {
                 return failed(format!(

@@ -453,7 +453,7 @@ fn take_goal(shared: &Arc<Shared>, request: r2r::ActionServerGoalRequest<Calibra
                 tracing::warn!("feedback could not be sent: {error}");
             }
         });
-        let prepared = Sweep::prepare(shared.clone(), &goal.goal, cancelled, feedback);
+        let prepared = Sweep::prepare(shared.clone(), goal.goal.clone(), cancelled, feedback).await;
         let outcome = match prepared {
             Ok(sweep) => sweep.run().await,
             Err(stop) => Err(stop),

@@ -128,7 +128,7 @@ async fn serve() -> anyhow::Result<()> {
     let parameters = Parameters::new(specs()?);
     let (parameter_services, _changes) = node.make_derived_parameter_handler(parameters.0.clone())?;
     tokio::spawn(parameter_services);
-    for complaint in parameters.complaints() {
+    if let Some(complaint) = parameters.complaints().first() {
         anyhow::bail!("parameter {complaint}");
     }
     let scene = Arc::new(Scene::new(read_back(&SceneConfig::default(), "", &parameters)?)?);

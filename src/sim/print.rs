@@ -74,7 +74,7 @@ impl Print {
         let inverse = gram.try_inverse().unwrap_or_else(Matrix2::identity);
         let dual = [0, 1].map(|i| along_s * inverse[(i, 0)] + along_t * inverse[(i, 1)]);
         let print = &config.print;
-        let mut rng = SmallRng::seed_from_u64(seed ^ 0x7072_696e_74);
+        let mut rng = SmallRng::seed_from_u64(seed ^ 0x0070_7269_6e74);
         let sets = [0, 1].map(|i| {
             let reach = (config.size_mm[i] / config.pitch_mm) as i64;
             let mut jitter_mm: Vec<f64> =

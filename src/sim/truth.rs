@@ -106,7 +106,7 @@ pub fn write_truth(folder: &std::path::Path, scene: &Scene, depth_mm: f64, count
     yaml("scene.yaml", serde_yaml::to_string(scene.config()))?;
     let path = folder.join("truth_points.csv");
     let mut writer = csv::Writer::from_path(&path).map_err(|error| failed(&path, error.to_string()))?;
-    for point in points_in_common_volume(scene, depth_mm, count, scene.config().seed ^ 0x7472_7574_68) {
+    for point in points_in_common_volume(scene, depth_mm, count, scene.config().seed ^ 0x0074_7275_7468) {
         writer.serialize(TruthRow::from(&point)).map_err(|error| failed(&path, error.to_string()))?;
     }
     writer.flush().map_err(|error| failed(&path, error.to_string()))

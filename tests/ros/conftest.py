@@ -125,6 +125,12 @@ class Client:
         assert self.action.wait_for_server(timeout_sec=20.0), "the action is not offered"
         return self.wait(self.action.send_goal_async(goal, feedback_callback=feedback))
 
+    def until_step(self, handle, steps, step):
+        """Until the feedback, collected in `steps`, has reached `step`."""
+        ended = handle.get_result_async()
+        self.until(lambda: ended.done() or (steps and steps[-1] >= step), 60.0, f"step {step}")
+        assert not ended.done(), ended.result().result.reason
+
     def result(self, handle, seconds=120.0):
         return self.wait(handle.get_result_async(), seconds)
 

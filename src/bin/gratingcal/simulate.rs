@@ -67,7 +67,7 @@ pub fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
         bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
     }
     let mut rows = Vec::new();
-    let mut robot = Robot::new(RobotConfig::default(), Vector3::zeros(), args.seed ^ 0x726f_626f_74);
+    let mut robot = Robot::new(RobotConfig::default(), Vector3::zeros(), args.seed ^ 0x0072_6f62_6f74);
     for index in 0..args.heights {
         robot.set_target(Vector3::new(0.0, 0.0, args.depth_mm * f64::from(index) / f64::from(args.heights - 1)));
         // Long enough to come to rest.
