@@ -7,7 +7,9 @@ ENV := source scripts/env.sh
 setup:
 	@scripts/setup.sh
 
+# CMake refuses Python packages below its source folder; through a link the private ROS is not below it.
 build: setup
+	@mkdir -p .ros/ws && ln -sfn ../.. .ros/ws/grating_calibration
 	@$(ENV) && colcon build --base-paths .ros/ws/grating_calibration --event-handlers console_direct+ status- \
 		--cmake-args -Wno-dev > build.log 2>&1 || { tail -40 build.log; exit 1; }
 

@@ -1,0 +1,50 @@
+//! Time of one 1280×720 image on one core, stage by stage, and of the original's cost evaluations.
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use grating_calibration::camera::Camera;
+use grating_calibration::grating::backend::{Backend, Problem};
+use grating_calibration::grating::cpu::Cpu;
+use grating_calibration::grating::quadratic::QuadraticPhase;
+use grating_calibration::grating::refine::{FitOptions, Warm, fit_cold, fit_warm};
+use grating_calibration::lattice::local;
+use grating_calibration::sim::{Scene, SceneConfig};
+use nalgebra::Vector3;
+use std::hint::black_box;
+
+fn default_method(c: &mut Criterion) {
+    let scene = Scene::new(SceneConfig::default()).expect("the standard cell is valid");
+    let image = |h: f64| scene.picture(Camera::Left, Vector3::new(0.0, 0.0, h), 0).to_gray();
+    let (before, last, now) = (image(9.8), image(10.0), image(10.2));
+    let options = FitOptions::default();
+    let fits = [&before, &last].map(|image| fit_cold(image, &options).expect("the simulated grid is in view"));
+    let warm = Warm { last: &fits[1], before: Some((&fits[0], 1.0)) };
+    let mut group = c.benchmark_group("one 1280x720 image, one core");
+    group.sample_size(20);
+    group.bench_function("warm fit", |b| b.iter(|| fit_warm(black_box(&now), &warm, &options)));
+    group.bench_function("intersections", |b| b.iter(|| local::measure(black_box(&now), &fits[1].parameters)));
+    group.bench_function("cold fit", |b| b.iter(|| fit_cold(black_box(&now), &options)));
+    group.finish();
+}
+
+fn original_method(c: &mut Criterion) {
+    let (columns, rows) = (1280, 720);
+    let value = |i: usize| ((i * 7919) % 101) as f32 / 101.0;
+    let problem = Problem {
+        columns,
+        rows,
+        image: (0..columns * rows).map(value).collect(),
+        standing: (0..columns * rows).map(|i| 7.9 * value(i + 5)).collect(),
+        start: [0.0, 0.0],
+        spacing: 1.0,
+        duty: 0.97,
+    };
+    let candidate = QuadraticPhase { seed: 0.17, constant: 0.3, ..Default::default() };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread can be started");
+    let mut group = c.benchmark_group("cost (4), evaluations of Eq. (3), one core");
+    group.throughput(Throughput::Elements((columns * rows) as u64));
+    group.bench_function("cpu", |b| b.iter(|| pool.install(|| Cpu.sums(black_box(&problem), &[candidate]))));
+    group.finish();
+}
+
+criterion_group!(benches, default_method, original_method);
+criterion_main!(benches);
