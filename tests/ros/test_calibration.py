@@ -4,6 +4,7 @@ import csv
 import math
 
 import pytest
+import yaml
 
 from action_msgs.msg import GoalStatus
 from geometry_msgs.msg import Point, PoseStamped
@@ -12,6 +13,8 @@ from grating_calibration.msg import CalibrationStatus, Pixel, PixelEstimate, Poi
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
 from std_msgs.msg import Header
+
+from conftest import ROOT
 
 
 def truth_pairs(cell):
@@ -240,6 +243,31 @@ def test_parameters_are_declared_described_and_bounded(cell):
     refused = change("pitch", 7.0)
     assert not refused.successful and "7" in refused.reason
     assert value("pitch") == 0.002
+
+
+@pytest.mark.parametrize("name", ["calibration_node", "sim_cell"])
+def test_config_files_hold_every_parameter_with_its_default(cell, name):
+    cell.processes.start(name)
+    client = cell.client
+
+    def ask(kind, service, **fields):
+        return client.call(kind, f"{name}/{service}_parameters", kind.Request(**fields))
+
+    def flat(tree, prefix=""):
+        for key, value in tree.items():
+            yield from flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
+
+    file = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())["/**"]["ros__parameters"]
+    written = dict(flat(file))
+    # use_sim_time is the launch file's; origins have no default.
+    without = {"use_sim_time", "origin_left", "origin_right"}
+    declared = [n for n in ask(ListParameters, "list").result.names if n not in without]
+    assert set(written) == set(declared)
+    fields = ["", "bool_value", "integer_value", "double_value", "string_value", "", "", "", "double_array_value"]
+    for parameter, value in zip(declared, ask(GetParameters, "get", names=declared).values, strict=True):
+        default = getattr(value, fields[value.type])
+        same = list(default) == written[parameter] if value.type == 8 else default == written[parameter]
+        assert same, f"{parameter} is {default}, the file says {written[parameter]}"
 
 
 def test_nodes_end_at_once_when_told(cell):
