@@ -97,9 +97,10 @@ impl Tracker {
             for v in -REACH..=REACH {
                 let shift = base.shifted(h, v);
                 let (mut sum, mut common) = (0.0, 0);
-                for (lines, pixel) in &here {
-                    if let Some(expected) = predicted.get(&lines.shifted(shift.h, shift.v)) {
-                        sum += (pixel - expected).norm_squared();
+                // In their own order: the same images give the same sum to the last bit.
+                for seen in intersections {
+                    if let Some(expected) = predicted.get(&seen.lines.shifted(shift.h, shift.v)) {
+                        sum += (seen.pixel - expected).norm_squared();
                         common += 1;
                     }
                 }
