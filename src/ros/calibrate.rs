@@ -121,7 +121,11 @@ impl Sweep {
                 "no robot pose arrives ({age}): is the robot's driver running, is robot/pose remapped?"
             ));
         };
-        let start_mm = pose.position_mm();
+        // A mean, so that the tool is not moved by the noise of one measurement.
+        let window_ns = (1e9 * parameters.number("settle.window")) as i64;
+        let start_mm = locked(&shared.poses)
+            .mean_position_mm(pose.stamp_ns - window_ns, i64::MAX)
+            .unwrap_or_else(|| pose.position_mm());
         for height_mm in &plan.heights_mm {
             limits.check_box([start_mm[0], start_mm[1], start_mm[2] + height_mm])?;
         }
@@ -195,9 +199,9 @@ impl Sweep {
             self.last.step = index as u32 + 1;
             self.report("moving", *height_mm);
             let settled = self.move_to(*height_mm).await?;
-            let since_ns = (settled.since_s * 1e9) as i64;
+            let [from_ns, since_ns] = [settled.from_s, settled.since_s].map(|s| (s * 1e9) as i64);
             let pair = self.pair_after(since_ns, "after the tool settled").await?;
-            let pose = self.pose_at_rest(since_ns)?;
+            let pose = self.pose_at_rest(from_ns)?;
             self.report("fitting", *height_mm);
             if let Some(recorder) = &mut recorder {
                 recorder.add(&pair, pose)?;
@@ -335,9 +339,9 @@ impl Sweep {
     }
 
     /// The mean measured position since the tool came to rest: nothing has been commanded since.
-    fn pose_at_rest(&self, since_ns: i64) -> Result<ToolPose, Stop> {
+    fn pose_at_rest(&self, from_ns: i64) -> Result<ToolPose, Stop> {
         // Seconds in f64 resolve a quarter of a microsecond.
-        match locked(&self.shared.poses).mean_position_mm(since_ns - 1000, i64::MAX) {
+        match locked(&self.shared.poses).mean_position_mm(from_ns - 1000, i64::MAX) {
             Some([x_mm, y_mm, z_mm]) => Ok(ToolPose { x_mm, y_mm, z_mm }),
             None => failed("no robot pose is stamped near the images: do the robot's and the cameras' clocks agree?"),
         }

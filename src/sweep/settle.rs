@@ -27,7 +27,9 @@ pub struct Settling {
 pub struct Settled {
     /// Mean over the window.
     pub position_mm: [f64; 3],
-    /// Stamp from which on it was at rest; images must be later.
+    /// First stamp of the window.
+    pub from_s: f64,
+    /// Stamp at which it was found to be at rest; images must be later.
     pub since_s: f64,
 }
 
@@ -54,8 +56,11 @@ impl Settling {
         let mean = [0, 1, 2].map(|i| self.recent.iter().map(|(_, p)| p[i]).sum::<f64>() / count);
         let near = |p: &[f64; 3], q: &[f64; 3], limit: f64| (0..3).all(|i| (p[i] - q[i]).abs() <= limit);
         let calm = self.recent.iter().all(|(_, p)| near(p, &mean, self.settings.tolerance_mm));
-        (calm && near(&mean, &self.target_mm, self.settings.reach_mm))
-            .then_some(Settled { position_mm: mean, since_s: oldest })
+        (calm && near(&mean, &self.target_mm, self.settings.reach_mm)).then_some(Settled {
+            position_mm: mean,
+            from_s: oldest,
+            since_s: stamp_s,
+        })
     }
 }
 
@@ -75,7 +80,8 @@ mod tests {
             settling.add(t, [0.0, 0.0, 5.0 + swing(t) * (70.0 * t).cos()])
         });
         let settled = settled.unwrap();
-        assert!(swing(settled.since_s) < 0.02, "since {}", settled.since_s);
+        assert!(swing(settled.from_s) < 0.02, "from {}", settled.from_s);
+        assert!(settled.since_s - settled.from_s >= SETTINGS.window_s);
         assert!((settled.position_mm[2] - 5.0).abs() < 0.006);
     }
 
