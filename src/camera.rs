@@ -6,11 +6,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Camera {
+    /// The camera whose pixels come first.
     Left,
+    /// The other one.
     Right,
 }
 
 impl Camera {
+    /// Left, then right.
     pub const BOTH: [Camera; 2] = [Camera::Left, Camera::Right];
 }
 
@@ -37,10 +40,12 @@ impl<T> Stereo<T> {
         Stereo { left: make(Camera::Left), right: make(Camera::Right) }
     }
 
+    /// References to both sides.
     pub fn as_ref(&self) -> Stereo<&T> {
         Stereo { left: &self.left, right: &self.right }
     }
 
+    /// Converts both sides with the same function.
     pub fn map<U>(self, mut convert: impl FnMut(T) -> U) -> Stereo<U> {
         Stereo { left: convert(self.left), right: convert(self.right) }
     }

@@ -29,8 +29,11 @@ pub struct Problem {
 /// Σ I, Σ I², Σ I y over the pixels of a problem.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sums {
+    /// Σ I
     pub model: f64,
+    /// Σ I²
     pub model2: f64,
+    /// Σ I y
     pub model_image: f64,
 }
 

@@ -66,6 +66,31 @@ pub fn values_at(x: f64, values: &mut [f64]) {
     }
 }
 
+/// T_k(x) for the image columns `columns`, one table for each k ≤ `highest`; for [`evaluate_row`].
+pub fn row_tables(domain: &Domain, columns: &[usize], highest: usize) -> Vec<Vec<f32>> {
+    let mut tables = vec![vec![0.0_f32; columns.len()]; highest + 1];
+    let mut along = vec![0.0; highest + 1];
+    for (n, &u) in columns.iter().enumerate() {
+        values_at(domain.normalise(0, u as f64), &mut along);
+        for (table, value) in tables.iter_mut().zip(&along) {
+            table[n] = *value as f32;
+        }
+    }
+    tables
+}
+
+/// Σ c_k T_k(x) at the columns from `offset` on; `coefficients` as [`Chebyshev2::along_row`] gives them.
+#[inline(always)]
+pub fn evaluate_row(coefficients: &[f64], tables: &[Vec<f32>], offset: usize, values: &mut [f32]) {
+    values.fill(coefficients[0] as f32);
+    for (c, table) in coefficients.iter().zip(tables).skip(1) {
+        let c = *c as f32;
+        for (value, t) in values.iter_mut().zip(&table[offset..]) {
+            *value += c * t;
+        }
+    }
+}
+
 /// T_k(x) and T_k'(x).
 fn values_and_slopes(x: f64, values: &mut [f64], slopes: &mut [f64]) {
     values_at(x, values);
@@ -81,6 +106,7 @@ fn values_and_slopes(x: f64, values: &mut [f64], slopes: &mut [f64]) {
 const MAX: usize = 16;
 
 impl Chebyshev2 {
+    /// 0 everywhere.
     pub fn zero(domain: Domain, degree: usize) -> Self {
         assert!(degree < MAX, "degree {degree} of a Chebyshev polynomial is not below {MAX}");
         Chebyshev2 { domain, degree, coefficients: vec![0.0; terms(degree)] }

@@ -184,18 +184,6 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
-/// Adds c · table to every element.
-#[inline(always)]
-fn evaluate(coefficients: &[f64], tables: &[Vec<f32>], offset: usize, values: &mut [f32]) {
-    values.fill(coefficients[0] as f32);
-    for (c, table) in coefficients.iter().zip(tables).skip(1) {
-        let c = *c as f32;
-        for (value, t) in values.iter_mut().zip(&table[offset..]) {
-            *value += c * t;
-        }
-    }
-}
-
 #[inline(always)]
 fn accumulate_any<const M: usize>(
     image: &GrayImage,
@@ -207,14 +195,8 @@ fn accumulate_any<const M: usize>(
     let highest = 2 * degrees.iter().copied().max().unwrap_or(0);
     let domain = at.phase_h.domain;
     let columns: Vec<usize> = (region.columns[0]..region.columns[1]).step_by(region.stride).collect();
-    let mut tables = vec![vec![0.0_f32; columns.len()]; highest + 1];
+    let tables = chebyshev::row_tables(&domain, &columns, highest);
     let mut along = vec![0.0; highest + 1];
-    for (n, &u) in columns.iter().enumerate() {
-        chebyshev::values_at(domain.normalise(0, u as f64), &mut along);
-        for (table, value) in tables.iter_mut().zip(&along) {
-            table[n] = *value as f32;
-        }
-    }
     let mut squares: Vec<Moments> = Vec::new();
     for a in 0..FIELDS {
         squares.extend((a..FIELDS).map(|b| Moments::new(degrees[a] + degrees[b])));
@@ -244,7 +226,7 @@ fn accumulate_any<const M: usize>(
                 *pixel = row[u];
             }
             for f in 0..4 {
-                evaluate(&coefficients[f][..=degrees[f]], &tables, start, &mut values[f][..n]);
+                chebyshev::evaluate_row(&coefficients[f][..=degrees[f]], &tables, start, &mut values[f][..n]);
             }
             let (mut rr, mut ww, mut ss, mut s2) = (0.0_f32, 0.0_f32, 0.0_f32, 0.0_f32);
             for p in 0..n {

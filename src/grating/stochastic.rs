@@ -62,6 +62,7 @@ impl Default for OriginalFitter {
 }
 
 impl OriginalFitter {
+    /// A fitter that has seen no image yet.
     pub fn new(settings: OriginalSettings, backend: Box<dyn Backend>) -> Self {
         OriginalFitter { settings, backend, last: None, origin_px: None, images: 0 }
     }

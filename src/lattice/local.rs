@@ -84,14 +84,8 @@ impl Maps {
         let mut maps =
             Maps { width, height, phase: empty(), sin: empty(), cos: empty(), level: vec![0.0; width * height] };
         let highest = fit.phase_h.degree.max(fit.gain.degree);
-        let mut tables = vec![vec![0.0_f32; width]; highest + 1];
-        let mut along = vec![0.0; highest + 1];
-        for u in 0..width {
-            chebyshev::values_at(fit.phase_h.domain.normalise(0, u as f64), &mut along);
-            for (table, value) in tables.iter_mut().zip(&along) {
-                table[u] = *value as f32;
-            }
-        }
+        let columns: Vec<usize> = (0..width).collect();
+        let tables = chebyshev::row_tables(&fit.phase_h.domain, &columns, highest);
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
             // SAFETY: the features that the function is compiled for were just found.
@@ -118,7 +112,7 @@ impl Maps {
             for (k, function) in [&fit.phase_h, &fit.phase_v].into_iter().enumerate() {
                 let phase = &mut self.phase[k][range.clone()];
                 function.along_row(v as f64, &mut row[..=function.degree]);
-                evaluate(&row[..=function.degree], tables, phase);
+                chebyshev::evaluate_row(&row[..=function.degree], tables, 0, phase);
                 let (sin, cos) = (&mut self.sin[k][range.clone()], &mut self.cos[k][range.clone()]);
                 for ((phase, sin), cos) in phase.iter().zip(sin).zip(cos) {
                     (*sin, *cos) = sin_cos(0.5 * phase);
@@ -126,7 +120,7 @@ impl Maps {
             }
             for (function, values) in [(&fit.gain, &mut gain), (&fit.offset, &mut offset)] {
                 function.along_row(v as f64, &mut row[..=function.degree]);
-                evaluate(&row[..=function.degree], tables, values);
+                chebyshev::evaluate_row(&row[..=function.degree], tables, 0, values);
             }
             let (level, pixels) = (&mut self.level[range.clone()], &image.as_raw()[range]);
             for (((level, pixel), gain), offset) in level.iter_mut().zip(pixels).zip(&gain).zip(&offset) {
@@ -273,15 +267,4 @@ struct Window {
     /// ∇J / J, 1/px.
     area_slope: Vector2<f64>,
     phases: Vector2<f64>,
-}
-
-#[inline(always)]
-fn evaluate(coefficients: &[f64], tables: &[Vec<f32>], values: &mut [f32]) {
-    values.fill(coefficients[0] as f32);
-    for (c, table) in coefficients.iter().zip(tables).skip(1) {
-        let c = *c as f32;
-        for (value, t) in values.iter_mut().zip(table) {
-            *value += c * t;
-        }
-    }
 }

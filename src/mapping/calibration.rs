@@ -18,20 +18,26 @@ pub enum AnswerStatus {
     Ok = 0,
     /// Answered, but extrapolated.
     OutsideVolume = 1,
+    /// No calibration is loaded.
     NotCalibrated = 2,
     /// NaN or infinite input.
     InvalidInput = 3,
+    /// The pixel lies outside the image.
     OutsideImage = 4,
+    /// Neither stereo, left nor right.
     UnknownCamera = 5,
+    /// Neither the tool nor the base frame.
     UnknownFrame = 6,
     /// The two rays of the pair miss each other.
     RaysMiss = 7,
     /// The model has no solution there.
     NoConvergence = 8,
+    /// No robot pose for the stamp.
     PoseUnavailable = 9,
 }
 
 impl AnswerStatus {
+    /// The number of msg/PointEstimate.msg.
     pub fn code(self) -> u8 {
         self as u8
     }
@@ -225,6 +231,7 @@ fn fit_camera(data: &CameraDataset, kinds: &[ModelKind]) -> Result<CameraCalibra
 }
 
 impl Calibration {
+    /// The model of one camera.
     pub fn camera(&self, camera: Camera) -> &CameraCalibration {
         match camera {
             Camera::Left => &self.left,

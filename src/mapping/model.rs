@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Volume {
+    /// Lowest x, y, z.
     pub min_mm: [f64; 3],
+    /// Highest x, y, z.
     pub max_mm: [f64; 3],
 }
 
@@ -23,6 +25,7 @@ impl Volume {
         Volume { min_mm: min.into(), max_mm: max.into() }
     }
 
+    /// Its middle.
     pub fn centre_mm(&self) -> Vector3<f64> {
         0.5 * (Vector3::from(self.min_mm) + Vector3::from(self.max_mm))
     }
@@ -44,8 +47,11 @@ impl Volume {
 pub enum ModelKind {
     /// Eq. (16).
     Published,
+    /// Full polynomial of degree 3.
     Cubic,
+    /// Of degree 5.
     Quintic,
+    /// Of degree 7.
     Septic,
     /// Projective camera with a smooth lens.
     Central,
@@ -73,10 +79,15 @@ impl std::fmt::Display for ModelKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Model {
+    /// Eq. (16).
     Published(Published),
+    /// Degree 3.
     Cubic(Polynomial),
+    /// Degree 5.
     Quintic(Polynomial),
+    /// Degree 7.
     Septic(Polynomial),
+    /// Projective camera with a smooth lens.
     Central(Central),
 }
 
@@ -97,6 +108,7 @@ impl Model {
         }
     }
 
+    /// Its rung of the ladder.
     pub fn kind(&self) -> ModelKind {
         match self {
             Model::Published(_) => ModelKind::Published,

@@ -96,6 +96,7 @@ impl Sweep {
         };
         let mut settings = CalibrationSettings::new(1e3 * parameters.number("pitch"), origins(&shared, &goal)?);
         settings.method = method;
+        settings.fit.phase_degree = parameters.whole("phase_degree") as usize;
         settings.usable_rms_mm = 1e3 * parameters.number("usable_rms");
         settings.original.draws = parameters.whole("original.draws") as usize;
         settings.original.stride = parameters.whole("original.stride") as usize;

@@ -13,6 +13,7 @@ pub struct NormalTable {
 }
 
 impl NormalTable {
+    /// Tabulates −[`REACH`] … [`REACH`].
     pub fn new() -> Self {
         let count = (2.0 * REACH * PER_UNIT) as usize + 2;
         let entries = (0..count)

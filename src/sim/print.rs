@@ -61,6 +61,7 @@ impl Warp {
 }
 
 impl Print {
+    /// The sheet of `config`; `seed` chooses the printer's errors.
     pub fn new(config: &GridConfig, seed: u64) -> Self {
         let turned = Rotation3::from_axis_angle(&Vector3::z_axis(), config.rotation_deg.to_radians());
         let tilted = Rotation3::from_axis_angle(&Vector3::x_axis(), config.tilt_deg[0].to_radians())

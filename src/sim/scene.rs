@@ -40,6 +40,7 @@ impl Scene {
         Ok(Scene { config, print, views })
     }
 
+    /// What it was made from.
     pub fn config(&self) -> &SceneConfig {
         &self.config
     }

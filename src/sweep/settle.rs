@@ -34,6 +34,7 @@ pub struct Settled {
 }
 
 impl Settling {
+    /// Starts with no measurements, on the way to `target_mm`.
     pub fn towards(target_mm: [f64; 3], settings: SettleSettings) -> Self {
         Settling { settings, target_mm, recent: VecDeque::new() }
     }

@@ -35,6 +35,9 @@ pub struct CalibrateArgs {
     origin_right: Vector2<f64>,
     #[arg(long, value_enum, default_value = "auto")]
     method: Method,
+    /// Degree of the phase polynomials of `--method auto`.
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u8).range(2..=12))]
+    phase_degree: u8,
     /// Draws an image of `--method original`; 18000 as published.
     #[arg(long, default_value_t = 18_000)]
     original_draws: usize,
@@ -67,6 +70,7 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
     let origin_px = Stereo { left: args.origin_left, right: args.origin_right };
     let mut settings = CalibrationSettings::new(args.pitch_mm, origin_px);
     settings.method = args.method;
+    settings.fit.phase_degree = args.phase_degree.into();
     settings.original.draws = args.original_draws;
     settings.original.stride = args.original_stride;
     settings.usable_rms_mm = 1e-3 * args.usable_um;
