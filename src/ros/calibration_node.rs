@@ -16,7 +16,7 @@ use r2r::grating_calibration::msg::CalibrationStatus;
 use r2r::grating_calibration::srv::{Load, PixelToWorld, Save, WorldToPixel};
 use r2r::{ParameterValue, QosProfile};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -37,6 +37,8 @@ pub struct Shared {
     status_publisher: Mutex<r2r::Publisher<CalibrationStatus>>,
     busy: AtomicBool,
     clock: Arc<Mutex<r2r::Clock>>,
+    /// Latest time on /clock, ns.
+    sim_time_ns: AtomicI64,
 }
 
 impl Shared {
@@ -46,6 +48,9 @@ impl Shared {
 
     /// The node's time, which obeys use_sim_time, ns.
     pub fn now_ns(&self) -> i64 {
+        if self.parameters.flag("use_sim_time") {
+            return self.sim_time_ns.load(Ordering::Acquire);
+        }
         let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         clock.get_now().map_or(0, |now| now.as_nanos() as i64)
     }
@@ -285,9 +290,6 @@ async fn serve() -> anyhow::Result<()> {
     for complaint in parameters.complaints() {
         tracing::error!("parameter {complaint}; its default is used");
     }
-    if parameters.flag("use_sim_time") {
-        node.get_time_source().enable_sim_time(&mut node)?;
-    }
     let shared = Arc::new(Shared {
         poses: Mutex::default(),
         pairs: watch::Sender::new(None),
@@ -301,6 +303,7 @@ async fn serve() -> anyhow::Result<()> {
         ),
         busy: AtomicBool::new(false),
         clock: node.get_ros_clock(),
+        sim_time_ns: AtomicI64::new(0),
         parameters,
     });
     subscribe(&mut node, &shared)?;
@@ -357,6 +360,12 @@ fn load_at_start(shared: &Shared) {
 }
 
 fn subscribe(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
+    // Not r2r's own time source: whether r2r has one depends on the order in which it was built.
+    let clock = node.subscribe::<r2r::rosgraph_msgs::msg::Clock>("/clock", QosProfile::sensor_data())?;
+    each(clock, {
+        let shared = shared.clone();
+        move |message| shared.sim_time_ns.store(nanoseconds(&message.clock), Ordering::Release)
+    });
     for (camera, topic) in [(Camera::Left, "left/image_raw"), (Camera::Right, "right/image_raw")] {
         // Best effort matches every publisher.
         let images = node.subscribe::<r2r::sensor_msgs::msg::Image>(topic, QosProfile::sensor_data())?;
