@@ -152,12 +152,7 @@ enum Fitter {
 
 impl Fitter {
     /// Intersections with the fit's own numbers, and the residual.
-    fn fit(
-        &mut self,
-        image: &GrayImage,
-        height_mm: f64,
-        origin_px: Vector2<f64>,
-    ) -> Result<(Vec<Intersection>, f64), FitError> {
+    fn fit(&mut self, image: &GrayImage, height_mm: f64, origin_px: Vector2<f64>) -> Result<Fitted, FitError> {
         match self {
             Fitter::Auto { options, history } => {
                 let warm = match history.as_slice() {
@@ -172,20 +167,27 @@ impl Fitter {
                 };
                 let fit = refine::fit(image, warm, options)?;
                 let intersections = local::measure(image, &fit.parameters);
-                let residual = fit.residual;
-                if history.len() == 2 {
-                    history.remove(0);
-                }
-                history.push((height_mm, fit));
-                Ok((intersections, residual))
+                Ok(Fitted { intersections, residual: fit.residual, fit: Some(fit) })
             }
-            Fitter::Original(fitter) => fitter.fit(image, origin_px),
+            Fitter::Original(fitter) => {
+                let (intersections, residual) = fitter.fit(image, origin_px)?;
+                Ok(Fitted { intersections, residual, fit: None })
+            }
         }
     }
 }
 
+/// What one image gave, numbers still the fit's own.
+struct Fitted {
+    intersections: Vec<Intersection>,
+    residual: f64,
+    /// Where the next image's fit starts; the original method remembers that itself.
+    fit: Option<GratingFit>,
+}
+
 struct CameraPair {
-    intersections: usize,
+    fit: Option<GratingFit>,
+    intersections: Vec<Intersection>,
     residual: f64,
     margin: f64,
     fit_ms: f64,
@@ -207,7 +209,7 @@ impl CameraTrack {
         let start = Instant::now();
         let origin_px = settings.origin_px[camera];
         let fit = self.fitter.fit(image, height_mm, origin_px).map_err(|cause| SweepError::Fit { camera, pair, cause });
-        let (mut intersections, residual) = fit?;
+        let Fitted { mut intersections, residual, fit } = fit?;
         let fit_ms = start.elapsed().as_secs_f64() * 1e3;
         let mut margin = f64::INFINITY;
         if self.tracker.is_empty() {
@@ -223,10 +225,21 @@ impl CameraTrack {
                 intersection.lines = intersection.lines.shifted(tracked.shift.h, tracked.shift.v);
             }
         }
-        self.tracker.remember(height_mm, &intersections);
-        let count = intersections.len();
-        self.intersections.push(intersections);
-        Ok(CameraPair { intersections: count, residual, margin, fit_ms })
+        Ok(CameraPair { fit, intersections, residual, margin, fit_ms })
+    }
+
+    /// Takes over what [`Self::add`] found, once the other camera has found something too.
+    fn keep(&mut self, height_mm: f64, pair: CameraPair) -> usize {
+        if let (Fitter::Auto { history, .. }, Some(fit)) = (&mut self.fitter, pair.fit) {
+            if history.len() == 2 {
+                history.remove(0);
+            }
+            history.push((height_mm, fit));
+        }
+        self.tracker.remember(height_mm, &pair.intersections);
+        let count = pair.intersections.len();
+        self.intersections.push(pair.intersections);
+        count
     }
 }
 
@@ -287,7 +300,7 @@ impl SweepSession {
     /// Fits both images (on two threads) and numbers their intersections.
     ///
     /// # Errors
-    /// [`SweepError`]; the session then stands where it stood before this pair only if it is the first one.
+    /// [`SweepError`]; the session then stands where it stood before this pair.
     pub fn add_pair(&mut self, images: Stereo<&GrayImage>, pose: ToolPose) -> Result<PairReport, SweepError> {
         if ![pose.x_mm, pose.y_mm, pose.z_mm].iter().all(|x| x.is_finite()) {
             return Err(SweepError::Pose { pair: self.poses.len() });
@@ -300,14 +313,17 @@ impl SweepSession {
             || track_right.add(images.right, height_mm, settings),
         );
         let (left, right) = (left?, right?);
-        self.poses.push(pose);
         let report = PairReport {
             height_mm,
-            intersections: Stereo { left: left.intersections, right: right.intersections },
             residual: Stereo { left: left.residual, right: right.residual },
             phase_margin: Stereo { left: left.margin, right: right.margin },
             fit_ms: Stereo { left: left.fit_ms, right: right.fit_ms },
+            intersections: Stereo {
+                left: self.tracks.left.keep(height_mm, left),
+                right: self.tracks.right.keep(height_mm, right),
+            },
         };
+        self.poses.push(pose);
         self.reports.push(report);
         Ok(report)
     }
