@@ -27,6 +27,7 @@ pub mod report;
 #[cfg(feature = "ros")]
 pub mod ros;
 pub mod sim;
+pub mod statistics;
 pub mod sweep;
 
 /// A grey image, row-major, brightness in 0 … 1 of the sensor's full scale.

@@ -91,8 +91,8 @@ pub fn evaluate_row(coefficients: &[f64], tables: &[Vec<f32>], offset: usize, va
     }
 }
 
-/// T_k(x) and T_k'(x).
-fn values_and_slopes(x: f64, values: &mut [f64], slopes: &mut [f64]) {
+/// T_k(x) and T_k'(x), k from 0 on.
+pub fn values_and_slopes(x: f64, values: &mut [f64], slopes: &mut [f64]) {
     values_at(x, values);
     for k in 0..slopes.len() {
         slopes[k] = match k {

@@ -4,7 +4,7 @@
 //! being computed. With P = 4 p searched and Q = 4 p standing, I = P Q / sqrt(2 + P² + Q²).
 
 use crate::grating::backend::{Backend, Problem, Sums};
-use crate::grating::model::sin_cos;
+use crate::grating::model::{has_avx2, sin_cos};
 use crate::grating::quadratic::QuadraticPhase;
 use rayon::prelude::*;
 
@@ -18,7 +18,7 @@ const BLOCKS_PER_SEED: usize = 16;
 
 impl Backend for Cpu {
     fn name(&self) -> String {
-        let set = if vectorised() { "AVX2" } else { "portable" };
+        let set = if has_avx2() { "AVX2" } else { "portable" };
         format!("cpu ({set}, {} threads)", rayon::current_num_threads())
     }
 
@@ -27,16 +27,9 @@ impl Backend for Cpu {
     }
 }
 
-fn vectorised() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
-}
-
 fn sums(problem: &Problem, candidate: &QuadraticPhase) -> Sums {
     #[cfg(target_arch = "x86_64")]
-    if vectorised() {
+    if has_avx2() {
         // SAFETY: the features that the function is compiled for were just found.
         return unsafe { sums_avx2(problem, candidate) };
     }

@@ -14,7 +14,7 @@
 
 use crate::GrayImage;
 use crate::grating::chebyshev::{self, Chebyshev2, exponents};
-use crate::grating::model::{brightness_and_slopes, narrowed, sin_cos};
+use crate::grating::model::{brightness_and_slopes, has_avx2, narrowed, sin_cos};
 use nalgebra::{DMatrix, DVector};
 
 /// Everything that describes one image.
@@ -120,7 +120,7 @@ fn accumulate_narrowed<const M: usize>(
     scale: f64,
 ) -> NormalEquations {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+    if has_avx2() {
         // SAFETY: the features that the function is compiled for were just found.
         return unsafe { accumulate_avx2::<M>(image, region, at, scale) };
     }

@@ -5,6 +5,7 @@
 
 use crate::GrayImage;
 use crate::grating::chebyshev::{Chebyshev2, Domain};
+use crate::statistics::median;
 use nalgebra::Vector2;
 use rustfft::{FftPlanner, num_complex::Complex};
 use std::f64::consts::{PI, TAU};
@@ -109,9 +110,7 @@ impl Spectrum {
         let mut turned = transpose(&data, side);
         fft.process(&mut turned);
         let magnitude: Vec<f64> = transpose(&turned, side).iter().map(|c| c.norm()).collect();
-        let mut sorted = magnitude.clone();
-        let middle = sorted.len() / 2;
-        let floor = *sorted.select_nth_unstable_by(middle, f64::total_cmp).1;
+        let floor = median(&mut magnitude.clone()).unwrap_or(0.0);
         Spectrum { side, corner, magnitude, floor: floor.max(1e-12), mean }
     }
 

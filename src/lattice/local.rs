@@ -12,9 +12,10 @@
 
 use crate::GrayImage;
 use crate::grating::chebyshev;
-use crate::grating::model::sin_cos;
+use crate::grating::model::{has_avx2, sin_cos};
 use crate::grating::normal_equations::GratingParameters;
 use crate::lattice::intersections::{Intersection, LineNumbers, PhaseField, in_image};
+use crate::statistics::median;
 use nalgebra::{Matrix2, Vector2};
 use std::f64::consts::TAU;
 
@@ -39,11 +40,7 @@ pub fn measure(image: &GrayImage, fit: &GratingParameters) -> Vec<Intersection> 
     }
     // An intersection much weaker than its fellows is covered by something.
     let mut strengths: Vec<f64> = found.iter().map(|(_, strength)| *strength).filter(|s| s.is_finite()).collect();
-    if strengths.is_empty() {
-        return Vec::new();
-    }
-    let middle = strengths.len() / 2;
-    let median = *strengths.select_nth_unstable_by(middle, f64::total_cmp).1;
+    let Some(median) = median(&mut strengths) else { return Vec::new() };
     found.retain(|(_, strength)| *strength > 0.4 * median);
     found.into_iter().map(|(intersection, _)| intersection).collect()
 }
@@ -51,18 +48,14 @@ pub fn measure(image: &GrayImage, fit: &GratingParameters) -> Vec<Intersection> 
 /// Standard deviation of the pixel noise, from the median of second differences along rows: edges hardly count.
 fn noise(image: &GrayImage) -> f64 {
     let width = image.width() as usize;
-    let mut bends: Vec<f32> = image
+    let mut bends: Vec<f64> = image
         .as_raw()
         .chunks_exact(width)
         .step_by(7)
-        .flat_map(|row| row.windows(3).step_by(3).map(|w| (w[0] - 2.0 * w[1] + w[2]).abs()))
+        .flat_map(|row| row.windows(3).step_by(3).map(|w| f64::from((w[0] - 2.0 * w[1] + w[2]).abs())))
         .collect();
-    if bends.is_empty() {
-        return 0.0;
-    }
-    let middle = bends.len() / 2;
     // |normal| has its median at 0.6745 σ; the second difference of white noise has √6 its σ.
-    f64::from(*bends.select_nth_unstable_by(middle, f32::total_cmp).1) / (0.6745 * 6.0_f64.sqrt())
+    median(&mut bends).unwrap_or(0.0) / (0.6745 * 6.0_f64.sqrt())
 }
 
 /// What the windows need of every pixel.
@@ -87,7 +80,7 @@ impl Maps {
         let columns: Vec<usize> = (0..width).collect();
         let tables = chebyshev::row_tables(&fit.phase_h.domain, &columns, highest);
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+        if has_avx2() {
             // SAFETY: the features that the function is compiled for were just found.
             unsafe { maps.fill_avx2(image, fit, &tables) };
             return maps;
@@ -185,7 +178,7 @@ impl Maps {
     /// Σ wJ, Σ (wJ)², Σ wJ y, then for h and for v: Σ wJ y cos ψ, Σ wJ y sin ψ, Σ wJ cos ψ, Σ wJ sin ψ.
     fn sums(&self, window: &Window) -> [f64; SUMS] {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+        if has_avx2() {
             // SAFETY: the features that the function is compiled for were just found.
             return unsafe { self.sums_avx2(window) };
         }

@@ -6,6 +6,7 @@
 //! then lie from their predictions, and the best must win by a margin.
 
 use crate::lattice::intersections::{Intersection, LineNumbers};
+use crate::statistics::median;
 use nalgebra::Vector2;
 use std::collections::HashMap;
 
@@ -149,11 +150,7 @@ fn typical_pitch(here: &HashMap<LineNumbers, Vector2<f64>>) -> f64 {
             [(1, 0), (0, 1)].map(|step| neighbour(step).map(|p| (p - pixel).norm())).into_iter().flatten()
         })
         .collect();
-    if distances.is_empty() {
-        return f64::INFINITY;
-    }
-    let middle = distances.len() / 2;
-    *distances.select_nth_unstable_by(middle, f64::total_cmp).1
+    median(&mut distances).unwrap_or(f64::INFINITY)
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@
 //! û, v̂ are the pixel scaled to [−1, 1]. P is a full 3×4 matrix, so the frame of the points may be oblique: grid lines not
 //! at right angles, motion axis not along their normal. The lens has no constant or linear terms: those are P's.
 
+use crate::grating::chebyshev::values_and_slopes;
 use crate::mapping::dataset::Correspondence;
 use crate::mapping::least_squares::NormalSums;
 use crate::mapping::model::Volume;
-use crate::mapping::polynomial::chebyshev;
 use nalgebra::{DMatrix, Matrix2, Matrix2x3, Matrix3x4, Vector2, Vector3, Vector4};
 use serde::{Deserialize, Serialize};
 
@@ -146,7 +146,7 @@ impl Central {
         let mut slopes = [[0.0; MAX_LENS_DEGREE + 1]; 2];
         let n = self.lens_degree.max(1);
         for axis in 0..2 {
-            chebyshev(ideal[axis], &mut values[axis][..=n], &mut slopes[axis][..=n]);
+            values_and_slopes(ideal[axis], &mut values[axis][..=n], &mut slopes[axis][..=n]);
         }
         let (mut pixel, mut bend) = (ideal, Matrix2::identity());
         let ([x, y], [dx, dy]) = (&values, &slopes);

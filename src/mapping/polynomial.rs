@@ -4,6 +4,7 @@
 //! (u, v) = Σ_{i+j+k ≤ n} c_ijk T_i(x̂) T_j(ŷ) T_k(ẑ),   x̂, ŷ, ẑ ∈ [−1, 1] over the dataset
 //! ```
 
+use crate::grating::chebyshev::values_and_slopes;
 use crate::mapping::dataset::Correspondence;
 use crate::mapping::least_squares::NormalSums;
 use crate::mapping::model::Volume;
@@ -27,20 +28,6 @@ pub const MAX_DEGREE: usize = 9;
 /// All (i, j, k) with i + j + k ≤ degree.
 pub fn exponents(degree: usize) -> impl Iterator<Item = (usize, usize, usize)> {
     (0..=degree).flat_map(move |i| (0..=degree - i).flat_map(move |j| (0..=degree - i - j).map(move |k| (i, j, k))))
-}
-
-/// T_n and T_n' at x.
-pub(super) fn chebyshev(x: f64, values: &mut [f64], slopes: &mut [f64]) {
-    for n in 0..values.len() {
-        (values[n], slopes[n]) = match n {
-            0 => (1.0, 0.0),
-            1 => (x, 1.0),
-            _ => {
-                let value = 2.0 * x * values[n - 1] - values[n - 2];
-                (value, 2.0 * values[n - 1] + 2.0 * x * slopes[n - 1] - slopes[n - 2])
-            }
-        };
-    }
 }
 
 impl Polynomial {
@@ -95,7 +82,7 @@ impl Basis {
         let normalised = volume.normalise(point_mm);
         for axis in 0..3 {
             let (values, slopes) = (&mut basis.values[axis][..=degree], &mut basis.slopes[axis][..=degree]);
-            chebyshev(normalised[axis], values, slopes);
+            values_and_slopes(normalised[axis], values, slopes);
         }
         basis
     }

@@ -5,6 +5,7 @@
 
 use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::model::{Model, ModelKind};
+use crate::statistics::median;
 use nalgebra::Vector2;
 use serde::{Deserialize, Serialize};
 
@@ -92,12 +93,9 @@ fn without_outliers(model: &Model, data: &CameraDataset) -> CameraDataset {
         (model.pixel_and_jacobian(point.point_in_tool_mm).0 - point.pixel).norm() * point.weight().sqrt()
     };
     let mut sizes: Vec<f64> = data.correspondences.iter().map(normalised).collect();
-    if sizes.is_empty() {
-        return data.clone();
-    }
-    let middle = sizes.len() / 2;
+    let Some(median) = median(&mut sizes) else { return data.clone() };
     // The length of a 2-D normal deviate has its median at 1.1774 σ.
-    let sigma = *sizes.select_nth_unstable_by(middle, f64::total_cmp).1 / 1.1774;
+    let sigma = median / 1.1774;
     let keep = |point: &&Correspondence| normalised(point) <= OUTLIER * sigma;
     CameraDataset {
         image_size: data.image_size,

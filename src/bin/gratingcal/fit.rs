@@ -36,8 +36,6 @@ pub fn run(args: &FitArgs) -> anyhow::Result<ExitCode> {
             .save(path)
             .with_context(|| path.display().to_string())?;
     }
-    let carriers = spectrum::carriers(&image);
-    let period = |gradient: nalgebra::Vector2<f64>| std::f64::consts::TAU / gradient.norm();
     if args.json {
         let points: Vec<_> = intersections
             .iter()
@@ -54,7 +52,8 @@ pub fn run(args: &FitArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     println!("{name}: {}×{} px", image.width(), image.height());
-    if let Some(c) = carriers {
+    let period = |gradient: nalgebra::Vector2<f64>| std::f64::consts::TAU / gradient.norm();
+    if let Some(c) = spectrum::carriers(&image) {
         println!(
             "  pitch at the centre  {:.2} px across h lines, {:.2} px across v lines",
             period(c.gradient_h),
