@@ -1,7 +1,7 @@
 """Starts calibration_node, with sim:=true also the simulated cell, with rviz:=true also RViz."""
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, TimerAction
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, TimerAction
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node, PushRosNamespace
@@ -15,10 +15,28 @@ def in_share(*path):
     return PathJoinSubstitution([FindPackageShare(PACKAGE), *path])
 
 
+def calibration_node(context):
+    """The node; arguments that were not given leave params_file as it is."""
+    parameters = [LaunchConfiguration("params_file")]
+    given = {name: LaunchConfiguration(name).perform(context) for name in ("calibration_file", "use_sim_time")}
+    if given["calibration_file"]:
+        parameters.append({"calibration_file": given["calibration_file"]})
+    if given["use_sim_time"] == "true":
+        parameters.append({"use_sim_time": True})
+    return [
+        Node(
+            package=PACKAGE,
+            executable="calibration_node",
+            name="calibration_node",
+            output="screen",
+            parameters=parameters,
+        )
+    ]
+
+
 def generate_launch_description():
     argument = LaunchConfiguration
     use_sim_time = {"use_sim_time": ParameterValue(argument("use_sim_time"), value_type=bool)}
-    calibration_file = {"calibration_file": ParameterValue(argument("calibration_file"), value_type=str)}
     return LaunchDescription(
         [
             DeclareLaunchArgument("sim", default_value="false", description="Start the simulated cell too."),
@@ -45,13 +63,7 @@ def generate_launch_description():
                 description="Calibrate right away: THE ROBOT MOVES. Needs origin_left and origin_right in params_file.",
             ),
             PushRosNamespace(argument("namespace")),
-            Node(
-                package=PACKAGE,
-                executable="calibration_node",
-                name="calibration_node",
-                output="screen",
-                parameters=[argument("params_file"), use_sim_time, calibration_file],
-            ),
+            OpaqueFunction(function=calibration_node),
             Node(
                 package=PACKAGE,
                 executable="sim_cell",

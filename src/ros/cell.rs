@@ -1,8 +1,8 @@
 //! The `sim_cell` node: a simulated robot with two cameras. Names and types are those that `calibration_node` expects.
 
 use crate::camera::{Camera, Stereo};
-use crate::ros::calibration_node::wait_for_stop;
 use crate::ros::params::{Parameters, Spec};
+use crate::ros::process::{self, Spinner, wait_for_stop};
 use crate::ros::time;
 use crate::sim::robot::{Robot, RobotConfig};
 use crate::sim::truth::write_truth;
@@ -115,11 +115,7 @@ pub fn specs() -> anyhow::Result<Vec<Spec>> {
 /// # Errors
 /// When a parameter is impossible or ROS can't be reached.
 pub fn run() -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
-        .with_writer(std::io::stderr)
-        .init();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve())
+    process::run(serve())
 }
 
 async fn serve() -> anyhow::Result<()> {
@@ -168,15 +164,7 @@ async fn serve() -> anyhow::Result<()> {
     };
 
     let running = Arc::new(AtomicBool::new(true));
-    let spinning = Arc::new(AtomicBool::new(true));
-    let spin = std::thread::spawn({
-        let spinning = spinning.clone();
-        move || {
-            while spinning.load(Ordering::Acquire) {
-                node.spin_once(Duration::from_millis(5));
-            }
-        }
-    });
+    let spinner = Spinner::start(node);
     let mut threads = Vec::new();
     threads.push(std::thread::spawn({
         let (running, robot, now_ns) = (running.clone(), robot.clone(), now_ns.clone());
@@ -224,8 +212,7 @@ async fn serve() -> anyhow::Result<()> {
     // A thread that panicked has said so already.
     threads.into_iter().for_each(|thread| drop(thread.join()));
     // The node, and with it the publishers, goes last.
-    spinning.store(false, Ordering::Release);
-    let _ = spin.join();
+    spinner.stop();
     Ok(())
 }
 

@@ -162,6 +162,13 @@ class Cell:
         goal.origins = [Pixel(u=u, v=v) for u, v in (truth["origin_left"], truth["origin_right"])]
         return goal
 
+    def calibrating(self, step):
+        """Starts a long sweep and comes back when it has reached `step`."""
+        steps = []
+        handle = self.client.send(self.goal(heights=40), lambda message: steps.append(message.feedback.step))
+        self.client.until_step(handle, steps, step)
+        return handle
+
     def close(self):
         self.processes.stop_all()
         self.client.node.destroy_node()

@@ -125,9 +125,7 @@ def every_status(cell, left, right):
 def test_cancel_stops_the_robot_and_leaves_the_node_ready(cell):
     cell.start()
     client = cell.client
-    steps = []
-    handle = client.send(cell.goal(heights=40), lambda message: steps.append(message.feedback.step))
-    client.until_step(handle, steps, 4)
+    handle = cell.calibrating(4)
     answer = client.wait(handle.cancel_goal_async())
     assert len(answer.goals_canceling) == 1
     ended = client.result(handle)
@@ -175,9 +173,7 @@ def test_goals_that_can_not_end_well_do_not_move_the_robot(cell, node, change, r
 def test_lost_pose_and_deviation_stop_the_sweep(cell):
     cell.start()
     client = cell.client
-    steps = []
-    handle = client.send(cell.goal(heights=40), lambda message: steps.append(message.feedback.step))
-    client.until_step(handle, steps, 3)
+    handle = cell.calibrating(3)
     # Somebody else drives the robot away.
     elsewhere = PoseStamped()
     elsewhere.pose.position.x = 0.02

@@ -1,0 +1,143 @@
+//! The parameters of `calibration_node`; config/calibration_node.yaml holds them with their defaults.
+
+use crate::ros::params::Spec;
+use r2r::ParameterValue;
+
+/// Every parameter of the node.
+pub fn specs() -> Vec<Spec> {
+    const ANY_PX: [f64; 2] = [-0.5, 65_535.5];
+    const ANYWHERE: [f64; 2] = [-100.0, 100.0];
+    vec![
+        Spec::any("use_sim_time", ParameterValue::Bool(false), "Take the time from /clock."),
+        Spec::number("pitch", 0.0011, [1e-5, 0.1], "Distance between neighbouring printed lines [m], 1e-5 … 0.1."),
+        Spec::numbers(
+            "origin_left",
+            &[],
+            ANY_PX,
+            &[0, 2],
+            "Pixel [u, v] of the grid's origin in the first left image [px]; empty: must be in the goal.",
+        ),
+        Spec::numbers(
+            "origin_right",
+            &[],
+            ANY_PX,
+            &[0, 2],
+            "Pixel [u, v] of the grid's origin in the first right image [px]; empty: must be in the goal.",
+        ),
+        Spec::text(
+            "calibration_file",
+            "",
+            &[],
+            "Calibration that is loaded at start, if it exists, and written by the action; empty: none.",
+        ),
+        Spec::text(
+            "record_dir",
+            "",
+            &[],
+            "Folder that the image pairs and poses of a calibration are written to; empty: none.",
+        ),
+        Spec::text("base_frame", "base_link", &[], "Frame that robot poses are given in."),
+        Spec::text("tool_frame", "tool0", &[], "Frame fixed to the cameras that answers are given in by default."),
+        Spec::numbers(
+            "tool_offset",
+            &[0.0, 0.0, 0.0],
+            ANYWHERE,
+            &[3],
+            "Where the grid's origin was in the tool frame at h = 0 [m]; added to every answer.",
+        ),
+        Spec::text(
+            "pose_source",
+            "topic",
+            &["topic", "tf"],
+            "topic: robot/pose; tf: base_frame to tool_frame on /tf. Read at start.",
+        ),
+        Spec::number(
+            "sync_tolerance",
+            0.005,
+            [0.0, 1.0],
+            "Largest difference of the stamps of an image pair [s], 0 … 1.",
+        ),
+        Spec::number(
+            "control_period",
+            0.02,
+            [0.001, 1.0],
+            "How often a running calibration looks at the pose and at a cancel [s], 0.001 … 1.",
+        ),
+        Spec::number(
+            "settle.window",
+            0.15,
+            [0.01, 10.0],
+            "The tool is at rest when all poses within this time agree [s], 0.01 … 10.",
+        ),
+        Spec::number(
+            "settle.tolerance",
+            6e-6,
+            [1e-7, 0.01],
+            "They agree when within this of their mean along each axis [m], 1e-7 … 0.01.",
+        ),
+        Spec::number(
+            "settle.reach",
+            3e-5,
+            [1e-7, 0.1],
+            "And their mean must be this near to the target along each axis [m], 1e-7 … 0.1.",
+        ),
+        Spec::number(
+            "settle.timeout",
+            10.0,
+            [0.1, 600.0],
+            "The calibration stops when the tool is not at rest by then [s], 0.1 … 600.",
+        ),
+        Spec::number(
+            "image_timeout",
+            3.0,
+            [0.05, 600.0],
+            "The calibration stops when no image pair has come by then [s], 0.05 … 600.",
+        ),
+        Spec::number(
+            "pose_timeout",
+            0.5,
+            [0.01, 60.0],
+            "The calibration stops when no pose has come for so long [s], 0.01 … 60.",
+        ),
+        Spec::numbers(
+            "limits.box_min",
+            &[-0.05, -0.05, -0.001],
+            ANYWHERE,
+            &[3],
+            "Lowest x, y, z in the base frame that the robot is sent to [m].",
+        ),
+        Spec::numbers(
+            "limits.box_max",
+            &[0.05, 0.05, 0.05],
+            ANYWHERE,
+            &[3],
+            "Highest x, y, z in the base frame that the robot is sent to [m].",
+        ),
+        Spec::number("limits.max_step", 0.003, [1e-6, 1.0], "Longest move that is commanded at once [m], 1e-6 … 1."),
+        Spec::number(
+            "limits.max_deviation",
+            0.001,
+            [1e-6, 1.0],
+            "The calibration stops when the tool is farther off its way than this [m], 1e-6 … 1.",
+        ),
+        Spec::number(
+            "usable_rms",
+            5e-5,
+            [1e-8, 1.0],
+            "A calibration with a larger RMS error along any axis is not called usable [m], 1e-8 … 1.",
+        ),
+        Spec::whole("phase_degree", 9, [2.0, 12.0], "Degree of the phase polynomials of method auto, 2 … 12."),
+        Spec::whole(
+            "original.draws",
+            18_000,
+            [240.0, 1e7],
+            "Draws an image of method original, 240 … 1e7; 18000 as published.",
+        ),
+        Spec::whole(
+            "original.stride",
+            1,
+            [1.0, 32.0],
+            "Method original looks at every n-th pixel along u and v, 1 … 32; 1 as published.",
+        ),
+    ]
+}
