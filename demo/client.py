@@ -30,10 +30,14 @@ def main(source, target):
     request = PixelToWorld.Request(camera="stereo")
     for side in ("left", "right"):
         setattr(request, side, [Pixel(u=float(row[f"u_{side}"]), v=float(row[f"v_{side}"])) for row in rows])
-    future = client.call_async(request)
-    rclpy.spin_until_future_complete(node, future, timeout_sec=60.0)
-    response = future.result()
-    if response is None:
+    # Fast DDS may lose the answer to a client that the node has only just found: ask again.
+    for _ in range(4):
+        future = client.call_async(request)
+        rclpy.spin_until_future_complete(node, future, timeout_sec=15.0)
+        response = future.result()
+        if response is not None:
+            break
+    else:
         sys.exit("pixel_to_world did not answer within 60 s")
     with open(target, "w", newline="") as file:
         writer = csv.writer(file)

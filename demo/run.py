@@ -111,18 +111,22 @@ def calibrate_by_action(nodes):
             print(f"\r  {text}  {now.eta.sec} s left  {now.stage:10}", end="", file=sys.stderr, flush=True)
 
     def wait(future, seconds):
+        """The answer, or None when there is none in time."""
         end = time.monotonic() + seconds
-        while not future.done():
+        while not future.done() and time.monotonic() < end:
             rclpy.spin_once(node, timeout_sec=0.2)
             nodes.check()
-            if time.monotonic() > end:
-                fail("the calibration takes too long; see demo_out/*.log")
-        return future.result()
+        return future.result() if future.done() else None
 
-    handle = wait(client.send_goal_async(goal, feedback_callback=feedback), 20)
-    if not handle.accepted:
-        fail("the goal was refused")
-    result = wait(handle.get_result_async(), 600).result
+    # Fast DDS may lose the answer to a client that the node has only just found: ask again.
+    tries = (wait(client.send_goal_async(goal, feedback_callback=feedback), 5) for _ in range(4))
+    handle = next((answer for answer in tries if answer is not None), None)
+    if handle is None or not handle.accepted:
+        fail("the goal was refused or not answered; see demo_out/calibration_node.log")
+    result = wait(handle.get_result_async(), 600)
+    if result is None:
+        fail("the calibration takes too long; see demo_out/*.log")
+    result = result.result
     if terminal:
         print(file=sys.stderr)
     node.destroy_node()

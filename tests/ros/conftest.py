@@ -103,11 +103,27 @@ class Client:
         self.until(future.done, seconds, "the answer")
         return future.result()
 
+    def ask(self, send, seconds=60.0):
+        """The answer to `send()`, sent again when it is lost.
+
+        Fast DDS drops an answer when the server has not found the client's reader within 100 ms, as happens right after
+        both have started (RCL_RET_TIMEOUT in the node's log); docs/ros_interface.md tells users to ask again.
+        """
+        end = time.monotonic() + seconds
+        while True:
+            future = send()
+            retry = min(end, time.monotonic() + 10.0)
+            while not future.done() and time.monotonic() < retry:
+                rclpy.spin_once(self.node, timeout_sec=0.05)
+            if future.done():
+                return future.result()
+            assert time.monotonic() < end, f"no answer within {seconds} s"
+
     def call(self, kind, name, request, seconds=20.0):
         if name not in self.services:
             self.services[name] = self.node.create_client(kind, name)
         assert self.services[name].wait_for_service(timeout_sec=20.0), f"{name} is not offered"
-        return self.wait(self.services[name].call_async(request), seconds)
+        return self.ask(lambda: self.services[name].call_async(request), seconds)
 
     def pixel_to_world(self, **fields):
         return self.call(PixelToWorld, "pixel_to_world", PixelToWorld.Request(**fields))
@@ -123,7 +139,7 @@ class Client:
 
     def send(self, goal, feedback=None):
         assert self.action.wait_for_server(timeout_sec=20.0), "the action is not offered"
-        return self.wait(self.action.send_goal_async(goal, feedback_callback=feedback))
+        return self.ask(lambda: self.action.send_goal_async(goal, feedback_callback=feedback))
 
     def until_step(self, handle, steps, step):
         """Until the feedback, collected in `steps`, has reached `step`."""

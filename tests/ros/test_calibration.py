@@ -42,7 +42,7 @@ def test_a_whole_calibration_then_every_status_then_a_restart(cell):
     during = client.pixel_to_world(**pair)
     assert during.answers[0].status == PointEstimate.NOT_CALIBRATED
     assert not client.send(cell.goal()).accepted
-    client.until(lambda: client.status.state == CalibrationStatus.CALIBRATING, what="the state CALIBRATING")
+    client.until(lambda: client.status and client.status.state == CalibrationStatus.CALIBRATING, what="the state CALIBRATING")
     ended = client.result(handle)
     assert ended.status == GoalStatus.STATUS_SUCCEEDED, ended.result.reason
     result = ended.result
@@ -51,7 +51,7 @@ def test_a_whole_calibration_then_every_status_then_a_restart(cell):
     assert max(result.cross_validation_rms_px) < 0.2 and result.stereo_rms < 5e-5 and result.min_phase_margin > 0.5
     assert {"preflight", "moving", "fitting", "mapping", "saving"} <= {message.stage for message in feedback}
     assert feedback[-1].step == feedback[-1].steps == 9
-    client.until(lambda: client.status.state == CalibrationStatus.READY, what="the state READY")
+    client.until(lambda: client.status and client.status.state == CalibrationStatus.READY, what="the state READY")
 
     left, right, points = truth_pairs(cell)
     response = client.pixel_to_world(camera="stereo", left=left, right=right)
