@@ -5,7 +5,7 @@
 //! fraction of a period. Warm start: a few passes over the whole image.
 
 use crate::GrayImage;
-use crate::grating::chebyshev::{Chebyshev2, Domain};
+use crate::grating::chebyshev::{Chebyshev2, Domain, exponents};
 use crate::grating::model::ORIGINAL_DUTY;
 use crate::grating::normal_equations::{GratingParameters, MAX_NARROWING, NormalEquations, Region, accumulate};
 use crate::grating::spectrum;
@@ -80,6 +80,11 @@ pub enum FitError {
 
 /// Phases that move less than this are done, rad: 0.06 px at a pitch of 40 px. The local measurement finds the rest.
 const STEP_LIMIT_RAD: f64 = 1e-2;
+
+/// Phase terms above this degree are held back a little.
+const STIFF_FROM: usize = 3;
+/// How much, relative to what the image says about a constant phase. The local measurement takes away what this costs.
+const STIFFNESS: f64 = 1e-3;
 
 /// What earlier images of the same sweep say about the next one.
 #[derive(Clone, Copy, Debug)]
@@ -269,6 +274,8 @@ impl Search<'_> {
     fn descend(&mut self, region: Region, passes: usize) -> Result<(NormalEquations, Stopped), FitError> {
         let mut damping = 1e-6;
         let mut equations = self.pass(region)?;
+        let stiffness = STIFFNESS * equations.jtj[(0, 0)];
+        self.stiffen(&mut equations, stiffness);
         let phases = 2 * self.parameters.phase_h.coefficients.len();
         let mut last_step = f64::INFINITY;
         for _ in 1..passes {
@@ -279,7 +286,8 @@ impl Search<'_> {
             if step_rad < STEP_LIMIT_RAD {
                 return Ok((equations, Stopped::Converged { step_rad, limit_rad: STEP_LIMIT_RAD }));
             }
-            let next = self.pass(region)?;
+            let mut next = self.pass(region)?;
+            self.stiffen(&mut next, stiffness);
             if next.cost <= equations.cost * (1.0 + 1e-9) {
                 equations = next;
                 damping = (damping * 0.1).max(1e-9);
@@ -293,6 +301,22 @@ impl Search<'_> {
             }
         }
         Ok((equations, Stopped::OutOfPasses { passes, step_rad: last_step }))
+    }
+
+    /// Adds the cost of bent phases, for where no line says how they run: mostly in the image's corners.
+    fn stiffen(&self, equations: &mut NormalEquations, stiffness: f64) {
+        let phases = [&self.parameters.phase_h, &self.parameters.phase_v];
+        for (half, phase) in phases.into_iter().enumerate() {
+            let terms = exponents(phase.degree);
+            for (n, (c, (i, j))) in phase.coefficients.iter().zip(terms).enumerate() {
+                if i + j > STIFF_FROM {
+                    let at = half * phase.coefficients.len() + n;
+                    equations.jtj[(at, at)] += stiffness;
+                    equations.jtr[at] -= stiffness * c;
+                    equations.cost += stiffness * c * c;
+                }
+            }
+        }
     }
 
     fn pass(&mut self, region: Region) -> Result<NormalEquations, FitError> {

@@ -1,48 +1,142 @@
-//! Each intersection measured in its own surroundings: lock-in around the fitted carrier.
+//! Each intersection measured in its own surroundings, around the fitted phases.
 //!
-//! The global fit says where every phase is; what it cannot know (a lens beyond its polynomial, an uneven print) shows as
-//! a small phase ε between the fit and the image. In the window |ψ_h|, |ψ_v| ≤ 2π around the intersection, ψ = phase −
-//! (3π/2 + 2πn), with y the image freed of gain and offset and J = |∂(phase_h, phase_v)/∂(u, v)|:
+//! The global fit says where every line is to within a fraction of the pitch; the image says where exactly. For line h
+//! through the intersection, with ψ = phase − (3π/2 + 2πn), y the image freed of gain and offset, x = ψ_h/s across the
+//! line, b = ψ_v/l along it, J = |∂(phase_h, phase_v)/∂(u, v)| and the sums over |x|, |b| < 1:
 //! ```text
-//! z_h = Σ w J (y − ȳ) exp(−i ψ_h),   w = cos²(ψ_h/4) cos²(ψ_v/4),   ε_h = −arg(−z_h),   likewise v
+//! S(c) = Σ J q(x − c/s) W(b) y,    q(x) = x (1 − 3x²) (1 − x²)²,    W(b) = (1 − b²)²
 //! ```
-//! y dips at lines: y ≈ B − A cos(ψ − ε). In phase space the Hann window w of two periods has zeros at every whole
-//! frequency but 0, so the mean, the harmonics, and the other grating drop out. The intersection is where the fitted
-//! phases are ε. Noise of standard deviation σ in y gives ε the variance σ² Σ(wJ)² / (2 |z|²).
+//! q is odd, so that S vanishes where the window's centre c is the centre of a symmetric line, whatever its profile;
+//! ∫ x q = 0, so that a gradient of light (glare, a shadow's edge) does not count; and q ends with slope 0. Newton's step
+//! needs no model of the line either: dS/dc = −Σ J q'(x) W y / s. Likewise v with the roles exchanged. Neither window
+//! reaches a neighbouring line; near the image's border they shrink until they fit.
+//!
+//! White noise of standard deviation σ in y gives c the variance σ² Σ(JqW)² / (dS/dc)². What else disturbs a line (ragged
+//! ink, dust) shows in T = Σ J q(x) V(b) y with V(b) = W(b) (1 − 18b² + 33b⁴): ∫ V = ∫ V b² = 0, so that neither an offset
+//! nor a slope nor a bend of the line counts. T's spread over the image scales all variances; where T is far beyond it the
+//! intersection is dropped.
 
 use crate::GrayImage;
 use crate::grating::chebyshev;
-use crate::grating::model::{has_avx2, sin_cos};
+use crate::grating::model::has_avx2;
 use crate::grating::normal_equations::GratingParameters;
 use crate::lattice::intersections::{Intersection, LineNumbers, PhaseField, in_image};
 use crate::statistics::median;
 use nalgebra::{Matrix2, Vector2};
-use std::f64::consts::TAU;
+use std::collections::{HashMap, VecDeque};
+use std::f64::consts::{PI, TAU};
 
-/// A phase this far from the fit is not the same line, rad.
-const MAX_OFFSET_RAD: f64 = 0.7;
-/// Standard deviation that stays when all noise is averaged out: what uneven ink and light do to a line, px.
-const FLOOR_PX: f64 = 0.005;
-/// Standard deviation of an intersection that can't be measured because its window leaves the image, px.
-const UNMEASURED_PX: f64 = 0.2;
+/// A line this far from the fit may be its neighbour, rad.
+const MAX_OFFSET_RAD: f64 = 2.0;
+/// The measured offsets of neighbouring intersections differ by less, rad.
+const MAX_BREAK_RAD: f64 = 0.6;
+/// Newton steps shorter than this need no further one, rad: the next error is of third order.
+const STEP_LIMIT_RAD: f64 = 0.03;
+const MAX_STEPS: usize = 5;
+/// Standard deviation that stays when all noise is averaged out: pixel response, rounding, px.
+const FLOOR_PX: f64 = 0.001;
+/// A line this many times less even than most is disturbed by something.
+const OUTLIER: f64 = 6.0;
+/// Fewer intersections don't tell how uneven lines are.
+const MIN_FOR_SCALE: usize = 24;
+/// Least noise of a pixel: 8 bits round to ± half a step, 1/255/√12.
+const LEAST_NOISE: f64 = 1.1e-3;
 
-/// All intersections of the image: measured, or where the window leaves the image as the fit has them, with a larger
-/// covariance. Those that disagree with the fit are dropped.
+/// Half-sizes of a window: along the line in units of 2π, across it in units of π. The largest that fits is used.
+const WINDOWS: [[f64; 2]; 5] = [[1.0, 1.0], [0.75, 1.0], [0.5, 1.0], [0.5, 0.8], [0.5, 0.6]];
+
+/// One of the two lines through an intersection, measured.
+#[derive(Clone, Copy)]
+struct LineOffset {
+    /// Line in the image minus line of the fit, rad of its phase.
+    offset_rad: f64,
+    variance_rad2: f64,
+    /// Depth times width of the line.
+    strength: f64,
+    /// T in standard deviations of white noise.
+    unevenness: f64,
+}
+
+struct Measured {
+    lines: LineNumbers,
+    /// Where the fit has it.
+    fitted_px: Vector2<f64>,
+    /// (∂(phase_h, phase_v)/∂(u, v))⁻¹ where it was found.
+    inverse: Matrix2<f64>,
+    /// Of h and v.
+    offsets: [LineOffset; 2],
+}
+
+/// All intersections whose surroundings are in the image, measured. Those that disagree with their neighbours, or are
+/// covered by something, are dropped.
 pub fn measure(image: &GrayImage, fit: &GratingParameters) -> Vec<Intersection> {
     let (width, height) = image.dimensions();
     let maps = Maps::new(image, fit);
-    let noise = noise(image);
-    let mut found: Vec<(Intersection, f64)> = Vec::new();
-    for (lines, pixel) in in_image(fit, width, height) {
-        if let Some(measured) = maps.lock_in(fit, lines, pixel, noise) {
-            found.push(measured);
+    let noise = noise(image).max(LEAST_NOISE);
+    let mut found: Vec<Measured> = in_image(fit, width, height)
+        .into_iter()
+        .filter_map(|(lines, pixel)| maps.measure(fit, lines, pixel, noise))
+        .collect();
+    for axis in 0..2 {
+        let mut strengths: Vec<f64> = found.iter().map(|m| m.offsets[axis].strength).collect();
+        let Some(median) = median(&mut strengths) else { return Vec::new() };
+        found.retain(|m| m.offsets[axis].strength > 0.4 * median);
+    }
+    let mut found = connected(found, Vector2::new(0.5 * f64::from(width), 0.5 * f64::from(height)));
+    for axis in 0..2 {
+        agree(&mut found, axis);
+    }
+    found.iter().map(Measured::intersection).collect()
+}
+
+impl Measured {
+    fn intersection(&self) -> Intersection {
+        let [h, v] = self.offsets;
+        let spread = Matrix2::from_diagonal(&Vector2::new(h.variance_rad2, v.variance_rad2));
+        Intersection {
+            lines: self.lines,
+            pixel: self.fitted_px + self.inverse * Vector2::new(h.offset_rad, v.offset_rad),
+            covariance_px2: self.inverse * spread * self.inverse.transpose()
+                + Matrix2::identity() * (FLOOR_PX * FLOOR_PX),
         }
     }
-    // An intersection much weaker than its fellows is covered by something.
-    let mut strengths: Vec<f64> = found.iter().map(|(_, strength)| *strength).filter(|s| s.is_finite()).collect();
-    let Some(median) = median(&mut strengths) else { return Vec::new() };
-    found.retain(|(_, strength)| *strength > 0.4 * median);
-    found.into_iter().map(|(intersection, _)| intersection).collect()
+}
+
+/// The part of `found` that hangs together with the intersection nearest to `centre`: offsets change little from one
+/// intersection to the next. Beyond a break the fit may have slipped to another line.
+fn connected(found: Vec<Measured>, centre: Vector2<f64>) -> Vec<Measured> {
+    let index: HashMap<LineNumbers, usize> = found.iter().enumerate().map(|(i, m)| (m.lines, i)).collect();
+    let distance = |i: &usize| (found[*i].fitted_px - centre).norm();
+    let Some(first) = (0..found.len()).min_by(|a, b| distance(a).total_cmp(&distance(b))) else { return found };
+    let mut reached = vec![false; found.len()];
+    reached[first] = true;
+    let mut queue = VecDeque::from([first]);
+    while let Some(i) = queue.pop_front() {
+        for (h, v) in [(1, 0), (-1, 0), (0, 1), (0, -1)] {
+            let Some(&next) = index.get(&found[i].lines.shifted(h, v)) else { continue };
+            let change = |axis: usize| (found[i].offsets[axis].offset_rad - found[next].offsets[axis].offset_rad).abs();
+            if !reached[next] && change(0) < MAX_BREAK_RAD && change(1) < MAX_BREAK_RAD {
+                reached[next] = true;
+                queue.push_back(next);
+            }
+        }
+    }
+    found.into_iter().zip(reached).filter_map(|(measured, reached)| reached.then_some(measured)).collect()
+}
+
+/// Scales the variances of the offsets from lines `axis` to how uneven these lines are, and drops those far beyond.
+fn agree(found: &mut Vec<Measured>, axis: usize) {
+    let mut sizes: Vec<f64> = found.iter().map(|m| m.offsets[axis].unevenness.abs()).collect();
+    if sizes.len() < MIN_FOR_SCALE {
+        return;
+    }
+    // |normal| has its median at 0.6745 σ.
+    if std::env::var("DBG").is_ok() { let m = median(&mut sizes.clone()).unwrap(); eprintln!("axis {axis} raw scale {:.3}", m / 0.6745); }
+    let scale = (median(&mut sizes).unwrap_or(0.6745) / 0.6745).max(0.3);
+    found.retain(|m| m.offsets[axis].unevenness.abs() < OUTLIER * scale);
+    for measured in found {
+        measured.offsets[axis].variance_rad2 *= scale * scale;
+    }
 }
 
 /// Standard deviation of the pixel noise, from the median of second differences along rows: edges hardly count.
@@ -62,10 +156,8 @@ fn noise(image: &GrayImage) -> f64 {
 struct Maps {
     width: usize,
     height: usize,
-    /// phase and sin, cos of half of it, for h and v.
+    /// phase_h and phase_v.
     phase: [Vec<f32>; 2],
-    sin: [Vec<f32>; 2],
-    cos: [Vec<f32>; 2],
     /// Image freed of gain and offset.
     level: Vec<f32>,
 }
@@ -73,9 +165,8 @@ struct Maps {
 impl Maps {
     fn new(image: &GrayImage, fit: &GratingParameters) -> Self {
         let (width, height) = (image.width() as usize, image.height() as usize);
-        let empty = || [vec![0.0_f32; width * height], vec![0.0_f32; width * height]];
-        let mut maps =
-            Maps { width, height, phase: empty(), sin: empty(), cos: empty(), level: vec![0.0; width * height] };
+        let empty = || vec![0.0_f32; width * height];
+        let mut maps = Maps { width, height, phase: [empty(), empty()], level: empty() };
         let highest = fit.phase_h.degree.max(fit.gain.degree);
         let columns: Vec<usize> = (0..width).collect();
         let tables = chebyshev::row_tables(&fit.phase_h.domain, &columns, highest);
@@ -102,16 +193,13 @@ impl Maps {
         let (mut gain, mut offset) = (vec![0.0_f32; width], vec![0.0_f32; width]);
         for v in 0..self.height {
             let range = v * width..(v + 1) * width;
-            for (k, function) in [&fit.phase_h, &fit.phase_v].into_iter().enumerate() {
-                let phase = &mut self.phase[k][range.clone()];
-                function.along_row(v as f64, &mut row[..=function.degree]);
-                chebyshev::evaluate_row(&row[..=function.degree], tables, 0, phase);
-                let (sin, cos) = (&mut self.sin[k][range.clone()], &mut self.cos[k][range.clone()]);
-                for ((phase, sin), cos) in phase.iter().zip(sin).zip(cos) {
-                    (*sin, *cos) = sin_cos(0.5 * phase);
-                }
-            }
-            for (function, values) in [(&fit.gain, &mut gain), (&fit.offset, &mut offset)] {
+            let [phase_h, phase_v] = &mut self.phase;
+            for (function, values) in [
+                (&fit.phase_h, &mut phase_h[range.clone()]),
+                (&fit.phase_v, &mut phase_v[range.clone()]),
+                (&fit.gain, &mut gain[..]),
+                (&fit.offset, &mut offset[..]),
+            ] {
                 function.along_row(v as f64, &mut row[..=function.degree]);
                 chebyshev::evaluate_row(&row[..=function.degree], tables, 0, values);
             }
@@ -122,24 +210,83 @@ impl Maps {
         }
     }
 
-    /// The intersection measured, and its contrast; infinite contrast where it could not be measured.
-    fn lock_in(
+    /// The intersection of `lines`, measured from where the fit has it. `None` where the image does not show it.
+    fn measure(
         &self,
         fit: &GratingParameters,
         lines: LineNumbers,
-        pixel: Vector2<f64>,
+        fitted_px: Vector2<f64>,
         noise: f64,
-    ) -> Option<(Intersection, f64)> {
-        let (_, jacobian) = fit.phases_and_jacobian(pixel);
-        let inverse = jacobian.try_inverse()?;
-        let reach =
-            Vector2::new(TAU * (inverse.m11.abs() + inverse.m12.abs()), TAU * (inverse.m21.abs() + inverse.m22.abs()))
-                * 1.08;
-        let (low, high) = (pixel - reach, pixel + reach);
-        if low.x < 0.0 || low.y < 0.0 || high.x > self.width as f64 - 1.0 || high.y > self.height as f64 - 1.0 {
-            let covariance_px2 = Matrix2::identity() * (UNMEASURED_PX * UNMEASURED_PX);
-            return Some((Intersection { lines, pixel, covariance_px2 }, f64::INFINITY));
+    ) -> Option<Measured> {
+        let mut offset = Vector2::zeros();
+        let noise = noise / fit.gain.value(fitted_px).max(1e-6);
+        let mut pixel = fitted_px;
+        for _ in 0..MAX_STEPS {
+            let (_, jacobian) = fit.phases_and_jacobian(pixel);
+            let inverse = jacobian.try_inverse()?;
+            let window = self.window(fit, pixel, lines.phases() + offset, jacobian, inverse)?;
+            let sums = self.sums(&window);
+            let mean = sums[1] / sums[0];
+            let line = |axis: usize| {
+                let [odd, odd_level, even, even_level, square, uneven, uneven_level, uneven_square] =
+                    *sums[2 + PER_LINE * axis..].first_chunk::<PER_LINE>()?;
+                let slope = (even_level - mean * even) * f64::from(window.per_across[axis]);
+                // Dark lines: the even sum is negative.
+                (slope < 0.0).then(|| LineOffset {
+                    offset_rad: (odd_level - mean * odd) / slope,
+                    variance_rad2: noise * noise * square / (slope * slope),
+                    strength: -slope * f64::from(window.per_along[axis])
+                        / f64::from(window.per_across[axis]).powi(2),
+                    unevenness: (uneven_level - mean * uneven) / (noise * uneven_square.sqrt()),
+                })
+            };
+            let [h, v] = [line(0)?, line(1)?];
+            let step = Vector2::new(h.offset_rad, v.offset_rad);
+            // Far from the line's centre Newton's step is a direction only.
+            offset += step.map(|x| x.clamp(-0.5, 0.5));
+            // Written so that NaN ends it.
+            if !(offset.amax() < MAX_OFFSET_RAD) {
+                return None;
+            }
+            if step.amax() < STEP_LIMIT_RAD {
+                let offsets = [LineOffset { offset_rad: offset.x, ..h }, LineOffset { offset_rad: offset.y, ..v }];
+                // Newton on the phases: the fit is not linear over a large offset.
+                let (phases, jacobian) = fit.phases_and_jacobian(pixel);
+                let inverse = jacobian.try_inverse()?;
+                let found = pixel + inverse * (lines.phases() + offset - phases);
+                let fitted_px = found - inverse * offset;
+                return Some(Measured { lines, fitted_px, inverse, offsets });
+            }
+            let (phases, jacobian) = fit.phases_and_jacobian(pixel);
+            pixel += jacobian.try_inverse()? * (lines.phases() + offset - phases);
         }
+        None
+    }
+
+    /// The largest window around `pixel`, whose phases are `phases`, that lies in the image.
+    fn window(
+        &self,
+        fit: &GratingParameters,
+        pixel: Vector2<f64>,
+        phases: Vector2<f64>,
+        jacobian: Matrix2<f64>,
+        inverse: Matrix2<f64>,
+    ) -> Option<Window> {
+        let size = Vector2::new(self.width as f64 - 1.0, self.height as f64 - 1.0);
+        let room = pixel.inf(&(size - pixel));
+        // A window around h reaches far along v, and the other way round.
+        let reach = |[along, across]: [f64; 2]| {
+            let (along, across) = (along * TAU, across * PI);
+            let h = Vector2::new(across, along);
+            let v = Vector2::new(along, across);
+            (inverse.abs() * h).sup(&(inverse.abs() * v)) * 1.03
+        };
+        let scales = WINDOWS.into_iter().find(|scales| {
+            let reach = reach(*scales);
+            reach.x <= room.x && reach.y <= room.y
+        })?;
+        let reach = reach(scales);
+        let (low, high) = (pixel - reach, pixel + reach);
         // J relative to its value here, linear over the window.
         let determinant = jacobian.determinant();
         let slope = |step: Vector2<f64>| {
@@ -147,35 +294,21 @@ impl Maps {
             let behind = fit.phases_and_jacobian(pixel - step).1.determinant();
             (ahead - behind) / (2.0 * step.norm() * determinant)
         };
-        let window = Window {
+        let (per_along, per_across) = ((1.0 / (scales[0] * TAU)) as f32, (1.0 / (scales[1] * PI)) as f32);
+        Some(Window {
             columns: [low.x.ceil() as usize, high.x.floor() as usize + 1],
             rows: [low.y.ceil() as usize, high.y.floor() as usize + 1],
             pixel,
+            area: determinant.abs(),
             area_slope: Vector2::new(slope(Vector2::new(8.0, 0.0)), slope(Vector2::new(0.0, 8.0))),
-            phases: lines.phases(),
-        };
-        let sums = self.sums(&window);
-        let [weight, weight2, level, ..] = sums;
-        let mean = level / weight;
-        let offset = |cos_level: f64, sin_level: f64, cos: f64, sin: f64| {
-            let (re, im) = (cos_level - mean * cos, -(sin_level - mean * sin));
-            // −arg(−z)
-            (-(-im).atan2(-re), (re * re + im * im).sqrt())
-        };
-        let (epsilon_h, strength_h) = offset(sums[3], sums[4], sums[5], sums[6]);
-        let (epsilon_v, strength_v) = offset(sums[7], sums[8], sums[9], sums[10]);
-        if !(epsilon_h.abs() < MAX_OFFSET_RAD && epsilon_v.abs() < MAX_OFFSET_RAD) {
-            return None;
-        }
-        let noise = noise / fit.gain.value(pixel).max(1e-6);
-        let variance = |strength: f64| noise * noise * weight2 / (2.0 * strength * strength);
-        let spread = Matrix2::from_diagonal(&Vector2::new(variance(strength_h), variance(strength_v)));
-        let covariance_px2 = inverse * spread * inverse.transpose() + Matrix2::identity() * (FLOOR_PX * FLOOR_PX);
-        let pixel = pixel + inverse * Vector2::new(epsilon_h, epsilon_v);
-        Some((Intersection { lines, pixel, covariance_px2 }, strength_h.min(strength_v) / weight))
+            phases: [phases.x as f32, phases.y as f32],
+            per_along: [per_along; 2],
+            per_across: [per_across; 2],
+        })
     }
 
-    /// Σ wJ, Σ (wJ)², Σ wJ y, then for h and for v: Σ wJ y cos ψ, Σ wJ y sin ψ, Σ wJ cos ψ, Σ wJ sin ψ.
+    /// Σ w, Σ w y with w = J W W, then for h and for v: Σ JqW, Σ JqW y, Σ Jq'W, Σ Jq'W y, Σ (JqW)², Σ JqV, Σ JqV y,
+    /// Σ (JqV)².
     fn sums(&self, window: &Window) -> [f64; SUMS] {
         #[cfg(target_arch = "x86_64")]
         if has_avx2() {
@@ -193,8 +326,6 @@ impl Maps {
 
     #[inline(always)]
     fn sums_any(&self, window: &Window) -> [f64; SUMS] {
-        let centre = [window.phases.x as f32, window.phases.y as f32];
-        let half = [sin_cos((0.5 * window.phases.x) as f32), sin_cos((0.5 * window.phases.y) as f32)];
         let mut totals = [0.0_f64; SUMS];
         for v in window.rows[0]..window.rows[1] {
             let mut lanes = [[0.0_f32; LANES]; SUMS];
@@ -209,36 +340,35 @@ impl Maps {
                     values[..n].copy_from_slice(&map[start..start + n]);
                     values
                 };
-                let (phase_h, phase_v) = (slice(&self.phase[0]), slice(&self.phase[1]));
-                let (sin_h, cos_h) = (slice(&self.sin[0]), slice(&self.cos[0]));
-                let (sin_v, cos_v) = (slice(&self.sin[1]), slice(&self.cos[1]));
-                let level = slice(&self.level);
-                let area = (row_area + window.area_slope.x * (u as f64 - window.pixel.x)) as f32;
-                let area_step = window.area_slope.x as f32;
+                let (phase_h, phase_v, level) = (slice(&self.phase[0]), slice(&self.phase[1]), slice(&self.level));
+                let area = (window.area * (row_area + window.area_slope.x * (u as f64 - window.pixel.x))) as f32;
+                let area_step = (window.area * window.area_slope.x) as f32;
                 for lane in 0..LANES {
-                    let inside = (lane < n)
-                        & ((phase_h[lane] - centre[0]).abs() < TAU as f32)
-                        & ((phase_v[lane] - centre[1]).abs() < TAU as f32);
-                    let half_cos_h = cos_h[lane] * half[0].1 + sin_h[lane] * half[0].0;
-                    let half_sin_h = sin_h[lane] * half[0].1 - cos_h[lane] * half[0].0;
-                    let half_cos_v = cos_v[lane] * half[1].1 + sin_v[lane] * half[1].0;
-                    let half_sin_v = sin_v[lane] * half[1].1 - cos_v[lane] * half[1].0;
-                    let hann = (1.0 + half_cos_h) * (1.0 + half_cos_v) * (area + area_step * lane as f32);
-                    let w = if inside { 0.25 * hann } else { 0.0 };
-                    let wy = w * level[lane];
-                    let (c_h, s_h) = (1.0 - 2.0 * half_sin_h * half_sin_h, 2.0 * half_sin_h * half_cos_h);
-                    let (c_v, s_v) = (1.0 - 2.0 * half_sin_v * half_sin_v, 2.0 * half_sin_v * half_cos_v);
+                    let area = if lane < n { area + area_step * lane as f32 } else { 0.0 };
+                    let psi = [phase_h[lane] - window.phases[0], phase_v[lane] - window.phases[1]];
+                    let across = [0, 1].map(|axis| psi[axis] * window.per_across[axis]);
+                    // Along line h it is the phase of v that changes.
+                    let along = [0, 1].map(|axis| psi[1 - axis] * window.per_along[axis]);
+                    let bells = along.map(bell);
+                    let y = level[lane];
+                    let w = bells[0] * bells[1] * area;
                     lanes[0][lane] += w;
-                    lanes[1][lane] += w * w;
-                    lanes[2][lane] += wy;
-                    lanes[3][lane] += wy * c_h;
-                    lanes[4][lane] += wy * s_h;
-                    lanes[5][lane] += w * c_h;
-                    lanes[6][lane] += w * s_h;
-                    lanes[7][lane] += wy * c_v;
-                    lanes[8][lane] += wy * s_v;
-                    lanes[9][lane] += w * c_v;
-                    lanes[10][lane] += w * s_v;
+                    lanes[1][lane] += w * y;
+                    for axis in 0..2 {
+                        let (odd, even) = odd_and_slope(across[axis]);
+                        let weight = bells[axis] * area;
+                        let (odd, even) = (odd * weight, even * weight);
+                        let uneven = odd * ripple(along[axis]);
+                        let sums = &mut lanes[2 + PER_LINE * axis..2 + PER_LINE * (axis + 1)];
+                        sums[0][lane] += odd;
+                        sums[1][lane] += odd * y;
+                        sums[2][lane] += even;
+                        sums[3][lane] += even * y;
+                        sums[4][lane] += odd * odd;
+                        sums[5][lane] += uneven;
+                        sums[6][lane] += uneven * y;
+                        sums[7][lane] += uneven * uneven;
+                    }
                 }
                 u += n;
             }
@@ -250,14 +380,42 @@ impl Maps {
     }
 }
 
-const SUMS: usize = 11;
+/// W(b) = (1 − b²)², 0 outside.
+#[inline(always)]
+fn bell(b: f32) -> f32 {
+    let inside = (1.0 - b * b).max(0.0);
+    inside * inside
+}
+
+/// V(b) / W(b).
+#[inline(always)]
+fn ripple(b: f32) -> f32 {
+    let b2 = b * b;
+    1.0 - 18.0 * b2 + 33.0 * b2 * b2
+}
+
+/// q(x) = x (1 − 3x²) (1 − x²)² and its slope, 0 outside.
+#[inline(always)]
+fn odd_and_slope(x: f32) -> (f32, f32) {
+    let x2 = x * x;
+    let inside = (1.0 - x2).max(0.0);
+    (x * (1.0 - 3.0 * x2) * inside * inside, inside * (1.0 - 14.0 * x2 + 21.0 * x2 * x2))
+}
+
+const PER_LINE: usize = 8;
+const SUMS: usize = 2 + 2 * PER_LINE;
 const LANES: usize = 8;
 
 struct Window {
     columns: [usize; 2],
     rows: [usize; 2],
     pixel: Vector2<f64>,
+    /// J at `pixel`, rad²/px².
+    area: f64,
     /// ∇J / J, 1/px.
     area_slope: Vector2<f64>,
-    phases: Vector2<f64>,
+    phases: [f32; 2],
+    /// 1/l and 1/s of h and v, 1/rad.
+    per_along: [f32; 2],
+    per_across: [f32; 2],
 }
