@@ -1,4 +1,4 @@
-//! Any solvable grating is recovered from nothing but its image.
+//! Any solvable grating is recovered from nothing but its image: eight lines or more across the shorter side.
 
 use grating_calibration::GrayImage;
 use grating_calibration::grating::refine::{FitOptions, fit_cold};
@@ -22,6 +22,16 @@ impl Sheet {
         self.matrix * from_centre / (1.0 + self.tilt.dot(&from_centre)) + self.shift
     }
 
+    /// How many crossings lie further than `margin` px inside the image: the area on paper, in square pitches.
+    fn crossings(&self, margin: f64) -> f64 {
+        let inside = |n: u32| (0..n).map(f64::from).filter(move |x| *x > margin && *x < f64::from(n) - margin);
+        let area = |u: f64, v: f64| {
+            let at = self.paper(Vector2::new(u, v));
+            (self.paper(Vector2::new(u + 1.0, v)) - at).perp(&(self.paper(Vector2::new(u, v + 1.0)) - at))
+        };
+        inside(SIZE.1).map(|v| inside(SIZE.0).map(|u| area(u, v)).sum::<f64>()).sum()
+    }
+
     /// Lines 18 % of the pitch wide, their edges a pixel wide.
     fn image(&self, paper: f32, ink: f32) -> GrayImage {
         GrayImage::from_fn(SIZE.0, SIZE.1, |u, v| {
@@ -34,19 +44,28 @@ impl Sheet {
                 (0.5 + inside).clamp(0.0, 1.0)
             };
             let covered = (1.0 - (1.0 - inked(0)) * (1.0 - inked(1))) as f32;
-            // A little fixed-pattern noise.
-            let noise = ((u * 7919 + v * 104_729) % 997) as f32 / 997.0 - 0.5;
-            image::Luma([paper + (ink - paper) * covered + 0.01 * noise])
+            image::Luma([paper + (ink - paper) * covered + 0.01 * (hash(u, v) - 0.5)])
         })
     }
 }
 
+/// 0 … 1, without pattern.
+fn hash(u: u32, v: u32) -> f32 {
+    let mut mixed = u.wrapping_mul(0x9e37_79b1) ^ v.wrapping_mul(0x85eb_ca77);
+    for _ in 0..2 {
+        mixed = (mixed ^ (mixed >> 15)).wrapping_mul(0x2c1b_3c6d);
+        mixed = (mixed ^ (mixed >> 12)).wrapping_mul(0x297a_2d39);
+    }
+    (mixed >> 8) as f32 / 16_777_216.0
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    // 1200 cases passed too.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
 
     #[test]
     fn any_solvable_grating_is_recovered(
-        pitch in 16.0_f64..45.0,
+        pitch in 16.0_f64..36.0,
         aspect in 0.8_f64..1.25,
         angle in -0.6_f64..0.6,
         tilt_u in -4e-4_f64..4e-4,
@@ -66,8 +85,8 @@ proptest! {
         let fit = fit_cold(&image, &FitOptions::default());
         prop_assert!(fit.is_ok(), "{:?} for {:?}", fit.err(), sheet);
         let found = local::measure(&image, &fit.unwrap().parameters);
-        let possible = f64::from(SIZE.0 * SIZE.1) * aspect / (pitch * pitch);
-        prop_assert!(found.len() as f64 > 0.6 * possible, "{} of about {possible:.0}", found.len());
+        let possible = sheet.crossings(0.75 * pitch / aspect.min(1.0));
+        prop_assert!(found.len() as f64 > 0.7 * possible, "{} of about {possible:.0}", found.len());
         for intersection in &found {
             let at = sheet.paper(intersection.pixel);
             let off_px = (at - at.map(f64::round)).norm() * pitch;
@@ -80,10 +99,7 @@ proptest! {
 #[test]
 fn what_is_no_grid_is_refused() {
     let options = FitOptions::default();
-    let noise = GrayImage::from_fn(480, 360, |u, v| {
-        let mixed = (u.wrapping_mul(2_654_435_761) ^ v.wrapping_mul(40_503)).wrapping_mul(2_246_822_519);
-        image::Luma([(mixed >> 16) as f32 / 65_535.0])
-    });
+    let noise = GrayImage::from_fn(480, 360, |u, v| image::Luma([hash(u, v)]));
     assert!(fit_cold(&noise, &options).is_err());
     let stripes = GrayImage::from_fn(480, 360, |u, _| image::Luma([0.5 + 0.3 * (f64::from(u) * 0.2).sin() as f32]));
     assert!(fit_cold(&stripes, &options).is_err());

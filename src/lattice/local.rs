@@ -12,8 +12,8 @@
 //! reaches a neighbouring line; near the image's border they shrink until they fit.
 //!
 //! White noise of standard deviation σ in y gives c the variance σ² Σ(JqW)² / (dS/dc)². What else disturbs a line (ragged
-//! ink, dust) shows in T = Σ J q(x) V(b) y with V(b) = W(b) (1 − 18b² + 33b⁴): ∫ V = ∫ V b² = 0, so that neither an offset
-//! nor a slope nor a bend of the line counts. T's spread over the image scales all variances; where T is far beyond it the
+//! ink, dust) shows in T = Σ J q(x) V(b) y with V(b) = W(b) (1 − 12.16 b² + 20.22 b⁴): ∫ V = ∫ V b² = 0 over
+//! 0.13 < |b| < 1, where the other line does not cover this one, so that neither an offset nor a slope nor a bend counts. T's spread over the image scales all variances; where T is far beyond it the
 //! intersection is dropped.
 
 use crate::GrayImage;
@@ -39,6 +39,11 @@ const FLOOR_PX: f64 = 0.001;
 const OUTLIER: f64 = 6.0;
 /// Fewer intersections don't tell how uneven lines are.
 const MIN_FOR_SCALE: usize = 24;
+/// Lines' strengths change from one intersection to the next by this much at least, as a fraction.
+const LEAST_CHANGE: f64 = 0.01;
+/// Brightness from which a pixel may be clipped, and the share of such pixels in a window that makes lines lopsided.
+const CLIPPED: f32 = 0.995;
+const MOST_CLIPPED: f64 = 0.02;
 /// Least noise of a pixel: 8 bits round to ± half a step, 1/255/√12.
 const LEAST_NOISE: f64 = 1.1e-3;
 
@@ -72,10 +77,10 @@ struct Measured {
 pub fn measure(image: &GrayImage, fit: &GratingParameters) -> Vec<Intersection> {
     let (width, height) = image.dimensions();
     let maps = Maps::new(image, fit);
-    let noise = noise(image).max(LEAST_NOISE);
+    let noise = Noise::of(image, &maps);
     let mut found: Vec<Measured> = in_image(fit, width, height)
         .into_iter()
-        .filter_map(|(lines, pixel)| maps.measure(fit, lines, pixel, noise))
+        .filter_map(|(lines, pixel)| maps.measure(image, fit, lines, pixel, noise))
         .collect();
     for axis in 0..2 {
         let mut strengths: Vec<f64> = found.iter().map(|m| m.offsets[axis].strength).collect();
@@ -124,32 +129,88 @@ fn connected(found: Vec<Measured>, centre: Vector2<f64>) -> Vec<Measured> {
     found.into_iter().zip(reached).filter_map(|(measured, reached)| reached.then_some(measured)).collect()
 }
 
-/// Scales the variances of the offsets from lines `axis` to how uneven these lines are, and drops those far beyond.
+/// Scales the variances of the offsets from lines `axis` to how uneven these lines are, and drops what is far less even, or
+/// far stronger or weaker than its neighbours on the same line.
 fn agree(found: &mut Vec<Measured>, axis: usize) {
     let mut sizes: Vec<f64> = found.iter().map(|m| m.offsets[axis].unevenness.abs()).collect();
     if sizes.len() < MIN_FOR_SCALE {
         return;
     }
     // |normal| has its median at 0.6745 σ.
-    if std::env::var("DBG").is_ok() { let m = median(&mut sizes.clone()).unwrap(); eprintln!("axis {axis} raw scale {:.3}", m / 0.6745); }
-    let scale = (median(&mut sizes).unwrap_or(0.6745) / 0.6745).max(0.3);
-    found.retain(|m| m.offsets[axis].unevenness.abs() < OUTLIER * scale);
+    let scale = median(&mut sizes).unwrap_or(0.0) / 0.6745;
+    // So close to 1 it is 1.
+    let scale = if scale < 1.2 { 1.0 } else { scale };
+    let strengths: HashMap<LineNumbers, f64> = found.iter().map(|m| (m.lines, m.offsets[axis].strength)).collect();
+    let against_neighbours = |m: &Measured| {
+        let along = |n: i32| if axis == 0 { m.lines.shifted(0, n) } else { m.lines.shifted(n, 0) };
+        let mut near: Vec<f64> = [-2, -1, 1, 2].iter().filter_map(|n| strengths.get(&along(*n)).copied()).collect();
+        let change = median(&mut near).map_or(0.0, |median| (m.offsets[axis].strength / median).ln());
+        // At the end of a line all neighbours lie on one side, where light and focus differ.
+        if near.len() >= 3 { change } else { 0.4 * change }
+    };
+    let changes: Vec<f64> = found.iter().map(against_neighbours).collect();
+    let usual = median(&mut changes.iter().map(|c| c.abs()).collect::<Vec<_>>()).unwrap_or(0.0) / 0.6745;
+    let mut changes = changes.into_iter();
+    found.retain(|m| {
+        let change = changes.next().unwrap_or(0.0);
+        m.offsets[axis].unevenness.abs() < OUTLIER * scale && change.abs() < OUTLIER * usual.max(LEAST_CHANGE)
+    });
     for measured in found {
         measured.offsets[axis].variance_rad2 *= scale * scale;
     }
 }
 
-/// Standard deviation of the pixel noise, from the median of second differences along rows: edges hardly count.
-fn noise(image: &GrayImage) -> f64 {
-    let width = image.width() as usize;
-    let mut bends: Vec<f64> = image
-        .as_raw()
-        .chunks_exact(width)
-        .step_by(7)
-        .flat_map(|row| row.windows(3).step_by(3).map(|w| f64::from((w[0] - 2.0 * w[1] + w[2]).abs())))
-        .collect();
-    // |normal| has its median at 0.6745 σ; the second difference of white noise has √6 its σ.
-    median(&mut bends).unwrap_or(0.0) / (0.6745 * 6.0_f64.sqrt())
+/// Variance of a pixel of brightness I: dark + shot · I.
+#[derive(Clone, Copy, Debug)]
+struct Noise {
+    dark: f64,
+    shot: f64,
+}
+
+/// A line's core, and where neither line is felt; distance from the line's centre, rad.
+const CORE_RAD: f32 = 0.25;
+const PAPER_RAD: f32 = 2.3;
+
+impl Noise {
+    /// From second differences along u where nothing but noise changes along u: on bare paper, and on the core of lines
+    /// that run along u. Where these run otherwise, the noise of paper holds for ink too.
+    fn of(image: &GrayImage, maps: &Maps) -> Self {
+        let from_line = |phase: f32| {
+            let turns = (f64::from(phase) - 1.5 * PI) / TAU;
+            ((turns - turns.round()) * TAU).abs() as f32
+        };
+        // [ink, paper]: second differences, and the brightness there.
+        let mut bends: [Vec<f64>; 2] = Default::default();
+        let mut sums = [0.0; 2];
+        for v in (0..maps.height).step_by(3) {
+            for u in (1..maps.width - 1).step_by(3) {
+                let at = v * maps.width + u;
+                if from_line(maps.phase[1][at]) < PAPER_RAD {
+                    continue;
+                }
+                let (here, next) = (from_line(maps.phase[0][at]), from_line(maps.phase[0][at + 1]));
+                let class = match here {
+                    _ if here > PAPER_RAD => 1,
+                    _ if here < CORE_RAD && (next - here).abs() < 0.02 => 0,
+                    _ => continue,
+                };
+                let [a, b, c] = [at - 1, at, at + 1].map(|i| f64::from(image.as_raw()[i]));
+                bends[class].push((a - 2.0 * b + c).abs());
+                sums[class] += b;
+            }
+        }
+        // |normal| has its median at 0.6745 σ; the second difference of white noise has √6 its σ.
+        let variance = |bends: &mut Vec<f64>| (median(bends).unwrap_or(0.0) / 0.6745).powi(2) / 6.0;
+        let counts = bends.each_ref().map(|bends| bends.len());
+        let [ink, paper] = bends.each_mut().map(variance).map(|v| v.max(LEAST_NOISE * LEAST_NOISE));
+        let levels = [sums[0] / counts[0].max(1) as f64, sums[1] / counts[1].max(1) as f64];
+        let flat = Noise { dark: paper, shot: 0.0 };
+        if counts[0] < 100 || !(levels[1] - levels[0] > 0.02) {
+            return flat;
+        }
+        let shot = ((paper - ink) / (levels[1] - levels[0])).clamp(0.0, paper / levels[1]);
+        Noise { dark: paper - shot * levels[1], shot }
+    }
 }
 
 /// What the windows need of every pixel.
@@ -210,16 +271,31 @@ impl Maps {
         }
     }
 
+    /// Share of the window's pixels that are as bright as can be, looked at every few pixels.
+    fn clipped(&self, image: &GrayImage, window: &Window) -> f64 {
+        let (mut clipped, mut all) = (0.0, 0.0);
+        for v in (window.rows[0]..window.rows[1]).step_by(3) {
+            for pixel in image.as_raw()[v * self.width..][window.columns[0]..window.columns[1]].iter().step_by(3) {
+                all += 1.0;
+                clipped += f64::from(u8::from(*pixel >= CLIPPED));
+            }
+        }
+        clipped / f64::max(all, 1.0)
+    }
+
     /// The intersection of `lines`, measured from where the fit has it. `None` where the image does not show it.
     fn measure(
         &self,
+        image: &GrayImage,
         fit: &GratingParameters,
         lines: LineNumbers,
         fitted_px: Vector2<f64>,
-        noise: f64,
+        noise: Noise,
     ) -> Option<Measured> {
         let mut offset = Vector2::zeros();
-        let noise = noise / fit.gain.value(fitted_px).max(1e-6);
+        let (gain, base) = (fit.gain.value(fitted_px).max(1e-6), fit.offset.value(fitted_px));
+        // Of a level y = (I − offset) / gain: dark + shot · y.
+        let noise = Noise { dark: (noise.dark + noise.shot * base).max(0.0) / (gain * gain), shot: noise.shot / gain };
         let mut pixel = fitted_px;
         for _ in 0..MAX_STEPS {
             let (_, jacobian) = fit.phases_and_jacobian(pixel);
@@ -228,16 +304,16 @@ impl Maps {
             let sums = self.sums(&window);
             let mean = sums[1] / sums[0];
             let line = |axis: usize| {
-                let [odd, odd_level, even, even_level, square, uneven, uneven_level, uneven_square] =
+                let [odd, odd_level, even, even_level, square, square_level, uneven, uneven_level, uneven_square] =
                     *sums[2 + PER_LINE * axis..].first_chunk::<PER_LINE>()?;
                 let slope = (even_level - mean * even) * f64::from(window.per_across[axis]);
+                let variance = (noise.dark * square + noise.shot * square_level).max(1e-12);
                 // Dark lines: the even sum is negative.
                 (slope < 0.0).then(|| LineOffset {
                     offset_rad: (odd_level - mean * odd) / slope,
-                    variance_rad2: noise * noise * square / (slope * slope),
-                    strength: -slope * f64::from(window.per_along[axis])
-                        / f64::from(window.per_across[axis]).powi(2),
-                    unevenness: (uneven_level - mean * uneven) / (noise * uneven_square.sqrt()),
+                    variance_rad2: variance / (slope * slope),
+                    strength: -slope * f64::from(window.per_along[axis]) / f64::from(window.per_across[axis]).powi(2),
+                    unevenness: (uneven_level - mean * uneven) / (variance * uneven_square / square).sqrt(),
                 })
             };
             let [h, v] = [line(0)?, line(1)?];
@@ -249,6 +325,9 @@ impl Maps {
                 return None;
             }
             if step.amax() < STEP_LIMIT_RAD {
+                if self.clipped(image, &window) > MOST_CLIPPED {
+                    return None;
+                }
                 let offsets = [LineOffset { offset_rad: offset.x, ..h }, LineOffset { offset_rad: offset.y, ..v }];
                 // Newton on the phases: the fit is not linear over a large offset.
                 let (phases, jacobian) = fit.phases_and_jacobian(pixel);
@@ -307,8 +386,8 @@ impl Maps {
         })
     }
 
-    /// Σ w, Σ w y with w = J W W, then for h and for v: Σ JqW, Σ JqW y, Σ Jq'W, Σ Jq'W y, Σ (JqW)², Σ JqV, Σ JqV y,
-    /// Σ (JqV)².
+    /// Σ w, Σ w y with w = J W W, then for h and for v: Σ JqW, Σ JqW y, Σ Jq'W, Σ Jq'W y, Σ (JqW)²,
+    /// Σ (JqW)² y, Σ JqV, Σ JqV y, Σ (JqV)².
     fn sums(&self, window: &Window) -> [f64; SUMS] {
         #[cfg(target_arch = "x86_64")]
         if has_avx2() {
@@ -365,9 +444,10 @@ impl Maps {
                         sums[2][lane] += even;
                         sums[3][lane] += even * y;
                         sums[4][lane] += odd * odd;
-                        sums[5][lane] += uneven;
-                        sums[6][lane] += uneven * y;
-                        sums[7][lane] += uneven * uneven;
+                        sums[5][lane] += odd * odd * y;
+                        sums[6][lane] += uneven;
+                        sums[7][lane] += uneven * y;
+                        sums[8][lane] += uneven * uneven;
                     }
                 }
                 u += n;
@@ -391,7 +471,7 @@ fn bell(b: f32) -> f32 {
 #[inline(always)]
 fn ripple(b: f32) -> f32 {
     let b2 = b * b;
-    1.0 - 18.0 * b2 + 33.0 * b2 * b2
+    1.0 - 12.16 * b2 + 20.22 * b2 * b2
 }
 
 /// q(x) = x (1 − 3x²) (1 − x²)² and its slope, 0 outside.
@@ -402,7 +482,7 @@ fn odd_and_slope(x: f32) -> (f32, f32) {
     (x * (1.0 - 3.0 * x2) * inside * inside, inside * (1.0 - 14.0 * x2 + 21.0 * x2 * x2))
 }
 
-const PER_LINE: usize = 8;
+const PER_LINE: usize = 9;
 const SUMS: usize = 2 + 2 * PER_LINE;
 const LANES: usize = 8;
 
