@@ -22,6 +22,7 @@ pub mod camera;
 pub mod folder;
 pub mod grating;
 pub mod lattice;
+pub mod least_squares;
 pub mod mapping;
 pub mod report;
 #[cfg(feature = "ros")]

@@ -9,7 +9,8 @@ use crate::grating::chebyshev::{Chebyshev2, Domain, exponents};
 use crate::grating::model::ORIGINAL_DUTY;
 use crate::grating::normal_equations::{GratingParameters, MAX_NARROWING, NormalEquations, Region, accumulate};
 use crate::grating::spectrum;
-use nalgebra::DVector;
+use crate::least_squares::solve_equilibrated;
+use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
 
@@ -343,15 +344,6 @@ impl Search<'_> {
 
 /// (JᵀJ + damping · diag) step = Jᵀr, equilibrated.
 fn solve(equations: &NormalEquations, damping: f64) -> Option<DVector<f64>> {
-    let n = equations.jtr.len();
-    let scale = DVector::from_fn(n, |i, _| 1.0 / equations.jtj[(i, i)].max(1e-30).sqrt());
-    let mut matrix = equations.jtj.clone();
-    for i in 0..n {
-        for j in 0..n {
-            matrix[(i, j)] *= scale[i] * scale[j];
-        }
-        matrix[(i, i)] += damping;
-    }
-    let step = matrix.cholesky()?.solve(&equations.jtr.component_mul(&scale)).component_mul(&scale);
-    step.iter().all(|x| x.is_finite()).then_some(step)
+    let side = DMatrix::from_column_slice(equations.jtr.len(), 1, equations.jtr.as_slice());
+    Some(solve_equilibrated(equations.jtj.clone(), side, damping)?.column(0).into_owned())
 }

@@ -8,8 +8,8 @@
 //! at right angles, motion axis not along their normal. The lens has no constant or linear terms: those are P's.
 
 use crate::grating::chebyshev::values_and_slopes;
+use crate::least_squares::NormalSums;
 use crate::mapping::dataset::Correspondence;
-use crate::mapping::least_squares::NormalSums;
 use crate::mapping::model::Volume;
 use nalgebra::{DMatrix, Matrix2, Matrix2x3, Matrix3x4, Vector2, Vector3, Vector4};
 use serde::{Deserialize, Serialize};
@@ -165,40 +165,63 @@ impl Central {
             for point in points {
                 let at = self.project(point.point_in_tool_mm);
                 let residual = self.scaled(point.pixel) - at.pixel;
-                let x = at.homogeneous;
                 for axis in 0..2 {
-                    // ∂ξ/∂P₁ = X/depth, ∂ξ/∂P₃ = −ξ X/depth.
-                    let (by_xi, by_eta) = (at.bend[(axis, 0)] / at.depth, at.bend[(axis, 1)] / at.depth);
-                    let by_depth = -(by_xi * at.ideal.x + by_eta * at.ideal.y);
-                    let fill = |row: &mut [f64]| {
-                        for i in 0..4 {
-                            row[i] = by_xi * x[i];
-                            row[4 + i] = by_eta * x[i];
-                        }
-                        if tilt == Tilt::Free {
-                            row[8] = by_depth * x[0];
-                            row[9] = by_depth * x[1];
-                        }
-                        row[10] = by_depth * x[2];
-                        let start = POSE + axis * lens;
-                        for (value, (i, j)) in row[start..].iter_mut().zip(lens_exponents(self.lens_degree)) {
-                            *value = at.values[0][i] * at.values[1][j];
-                        }
-                    };
                     let scale = self.pixel_half[axis] * self.pixel_half[axis];
+                    let fill = |row: &mut [f64]| self.fill_row(&at, axis, tilt, row);
                     sums.add(fill, &[residual[axis]], point.weight() * scale);
                 }
             }
             let step = sums.solve(1e-10)?;
-            for i in 0..POSE {
-                self.projection[i / 4][i % 4] += step[i];
-            }
-            for n in 0..lens {
-                self.lens[n][0] += step[POSE + n];
-                self.lens[n][1] += step[POSE + lens + n];
-            }
+            self.step(step.as_slice());
         }
         Some(())
+    }
+
+    /// ∂û or ∂v̂ (`axis` 0 or 1) by the parameters.
+    fn fill_row(&self, at: &Projected, axis: usize, tilt: Tilt, row: &mut [f64]) {
+        let x = at.homogeneous;
+        // ∂ξ/∂P₁ = X/depth, ∂ξ/∂P₃ = −ξ X/depth.
+        let (by_xi, by_eta) = (at.bend[(axis, 0)] / at.depth, at.bend[(axis, 1)] / at.depth);
+        let by_depth = -(by_xi * at.ideal.x + by_eta * at.ideal.y);
+        for i in 0..4 {
+            row[i] = by_xi * x[i];
+            row[4 + i] = by_eta * x[i];
+        }
+        if tilt == Tilt::Free {
+            row[8] = by_depth * x[0];
+            row[9] = by_depth * x[1];
+        }
+        row[10] = by_depth * x[2];
+        let start = POSE + axis * self.lens.len();
+        for (value, (i, j)) in row[start..].iter_mut().zip(lens_exponents(self.lens_degree)) {
+            *value = at.values[0][i] * at.values[1][j];
+        }
+    }
+
+    /// How many numbers [`Self::step`] takes.
+    pub(super) fn parameters(&self) -> usize {
+        POSE + 2 * self.lens.len()
+    }
+
+    /// Adds to the parameters: P row by row, the lens along u, along v.
+    pub(super) fn step(&mut self, step: &[f64]) {
+        let lens = self.lens.len();
+        for i in 0..POSE {
+            self.projection[i / 4][i % 4] += step[i];
+        }
+        for n in 0..lens {
+            self.lens[n][0] += step[POSE + n];
+            self.lens[n][1] += step[POSE + lens + n];
+        }
+    }
+
+    /// ∂u and ∂v by the parameters at a point, px; the depth's tilt stays as it is.
+    pub(super) fn fill_rows(&self, point_mm: Vector3<f64>, rows: [&mut [f64]; 2]) {
+        let at = self.project(point_mm);
+        for (axis, row) in rows.into_iter().enumerate() {
+            self.fill_row(&at, axis, Tilt::Fixed, row);
+            row.iter_mut().for_each(|x| *x *= self.pixel_half[axis]);
+        }
     }
 
     /// Pixel and ∂(u, v)/∂(x, y, z), px/mm.

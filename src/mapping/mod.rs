@@ -3,7 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`dataset`] | the pairs that a model is fitted to |
-//! | [`least_squares`] | well-conditioned weighted linear least squares |
+//! | [`bundle`] | cameras, pose errors and print errors at once |
 //! | [`published`] | Eq. (16) |
 //! | [`polynomial`] | full polynomials in (x, y, z): cubic, quintic, septic |
 //! | [`central`] | projective camera with a smooth lens: all rays through one point |
@@ -13,12 +13,12 @@
 //! | [`calibration`] | the served models with what is known about them; answers with a status |
 //! | [`file`] | calibration.yaml |
 
+pub mod bundle;
 pub mod calibration;
 pub mod central;
 pub mod dataset;
 pub mod file;
 pub mod invert;
-pub mod least_squares;
 pub mod model;
 pub mod polynomial;
 pub mod published;

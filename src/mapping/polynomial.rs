@@ -5,8 +5,8 @@
 //! ```
 
 use crate::grating::chebyshev::values_and_slopes;
+use crate::least_squares::NormalSums;
 use crate::mapping::dataset::Correspondence;
-use crate::mapping::least_squares::NormalSums;
 use crate::mapping::model::Volume;
 use nalgebra::{Matrix2x3, Vector2, Vector3};
 use serde::{Deserialize, Serialize};

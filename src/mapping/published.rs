@@ -6,8 +6,8 @@
 //! Its z is our h, so z = −z_tool. Erratum: the note has d = 20, infinite at the last height of its own sweep; here d is
 //! the parameter `w_depth_mm`, kept outside the swept range and found by a one-dimensional search.
 
+use crate::least_squares::NormalSums;
 use crate::mapping::dataset::Correspondence;
-use crate::mapping::least_squares::NormalSums;
 use nalgebra::{Matrix2x3, SVector, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 

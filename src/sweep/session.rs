@@ -12,8 +12,9 @@ use crate::grating::stochastic::{OriginalFitter, OriginalSettings};
 use crate::lattice::intersections::{Intersection, LineNumbers};
 use crate::lattice::local;
 use crate::lattice::tracking::{Tracker, TrackingError};
+use crate::mapping::bundle::{self, Bundle, Observation, Views};
 use crate::mapping::calibration::{Calibration, CalibrationContext, fit_calibration};
-use crate::mapping::dataset::{CameraDataset, Correspondence};
+use crate::mapping::dataset::CameraDataset;
 use crate::mapping::select::SelectError;
 use nalgebra::{Vector2, Vector3};
 use serde::{Deserialize, Serialize};
@@ -340,11 +341,8 @@ impl SweepSession {
         self.poses.len()
     }
 
-    /// The pairs of `camera`: line n_v lies at x = n_v · pitch, line n_h at y = −n_h · pitch, both from the origin, and
-    /// the tool has moved by its measured pose.
-    fn dataset(&self, camera: Camera) -> CameraDataset {
-        let track = &self.tracks[camera];
-        let pitch = self.settings.pitch_mm;
+    /// What both cameras saw, with line numbers from the origin, and how far the tool had moved by its measured pose.
+    fn views(&self) -> Views {
         let lowest = self.poses.iter().map(|p| p.z_mm).fold(f64::INFINITY, f64::min);
         // Without jogs all poses share x and y but for noise: their mean is the best reference.
         let count = self.poses.len().max(1) as f64;
@@ -352,21 +350,25 @@ impl SweepSession {
             self.poses.iter().map(|p| p.x_mm).sum::<f64>() / count,
             self.poses.iter().map(|p| p.y_mm).sum::<f64>() / count,
         );
-        let mut correspondences = Vec::new();
-        for (view, (pose, intersections)) in self.poses.iter().zip(&track.intersections).enumerate() {
-            let moved = Vector3::new(pose.x_mm - reference.x, pose.y_mm - reference.y, pose.z_mm - lowest);
-            correspondences.extend(intersections.iter().map(|i| {
-                let (h, v) = (i.lines.h - track.origin.h, i.lines.v - track.origin.v);
-                let on_grid = Vector3::new(f64::from(v) * pitch, -f64::from(h) * pitch, 0.0);
-                Correspondence {
+        let moved = |pose: &ToolPose| Vector3::new(pose.x_mm, pose.y_mm, pose.z_mm) - reference.push(lowest);
+        let observations = |track: &CameraTrack| {
+            let numbered = |(view, intersections): (usize, &Vec<Intersection>)| {
+                let observation = |i: &Intersection| Observation {
                     pixel: i.pixel,
-                    pixel_covariance_px2: i.covariance_px2,
-                    point_in_tool_mm: on_grid - moved,
+                    covariance_px2: i.covariance_px2,
+                    lines: [i.lines.v - track.origin.v, track.origin.h - i.lines.h],
                     view: view as u32,
-                }
-            }));
+                };
+                intersections.iter().map(observation).collect::<Vec<_>>()
+            };
+            track.intersections.iter().enumerate().flat_map(numbered).collect()
+        };
+        Views {
+            observations: Stereo::from_fn(|camera| observations(&self.tracks[camera])),
+            image_size: Stereo::from_fn(|camera| self.tracks[camera].size.unwrap_or([0, 0])),
+            moved_mm: self.poses.iter().map(moved).collect(),
+            pitch_mm: self.settings.pitch_mm,
         }
-        CameraDataset { image_size: track.size.unwrap_or([0, 0]), correspondences }
     }
 
     /// Fits the mapping models.
@@ -377,7 +379,14 @@ impl SweepSession {
         if self.poses.len() < MIN_PAIRS {
             return Err(SweepError::TooFew { pairs: self.poses.len() });
         }
-        let data = Stereo::from_fn(|camera| self.dataset(camera));
+        let views = self.views();
+        let solved = match self.settings.method {
+            Method::Auto => bundle::solve(&views),
+            Method::Original => None,
+        };
+        // What does not determine the poses may still determine a model, or say why not.
+        let bundle = solved.unwrap_or_else(|| Bundle::nominal(&views));
+        let data = Stereo::from_fn(|camera| bundle.dataset(&views, camera));
         let margins = self.reports.iter().flat_map(|r| [r.phase_margin.left, r.phase_margin.right]);
         let context = CalibrationContext {
             method: self.settings.method,

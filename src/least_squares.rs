@@ -54,28 +54,39 @@ impl NormalSums {
         self.filled = 0;
     }
 
+    /// AᵀWA and AᵀWb.
+    pub fn finish(mut self) -> (DMatrix<f64>, DMatrix<f64>) {
+        self.flush();
+        (self.ata, self.atb)
+    }
+
     /// The solution for each right-hand side, one a column; `None` when A has not full rank.
     ///
     /// `damping` is relative to the diagonal; 0 for plain least squares.
     pub fn solve(mut self, damping: f64) -> Option<DMatrix<f64>> {
         self.flush();
-        let n = self.ata.nrows();
-        let scale = DVector::from_fn(n, |i, _| 1.0 / self.ata[(i, i)].max(1e-300).sqrt());
-        for j in 0..n {
-            for i in 0..n {
-                self.ata[(i, j)] *= scale[i] * scale[j];
-            }
-            self.ata[(j, j)] += damping + 1e-13;
-        }
-        for mut column in self.atb.column_iter_mut() {
-            column.component_mul_assign(&scale);
-        }
-        let mut solution = self.ata.cholesky()?.solve(&self.atb);
-        for mut column in solution.column_iter_mut() {
-            column.component_mul_assign(&scale);
-        }
-        solution.iter().all(|x| x.is_finite()).then_some(solution)
+        solve_equilibrated(self.ata, self.atb, damping)
     }
+}
+
+/// Solves (A + damping · diag) x = b for a symmetric positive A, equilibrated; `None` when A has not full rank.
+pub fn solve_equilibrated(mut a: DMatrix<f64>, mut b: DMatrix<f64>, damping: f64) -> Option<DMatrix<f64>> {
+    let n = a.nrows();
+    let scale = DVector::from_fn(n, |i, _| 1.0 / a[(i, i)].max(1e-300).sqrt());
+    for j in 0..n {
+        for i in 0..n {
+            a[(i, j)] *= scale[i] * scale[j];
+        }
+        a[(j, j)] += damping + 1e-13;
+    }
+    for mut column in b.column_iter_mut() {
+        column.component_mul_assign(&scale);
+    }
+    let mut solution = a.cholesky()?.solve(&b);
+    for mut column in solution.column_iter_mut() {
+        column.component_mul_assign(&scale);
+    }
+    solution.iter().all(|x| x.is_finite()).then_some(solution)
 }
 
 #[cfg(test)]

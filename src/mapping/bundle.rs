@@ -1,0 +1,451 @@
+//! Cameras, poses and print, all at once.
+//!
+//! A robot's measured pose is wrong by micrometres, a printer's lines by tens of them, and either is mistaken for the lens
+//! if it is taken as exact. Here all are unknowns of one weighted least squares problem:
+//! ```text
+//! pixel = camera(X),   X = G n + w(n) + (line offsets) − (pose + δ)
+//! ```
+//! with n = (n_v, −n_h) the line numbers, G the 3×2 matrix from numbers to the robot's axes, w a smooth warp of the print,
+//! δ the error of each pose. δ, w and the line offsets are held near 0 by their prior standard deviations.
+//!
+//! Without jogs along both x and y, G = pitch · [1 0; 0 1; 0 0] *defines* the axes, and w and line offsets stay 0: the
+//! images can't tell them from the lens. δ's mean and its linear part along the heights can't be told from the frame's
+//! origin, scale and motion axis either; the priors leave them 0.
+
+use crate::camera::{Camera, Stereo};
+use crate::least_squares::{NormalSums, solve_equilibrated};
+use crate::mapping::central::Central;
+use crate::mapping::dataset::{CameraDataset, Correspondence};
+use crate::mapping::model::Volume;
+use nalgebra::{DMatrix, DVector, Matrix2, Matrix2x3, Matrix3, Matrix3x2, Vector2, Vector3};
+use std::collections::HashMap;
+
+/// One grid intersection seen by one camera in one view.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Observation {
+    /// Raw pixel (u, v).
+    pub pixel: Vector2<f64>,
+    /// Its covariance, px².
+    pub covariance_px2: Matrix2<f64>,
+    /// (n_v, −n_h) from the origin.
+    pub lines: [i32; 2],
+    /// Index of the image pair.
+    pub view: u32,
+}
+
+/// What the least squares is given.
+#[derive(Clone, Debug)]
+pub struct Views {
+    /// What each camera saw.
+    pub observations: Stereo<Vec<Observation>>,
+    /// Width and height of each camera's images, px.
+    pub image_size: Stereo<[u32; 2]>,
+    /// Measured displacement of the tool at each view, robot axes, mm.
+    pub moved_mm: Vec<Vector3<f64>>,
+    /// Distance between neighbouring lines as the user says, mm.
+    pub pitch_mm: f64,
+}
+
+/// Where the printed lines are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Print {
+    /// G: takes (n_v, −n_h) to the tool frame at h = 0, mm.
+    pub matrix_mm: Matrix3x2<f64>,
+    /// Displacement of each line across itself, by number: v lines along G's first column, h lines along its second; mm.
+    pub offset_mm: [HashMap<i32, f64>; 2],
+    /// Coefficients of the smooth warp along G's columns, in the order of [`warp_terms`], mm.
+    pub warp_mm: [[f64; WARP]; 2],
+}
+
+/// The solution.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    /// The printed lines.
+    pub print: Print,
+    /// δ of each view, mm, robot axes.
+    pub pose_error_mm: Vec<Vector3<f64>>,
+    /// Whether jogs along both axes determined `print`.
+    pub print_measured: bool,
+}
+
+/// Terms of the smooth warp.
+const WARP: usize = 7;
+/// Line numbers are divided by this in the warp.
+const WARP_LINES: f64 = 20.0;
+/// Degree of the lens while poses and print are estimated.
+const LENS_DEGREE: usize = 9;
+/// Observations of each camera that are used.
+const MOST: usize = 16_000;
+/// Displacements along x and y beyond this are jogs, mm.
+pub const JOG_MM: f64 = 0.05;
+/// Prior standard deviations, mm. The first is where the poses' own spread starts from.
+const POSE_SIGMA_MM: f64 = 0.005;
+const LEAST_POSE_SIGMA_MM: f64 = 0.0002;
+const WARP_SIGMA_MM: f64 = 0.1;
+const LINE_SIGMA_MM: f64 = 0.02;
+/// Residuals beyond this many standard deviations count less.
+const ROBUST: f64 = 4.0;
+const ROUNDS: usize = 5;
+
+/// All second and third powers of two numbers.
+fn warp_terms(lines: [i32; 2]) -> [f64; WARP] {
+    let [a, b] = lines.map(|n| f64::from(n) / WARP_LINES);
+    [a * a, a * b, b * b, a * a * a, a * a * b, a * b * b, b * b * b]
+}
+
+impl Print {
+    /// Lines as the user says they are.
+    pub fn nominal(pitch_mm: f64) -> Self {
+        Print {
+            matrix_mm: Matrix3x2::new(pitch_mm, 0.0, 0.0, pitch_mm, 0.0, 0.0),
+            offset_mm: Default::default(),
+            warp_mm: [[0.0; WARP]; 2],
+        }
+    }
+
+    /// The crossing of `lines` = (n_v, −n_h), tool frame at h = 0, mm.
+    pub fn point_mm(&self, lines: [i32; 2]) -> Vector3<f64> {
+        let terms = warp_terms(lines);
+        let along = Vector2::from_fn(|k, _| {
+            let warp: f64 = terms.iter().zip(&self.warp_mm[k]).map(|(t, c)| t * c).sum();
+            self.offset_mm[k].get(&lines[k]).copied().unwrap_or(0.0) + warp
+        });
+        let [a, b] = self.directions();
+        self.matrix_mm * Vector2::new(f64::from(lines[0]), f64::from(lines[1])) + a * along.x + b * along.y
+    }
+
+    /// Unit vectors along G's columns.
+    fn directions(&self) -> [Vector3<f64>; 2] {
+        [0, 1].map(|k| self.matrix_mm.column(k).normalize())
+    }
+
+    /// Pitch across v lines and across h lines, mm.
+    pub fn pitch_mm(&self) -> [f64; 2] {
+        [0, 1].map(|k| self.matrix_mm.column(k).norm())
+    }
+}
+
+/// Which unknown stands where: those of one camera, then the shared ones.
+struct Layout {
+    /// Index of each line's offset among the shared unknowns, v lines and h lines.
+    lines: [HashMap<i32, usize>; 2],
+    shared: usize,
+}
+
+impl Layout {
+    const MATRIX: usize = 6;
+
+    /// Nothing shared where the print is not asked for.
+    fn of(views: &Views, print: bool) -> Self {
+        let mut lines: [HashMap<i32, usize>; 2] = Default::default();
+        if !print {
+            return Layout { lines, shared: 0 };
+        }
+        let mut shared = Self::MATRIX + 2 * WARP;
+        for observation in views.observations.left.iter().chain(&views.observations.right) {
+            for (k, line) in observation.lines.into_iter().enumerate() {
+                // The two lines through the origin are where the origin is.
+                if line != 0 {
+                    lines[k].entry(line).or_insert_with(|| {
+                        shared += 1;
+                        shared - 1
+                    });
+                }
+            }
+        }
+        Layout { lines, shared }
+    }
+
+    /// ∂pixel by the shared unknowns; `slope` is ∂pixel/∂X.
+    fn fill(&self, print: &Print, lines: [i32; 2], slope: &Matrix2x3<f64>, rows: [&mut [f64]; 2]) {
+        let terms = warp_terms(lines);
+        let along = print.directions().map(|d| slope * d);
+        for (axis, row) in rows.into_iter().enumerate() {
+            for i in 0..3 {
+                for k in 0..2 {
+                    row[2 * i + k] = slope[(axis, i)] * f64::from(lines[k]);
+                }
+            }
+            for k in 0..2 {
+                for (n, term) in terms.iter().enumerate() {
+                    row[Self::MATRIX + k * WARP + n] = along[k][axis] * term;
+                }
+                if let Some(at) = self.lines[k].get(&lines[k]) {
+                    row[*at] = along[k][axis];
+                }
+            }
+        }
+    }
+
+    fn step(&self, print: &mut Print, step: &[f64]) {
+        for i in 0..3 {
+            for k in 0..2 {
+                print.matrix_mm[(i, k)] += step[2 * i + k];
+            }
+        }
+        for k in 0..2 {
+            for n in 0..WARP {
+                print.warp_mm[k][n] += step[Self::MATRIX + k * WARP + n];
+            }
+            for (line, at) in &self.lines[k] {
+                *print.offset_mm[k].entry(*line).or_insert(0.0) += step[*at];
+            }
+        }
+    }
+
+    /// Adds what the priors say: warp and offsets are near 0.
+    fn add_priors(&self, print: &Print, ata: &mut DMatrix<f64>, atb: &mut DVector<f64>, start: usize) {
+        let mut prior = |at: usize, value: f64, sigma: f64| {
+            ata[(start + at, start + at)] += 1.0 / (sigma * sigma);
+            atb[start + at] -= value / (sigma * sigma);
+        };
+        for k in 0..2 {
+            for n in 0..WARP {
+                prior(Self::MATRIX + k * WARP + n, print.warp_mm[k][n], WARP_SIGMA_MM);
+            }
+            for (line, at) in &self.lines[k] {
+                prior(*at, print.offset_mm[k].get(line).copied().unwrap_or(0.0), LINE_SIGMA_MM);
+            }
+        }
+    }
+}
+
+/// What the observations of one view say about its pose, for the elimination of δ.
+#[derive(Clone)]
+struct PoseSums {
+    /// Σ JᵀWJ and Σ JᵀWr with J = ∂pixel/∂δ.
+    own: Matrix3<f64>,
+    side: Vector3<f64>,
+    /// Σ JᵀW ∂pixel/∂(all other unknowns).
+    cross: DMatrix<f64>,
+}
+
+/// Least squares over everything. `None` when the data does not determine it.
+pub fn solve(views: &Views) -> Option<Bundle> {
+    let jogged = |axis: usize| views.moved_mm.iter().any(|m| m[axis].abs() > JOG_MM);
+    let is_jog = |m: &Vector3<f64>| m.x.abs() > JOG_MM || m.y.abs() > JOG_MM;
+    let print_measured = jogged(0) && jogged(1);
+    let mut bundle = Bundle { print_measured, ..Bundle::nominal(views) };
+    let few = Stereo::from_fn(|camera| {
+        let all = &views.observations[camera];
+        let stride = all.len().div_ceil(MOST).max(1);
+        // Jogs are few and say most.
+        let keep = |(i, o): &(usize, &Observation)| {
+            // An odd stride walks through all regions of every view.
+            i % (stride | 1) == 0 || is_jog(&views.moved_mm[o.view as usize])
+        };
+        all.iter().enumerate().filter(keep).map(|(_, o)| *o).collect::<Vec<_>>()
+    });
+    // Without jogs first: in the frame of the printed lines everything is consistent whatever the pitch.
+    let straight = |camera: Camera| {
+        let points: Vec<Correspondence> = few[camera]
+            .iter()
+            .filter(|o| !is_jog(&views.moved_mm[o.view as usize]))
+            .map(|o| bundle.correspondence(views, o))
+            .collect();
+        let volume = Volume::around(points.iter().map(|p| p.point_in_tool_mm));
+        Central::fit(LENS_DEGREE, volume, views.image_size[camera], &points)
+    };
+    let mut cameras = Stereo { left: straight(Camera::Left)?, right: straight(Camera::Right)? };
+    if print_measured {
+        let turn = robot_from_lines(views, &few, &cameras, &bundle)?;
+        bundle.print.matrix_mm = turn * bundle.print.matrix_mm;
+        cameras = {
+            let refit = |camera: Camera| {
+                let points: Vec<Correspondence> = few[camera].iter().map(|o| bundle.correspondence(views, o)).collect();
+                let volume = Volume::around(points.iter().map(|p| p.point_in_tool_mm));
+                Central::fit(LENS_DEGREE, volume, views.image_size[camera], &points)
+            };
+            Stereo { left: refit(Camera::Left)?, right: refit(Camera::Right)? }
+        };
+    }
+    let layout = Layout::of(views, print_measured);
+    let mut pose_sigma_mm = POSE_SIGMA_MM;
+    for round in 0..ROUNDS {
+        step(views, &few, &layout, &mut cameras, &mut bundle, pose_sigma_mm)?;
+        if round > 0 {
+            let squares: f64 = bundle.pose_error_mm.iter().map(Vector3::norm_squared).sum();
+            let spread = (squares / (3.0 * bundle.pose_error_mm.len() as f64)).sqrt();
+            pose_sigma_mm = spread.clamp(LEAST_POSE_SIGMA_MM, 1.0);
+        }
+    }
+    // h = 0 is where the lowest view really was. Along x and y the mean of all measured poses is the better reference.
+    let lowest = (0..views.moved_mm.len()).min_by(|a, b| views.moved_mm[*a].z.total_cmp(&views.moved_mm[*b].z))?;
+    let height_mm = views.moved_mm[lowest].z + bundle.pose_error_mm[lowest].z;
+    bundle.pose_error_mm.iter_mut().for_each(|error| error.z -= height_mm);
+    Some(bundle)
+}
+
+impl Bundle {
+    /// Poses and print as they are stated.
+    pub fn nominal(views: &Views) -> Self {
+        Bundle {
+            print: Print::nominal(views.pitch_mm),
+            pose_error_mm: vec![Vector3::zeros(); views.moved_mm.len()],
+            print_measured: false,
+        }
+    }
+
+    /// What the mapping models of one camera are fitted to.
+    pub fn dataset(&self, views: &Views, camera: Camera) -> CameraDataset {
+        let correspondences = views.observations[camera].iter().map(|o| self.correspondence(views, o)).collect();
+        CameraDataset { image_size: views.image_size[camera], correspondences }
+    }
+
+    /// RMS of δ along x, y, z, mm.
+    pub fn pose_error_rms_mm(&self) -> [f64; 3] {
+        let squares: Vector3<f64> = self.pose_error_mm.iter().map(|e| e.component_mul(e)).sum();
+        (squares / self.pose_error_mm.len().max(1) as f64).map(f64::sqrt).into()
+    }
+
+    /// Where the tool was relative to the origin, mm.
+    fn pose_mm(&self, views: &Views, view: u32) -> Vector3<f64> {
+        views.moved_mm[view as usize] + self.pose_error_mm[view as usize]
+    }
+
+    /// The observation with its point, as the mapping models are fitted to it.
+    pub fn correspondence(&self, views: &Views, observation: &Observation) -> Correspondence {
+        Correspondence {
+            pixel: observation.pixel,
+            pixel_covariance_px2: observation.covariance_px2,
+            point_in_tool_mm: self.print.point_mm(observation.lines) - self.pose_mm(views, observation.view),
+            view: observation.view,
+        }
+    }
+}
+
+/// The rotation, shear and scale that takes the lines' axes to the robot's, from how far the lines move when it jogs.
+fn robot_from_lines(
+    views: &Views,
+    few: &Stereo<Vec<Observation>>,
+    cameras: &Stereo<Central>,
+    bundle: &Bundle,
+) -> Option<Matrix3<f64>> {
+    // Where the jogged tool seems to be, in the lines' axes.
+    let mut sums: HashMap<u32, (Matrix3<f64>, Vector3<f64>)> = HashMap::new();
+    let jog = |view: u32| {
+        let m = views.moved_mm[view as usize];
+        (m.x.abs() > JOG_MM || m.y.abs() > JOG_MM).then_some(m)
+    };
+    let mut seen_mm: HashMap<u32, Vector3<f64>> = HashMap::new();
+    for _ in 0..4 {
+        sums.clear();
+        for camera in Camera::BOTH {
+            for o in few[camera].iter().filter(|o| jog(o.view).is_some()) {
+                let height = Vector3::new(0.0, 0.0, views.moved_mm[o.view as usize].z);
+                let at = seen_mm.get(&o.view).copied().unwrap_or(height);
+                let (pixel, slope) = cameras[camera].pixel_and_jacobian(bundle.print.point_mm(o.lines) - at);
+                let entry = sums.entry(o.view).or_default();
+                entry.0 += slope.transpose() * slope;
+                entry.1 -= slope.transpose() * (o.pixel - pixel);
+            }
+        }
+        for (view, (own, side)) in &sums {
+            let height = Vector3::new(0.0, 0.0, views.moved_mm[*view as usize].z);
+            *seen_mm.entry(*view).or_insert(height) += own.cholesky()?.solve(side);
+        }
+    }
+    // seen = M moved, least squares over x and y.
+    let (mut both, mut own) = (Matrix2::zeros(), Matrix2::zeros());
+    for (view, seen) in &seen_mm {
+        let moved = views.moved_mm[*view as usize];
+        both += seen.xy() * moved.xy().transpose();
+        own += moved.xy() * moved.xy().transpose();
+    }
+    let lines_from_robot = both * own.try_inverse()?;
+    let inverse = lines_from_robot.try_inverse()?;
+    let mut matrix = Matrix3::identity();
+    matrix.fixed_view_mut::<2, 2>(0, 0).copy_from(&inverse);
+    Some(matrix)
+}
+
+/// One Gauss–Newton step on all unknowns; the poses are eliminated view by view.
+fn step(
+    views: &Views,
+    few: &Stereo<Vec<Observation>>,
+    layout: &Layout,
+    cameras: &mut Stereo<Central>,
+    bundle: &mut Bundle,
+    pose_sigma_mm: f64,
+) -> Option<()> {
+    let own = [cameras.left.parameters(), cameras.right.parameters()];
+    let start = [0, own[0]];
+    let shared_start = own[0] + own[1];
+    let all = shared_start + layout.shared;
+    let empty = PoseSums { own: Matrix3::zeros(), side: Vector3::zeros(), cross: DMatrix::zeros(3, all) };
+    let mut poses = vec![empty; views.moved_mm.len()];
+    let (mut ata, mut atb) = (DMatrix::<f64>::zeros(all, all), DVector::<f64>::zeros(all));
+    for (c, camera) in Camera::BOTH.into_iter().enumerate() {
+        let unknowns = own[c] + layout.shared;
+        let mut sums = NormalSums::new(unknowns, 1);
+        let (mut row_u, mut row_v) = (vec![0.0; unknowns], vec![0.0; unknowns]);
+        for o in &few[camera] {
+            let at = bundle.correspondence(views, o);
+            let (pixel, slope) = cameras[camera].pixel_and_jacobian(at.point_in_tool_mm);
+            let residual = o.pixel - pixel;
+            // Student's weight: far residuals hardly count.
+            let far = residual.norm_squared() * at.weight() / (ROBUST * ROBUST);
+            let weight = at.weight() / (1.0 + far);
+            row_u.fill(0.0);
+            row_v.fill(0.0);
+            {
+                let (u, shared_u) = row_u.split_at_mut(own[c]);
+                let (v, shared_v) = row_v.split_at_mut(own[c]);
+                cameras[camera].fill_rows(at.point_in_tool_mm, [u, v]);
+                if layout.shared > 0 {
+                    layout.fill(&bundle.print, o.lines, &slope, [shared_u, shared_v]);
+                }
+            }
+            let pose = &mut poses[o.view as usize];
+            for (axis, row) in [&row_u, &row_v].into_iter().enumerate() {
+                sums.add(|target| target.copy_from_slice(row), &[residual[axis]], weight);
+                for i in 0..3 {
+                    // ∂X/∂δ = −1.
+                    let by_pose = -slope[(axis, i)] * weight;
+                    pose.side[i] += by_pose * residual[axis];
+                    for j in 0..3 {
+                        pose.own[(i, j)] -= by_pose * slope[(axis, j)];
+                    }
+                    for (n, value) in row.iter().enumerate() {
+                        let at = if n < own[c] { start[c] + n } else { shared_start + n - own[c] };
+                        pose.cross[(i, at)] += by_pose * value;
+                    }
+                }
+            }
+        }
+        let (block, side) = sums.finish();
+        let place = |n: usize| if n < own[c] { start[c] + n } else { shared_start + n - own[c] };
+        for i in 0..unknowns {
+            atb[place(i)] += side[(i, 0)];
+            for j in 0..unknowns {
+                ata[(place(i), place(j))] += block[(i, j)];
+            }
+        }
+    }
+    if layout.shared > 0 {
+        layout.add_priors(&bundle.print, &mut ata, &mut atb, shared_start);
+    }
+    let information = 1.0 / (pose_sigma_mm * pose_sigma_mm);
+    let mut inverses = Vec::with_capacity(poses.len());
+    for (pose, error) in poses.iter_mut().zip(&bundle.pose_error_mm) {
+        pose.own += Matrix3::identity() * information;
+        pose.side -= error * information;
+        let inverse = pose.own.cholesky()?.inverse();
+        let gain = &inverse * &pose.cross;
+        ata.gemm_tr(-1.0, &pose.cross, &gain, 1.0);
+        atb.gemv_tr(-1.0, &gain, &pose.side, 1.0);
+        inverses.push(inverse);
+    }
+    let side = DMatrix::from_column_slice(all, 1, atb.as_slice());
+    let solution = solve_equilibrated(ata, side, 1e-10)?.column(0).into_owned();
+    for ((pose, inverse), error) in poses.iter().zip(&inverses).zip(&mut bundle.pose_error_mm) {
+        *error += inverse * (pose.side - &pose.cross * &solution);
+    }
+    let step = solution.as_slice();
+    cameras.left.step(&step[..own[0]]);
+    cameras.right.step(&step[own[0]..shared_start]);
+    if layout.shared > 0 {
+        layout.step(&mut bundle.print, &step[shared_start..]);
+    }
+    Some(())
+}
