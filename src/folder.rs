@@ -1,7 +1,8 @@
 //! Folder input and output: `DIR/00000.png …` and `poses.csv`.
 
 use crate::camera::Stereo;
-use crate::sweep::session::ToolPose;
+use crate::statistics::median;
+use crate::sweep::session::{JOG_HEIGHT_MM, JOG_MM, ToolPose};
 use crate::{GrayImage, gray_from_u8, gray_from_u16};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -72,8 +73,7 @@ pub fn pairs(left: &Path, right: &Path, poses: &Path) -> Result<Vec<PairFiles>, 
     if let Some(twice) = rows.windows(2).find(|two| two[0].index == two[1].index) {
         return Err(FolderError::Twice { path: poses.into(), index: twice[0].index });
     }
-    // The phases are tracked from the lowest height up.
-    rows.sort_by(|a, b| a.z_mm.total_cmp(&b.z_mm));
+    put_in_order(&mut rows);
     rows.iter()
         .map(|row| {
             Ok(PairFiles {
@@ -82,6 +82,25 @@ pub fn pairs(left: &Path, right: &Path, poses: &Path) -> Result<Vec<PairFiles>, 
             })
         })
         .collect()
+}
+
+/// The lowest pair, then the jogs from it by index, then the heights upwards: so the lines can be tracked.
+fn put_in_order(rows: &mut [PoseRow]) {
+    let column = |value: fn(&PoseRow) -> f64| median(&mut rows.iter().map(value).collect::<Vec<_>>()).unwrap_or(0.0);
+    let lowest = rows.iter().map(|row| row.z_mm).fold(f64::INFINITY, f64::min);
+    // Most rows at the lowest height may be jogs, but then they lie on both sides or there are more heights.
+    let (x, y) = (column(|row| row.x_mm), column(|row| row.y_mm));
+    let is_jog = |row: &PoseRow| row.z_mm - lowest < JOG_HEIGHT_MM && (row.x_mm - x).hypot(row.y_mm - y) > JOG_MM;
+    let first = rows.iter().filter(|row| !is_jog(row)).map(|row| row.z_mm).fold(f64::INFINITY, f64::min);
+    let key = |row: &PoseRow| match is_jog(row) {
+        false if row.z_mm <= first => (0, 0.0),
+        true => (1, f64::from(row.index)),
+        false => (2, row.z_mm),
+    };
+    rows.sort_by(|a, b| {
+        let ((class_a, order_a), (class_b, order_b)) = (key(a), key(b));
+        class_a.cmp(&class_b).then(order_a.total_cmp(&order_b))
+    });
 }
 
 fn find(folder: &Path, index: u32) -> Result<PathBuf, FolderError> {

@@ -3,7 +3,7 @@
 use grating_calibration::GrayImage;
 use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::mapping::AnswerStatus;
-use grating_calibration::sim::truth::points_in_common_volume;
+use grating_calibration::sim::truth::{Axes, points_in_common_volume};
 use grating_calibration::sim::{Scene, SceneConfig};
 use grating_calibration::sweep::session::{
     CalibrationOutcome, CalibrationSettings, Method, PairReport, SweepError, SweepSession, ToolPose,
@@ -57,10 +57,10 @@ fn a_sweep_gives_points_to_a_few_micrometres_and_says_how_well() {
     assert!(calibration.usable, "{}", calibration.reason);
     assert!(calibration.min_phase_margin > 0.5);
     let (mut squares, mut count, mut within) = (Vector3::zeros(), 0.0, 0.0);
-    for point in points_in_common_volume(&scene, 20.0, 600, 1) {
+    for point in points_in_common_volume(&scene, Axes::Lines, 20.0, 600, 1) {
         let answer = calibration.pixel_pair_to_point(point.pixel.left, point.pixel.right);
         assert!(answer.status.is_answered(), "{:?} for {point:?}", answer.status);
-        let miss = answer.estimate.point_mm - point.point_in_lines_mm;
+        let miss = answer.estimate.point_mm - point.point_mm;
         squares += miss.component_mul(&miss);
         count += 1.0;
         let information = answer.estimate.covariance_mm2.try_inverse().unwrap();
@@ -160,7 +160,7 @@ fn bad_input_is_named() {
 fn every_question_gets_its_own_status() {
     let scene = scene();
     let calibration = sweep(&scene, CalibrationSettings::new(1.1, scene.origin_px().unwrap()), 13).calibration;
-    let truth = points_in_common_volume(&scene, 20.0, 1, 3)[0].pixel;
+    let truth = points_in_common_volume(&scene, Axes::Lines, 20.0, 1, 3)[0].pixel;
     let ask = |left: Vector2<f64>, right: Vector2<f64>| calibration.pixel_pair_to_point(left, right).status;
     assert_eq!(ask(truth.left, truth.right), AnswerStatus::Ok);
     assert_eq!(ask(Vector2::new(f64::NAN, 1.0), truth.right), AnswerStatus::InvalidInput);

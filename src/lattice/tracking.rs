@@ -49,15 +49,37 @@ pub const MIN_MARGIN: f64 = 0.3;
 pub struct Tracker {
     /// The last two poses, latest last: the tool's position and the intersections.
     history: Vec<(f64, HashMap<LineNumbers, Vector2<f64>>)>,
+    /// The first pose and all jogs: displacement along x and y, mm, and the intersections.
+    places: Vec<(Vector2<f64>, HashMap<LineNumbers, Vector2<f64>>)>,
 }
 
 impl Tracker {
     /// Remembers intersections with their final numbers, seen at `height_mm`.
     pub fn remember(&mut self, height_mm: f64, intersections: &[Intersection]) {
+        let numbered: HashMap<_, _> = intersections.iter().map(|i| (i.lines, i.pixel)).collect();
+        if self.places.is_empty() {
+            self.places.push((Vector2::zeros(), numbered.clone()));
+        }
         if self.history.len() == 2 {
             self.history.remove(0);
         }
-        self.history.push((height_mm, intersections.iter().map(|i| (i.lines, i.pixel)).collect()));
+        self.history.push((height_mm, numbered));
+    }
+
+    /// Remembers intersections with their final numbers, seen after a jog by `jog_mm` along x and y.
+    pub fn remember_jog(&mut self, jog_mm: Vector2<f64>, intersections: &[Intersection]) {
+        self.places.push((jog_mm, intersections.iter().map(|i| (i.lines, i.pixel)).collect()));
+    }
+
+    /// Like [`Self::track`], after a jog: lines should be where the nearest earlier jog saw them, give or take a third of
+    /// the pitch.
+    ///
+    /// # Errors
+    /// [`TrackingError`] when no renumbering, or more than one, is plausible.
+    pub fn track_jog(&self, jog_mm: Vector2<f64>, intersections: &[Intersection]) -> Result<Tracked, TrackingError> {
+        let distance = |place: &&(Vector2<f64>, _)| (place.0 - jog_mm).norm();
+        let nearest = self.places.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        best_renumbering(nearest.map_or(&HashMap::new(), |(_, seen)| seen), intersections)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -89,39 +111,46 @@ impl Tracker {
     /// # Errors
     /// [`TrackingError`] when no renumbering, or more than one, is plausible.
     pub fn track(&self, height_mm: f64, intersections: &[Intersection]) -> Result<Tracked, TrackingError> {
-        let predicted = self.predict(height_mm);
-        let here: HashMap<LineNumbers, Vector2<f64>> = intersections.iter().map(|i| (i.lines, i.pixel)).collect();
-        // A fit from nothing numbers from anywhere: start where the image centre's line was.
-        let base = coarse_shift(&predicted, intersections);
-        let mut scores: Vec<(f64, LineNumbers, usize)> = Vec::new();
-        for h in -REACH..=REACH {
-            for v in -REACH..=REACH {
-                let shift = base.shifted(h, v);
-                let (mut sum, mut common) = (0.0, 0);
-                // In their own order: the same images give the same sum to the last bit.
-                for seen in intersections {
-                    if let Some(expected) = predicted.get(&seen.lines.shifted(shift.h, shift.v)) {
-                        sum += (seen.pixel - expected).norm_squared();
-                        common += 1;
-                    }
-                }
-                if common >= MIN_COMMON {
-                    scores.push(((sum / common as f64).sqrt(), shift, common));
+        best_renumbering(&self.predict(height_mm), intersections)
+    }
+}
+
+/// The renumbering under which `intersections` lie nearest to where they are `predicted`.
+fn best_renumbering(
+    predicted: &HashMap<LineNumbers, Vector2<f64>>,
+    intersections: &[Intersection],
+) -> Result<Tracked, TrackingError> {
+    let here: HashMap<LineNumbers, Vector2<f64>> = intersections.iter().map(|i| (i.lines, i.pixel)).collect();
+    // A fit from nothing numbers from anywhere: start where the image centre's line was.
+    let base = coarse_shift(predicted, intersections);
+    let mut scores: Vec<(f64, LineNumbers, usize)> = Vec::new();
+    for h in -REACH..=REACH {
+        for v in -REACH..=REACH {
+            let shift = base.shifted(h, v);
+            let (mut sum, mut common) = (0.0, 0);
+            // In their own order: the same images give the same sum to the last bit.
+            for seen in intersections {
+                if let Some(expected) = predicted.get(&seen.lines.shifted(shift.h, shift.v)) {
+                    sum += (seen.pixel - expected).norm_squared();
+                    common += 1;
                 }
             }
-        }
-        scores.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let pitch_px = typical_pitch(&here);
-        match scores.as_slice() {
-            [best, second, ..] => {
-                let margin = (second.0 - best.0) / pitch_px;
-                if margin < MIN_MARGIN {
-                    return Err(TrackingError::Ambiguous { margin, limit: MIN_MARGIN });
-                }
-                Ok(Tracked { shift: best.1, rms_px: best.0, margin })
+            if common >= MIN_COMMON {
+                scores.push(((sum / common as f64).sqrt(), shift, common));
             }
-            _ => Err(TrackingError::TooFewCommon { common: scores.first().map_or(0, |best| best.2) }),
         }
+    }
+    scores.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let pitch_px = typical_pitch(&here);
+    match scores.as_slice() {
+        [best, second, ..] => {
+            let margin = (second.0 - best.0) / pitch_px;
+            if margin < MIN_MARGIN {
+                return Err(TrackingError::Ambiguous { margin, limit: MIN_MARGIN });
+            }
+            Ok(Tracked { shift: best.1, rms_px: best.0, margin })
+        }
+        _ => Err(TrackingError::TooFewCommon { common: scores.first().map_or(0, |best| best.2) }),
     }
 }
 

@@ -13,10 +13,12 @@
 //! origin, scale and motion axis either; the priors leave them 0.
 
 use crate::camera::{Camera, Stereo};
+use crate::grating::chebyshev::values_at;
 use crate::least_squares::{NormalSums, solve_equilibrated};
-use crate::mapping::central::Central;
+use crate::mapping::central::{Central, lens_exponents};
 use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::model::Volume;
+use crate::statistics::median;
 use nalgebra::{DMatrix, DVector, Matrix2, Matrix2x3, Matrix3, Matrix3x2, Vector2, Vector3};
 use std::collections::HashMap;
 
@@ -42,6 +44,8 @@ pub struct Views {
     pub image_size: Stereo<[u32; 2]>,
     /// Measured displacement of the tool at each view, robot axes, mm.
     pub moved_mm: Vec<Vector3<f64>>,
+    /// Which views are jogs: displaced along x or y at the lowest height, to measure the print.
+    pub is_jog: Vec<bool>,
     /// Distance between neighbouring lines as the user says, mm.
     pub pitch_mm: f64,
 }
@@ -53,8 +57,10 @@ pub struct Print {
     pub matrix_mm: Matrix3x2<f64>,
     /// Displacement of each line across itself, by number: v lines along G's first column, h lines along its second; mm.
     pub offset_mm: [HashMap<i32, f64>; 2],
-    /// Coefficients of the smooth warp along G's columns, in the order of [`warp_terms`], mm.
-    pub warp_mm: [[f64; WARP]; 2],
+    /// Smooth warp along G's columns: coefficients of T_i T_j of the line numbers over `reach`, [`warp_exponents`], mm.
+    pub warp_mm: [Vec<f64>; 2],
+    /// Largest line number that was seen.
+    pub reach: f64,
 }
 
 /// The solution.
@@ -68,50 +74,60 @@ pub struct Bundle {
     pub print_measured: bool,
 }
 
-/// Terms of the smooth warp.
-const WARP: usize = 7;
-/// Line numbers are divided by this in the warp.
-const WARP_LINES: f64 = 20.0;
+/// Degree of the smooth warp.
+const WARP_DEGREE: usize = 7;
 /// Degree of the lens while poses and print are estimated.
 const LENS_DEGREE: usize = 9;
 /// Observations of each camera that are used.
 const MOST: usize = 16_000;
-/// Displacements along x and y beyond this are jogs, mm.
-pub const JOG_MM: f64 = 0.05;
+/// Jogs that reach less far along an axis say nothing about the print, mm.
+const LEAST_JOG_MM: f64 = 0.05;
 /// Prior standard deviations, mm. The first is where the poses' own spread starts from.
 const POSE_SIGMA_MM: f64 = 0.005;
 const LEAST_POSE_SIGMA_MM: f64 = 0.0002;
-const WARP_SIGMA_MM: f64 = 0.1;
+const WARP_SIGMA_MM: f64 = 0.05;
 const LINE_SIGMA_MM: f64 = 0.02;
 /// Residuals beyond this many standard deviations count less.
 const ROBUST: f64 = 4.0;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 7;
 
-/// All second and third powers of two numbers.
-fn warp_terms(lines: [i32; 2]) -> [f64; WARP] {
-    let [a, b] = lines.map(|n| f64::from(n) / WARP_LINES);
-    [a * a, a * b, b * b, a * a * a, a * a * b, a * b * b, b * b * b]
+/// All (i, j) with 2 ≤ i + j ≤ [`WARP_DEGREE`].
+fn warp_exponents() -> impl Iterator<Item = (usize, usize)> {
+    lens_exponents(WARP_DEGREE)
 }
 
 impl Print {
     /// Lines as the user says they are.
-    pub fn nominal(pitch_mm: f64) -> Self {
+    pub fn nominal(pitch_mm: f64, reach: f64) -> Self {
         Print {
             matrix_mm: Matrix3x2::new(pitch_mm, 0.0, 0.0, pitch_mm, 0.0, 0.0),
             offset_mm: Default::default(),
-            warp_mm: [[0.0; WARP]; 2],
+            warp_mm: [Vec::new(), Vec::new()],
+            reach: reach.max(1.0),
         }
     }
 
     /// The crossing of `lines` = (n_v, −n_h), tool frame at h = 0, mm.
     pub fn point_mm(&self, lines: [i32; 2]) -> Vector3<f64> {
-        let terms = warp_terms(lines);
         let along = Vector2::from_fn(|k, _| {
-            let warp: f64 = terms.iter().zip(&self.warp_mm[k]).map(|(t, c)| t * c).sum();
+            let warp: f64 = match self.warp_mm[k].as_slice() {
+                [] => 0.0,
+                coefficients => self.warp_terms(lines).zip(coefficients).map(|(t, c)| t * c).sum(),
+            };
             self.offset_mm[k].get(&lines[k]).copied().unwrap_or(0.0) + warp
         });
         let [a, b] = self.directions();
         self.matrix_mm * Vector2::new(f64::from(lines[0]), f64::from(lines[1])) + a * along.x + b * along.y
+    }
+
+    fn warp_terms(&self, lines: [i32; 2]) -> impl Iterator<Item = f64> {
+        let mut values = [[0.0; WARP_DEGREE + 1]; 2];
+        for (line, values) in lines.into_iter().zip(&mut values) {
+            values_at(f64::from(line) / self.reach, values);
+        }
+        // T_n(0) is 1, 0, −1, 0, …; the origin crossing stays where it is.
+        let at_origin = |n: usize| [1.0, 0.0, -1.0, 0.0][n % 4];
+        warp_exponents().map(move |(i, j)| values[0][i] * values[1][j] - at_origin(i) * at_origin(j))
     }
 
     /// Unit vectors along G's columns.
@@ -129,6 +145,8 @@ impl Print {
 struct Layout {
     /// Index of each line's offset among the shared unknowns, v lines and h lines.
     lines: [HashMap<i32, usize>; 2],
+    /// Number of coefficients of the warp along each direction.
+    warp: usize,
     shared: usize,
 }
 
@@ -139,9 +157,10 @@ impl Layout {
     fn of(views: &Views, print: bool) -> Self {
         let mut lines: [HashMap<i32, usize>; 2] = Default::default();
         if !print {
-            return Layout { lines, shared: 0 };
+            return Layout { lines, warp: 0, shared: 0 };
         }
-        let mut shared = Self::MATRIX + 2 * WARP;
+        let warp = warp_exponents().count();
+        let mut shared = Self::MATRIX + 2 * warp;
         for observation in views.observations.left.iter().chain(&views.observations.right) {
             for (k, line) in observation.lines.into_iter().enumerate() {
                 // The two lines through the origin are where the origin is.
@@ -153,12 +172,11 @@ impl Layout {
                 }
             }
         }
-        Layout { lines, shared }
+        Layout { lines, warp, shared }
     }
 
     /// ∂pixel by the shared unknowns; `slope` is ∂pixel/∂X.
     fn fill(&self, print: &Print, lines: [i32; 2], slope: &Matrix2x3<f64>, rows: [&mut [f64]; 2]) {
-        let terms = warp_terms(lines);
         let along = print.directions().map(|d| slope * d);
         for (axis, row) in rows.into_iter().enumerate() {
             for i in 0..3 {
@@ -167,9 +185,8 @@ impl Layout {
                 }
             }
             for k in 0..2 {
-                for (n, term) in terms.iter().enumerate() {
-                    row[Self::MATRIX + k * WARP + n] = along[k][axis] * term;
-                }
+                let warp = row[Self::MATRIX + k * self.warp..].iter_mut();
+                warp.zip(print.warp_terms(lines)).for_each(|(value, term)| *value = along[k][axis] * term);
                 if let Some(at) = self.lines[k].get(&lines[k]) {
                     row[*at] = along[k][axis];
                 }
@@ -184,8 +201,9 @@ impl Layout {
             }
         }
         for k in 0..2 {
-            for n in 0..WARP {
-                print.warp_mm[k][n] += step[Self::MATRIX + k * WARP + n];
+            print.warp_mm[k].resize(self.warp, 0.0);
+            for (n, value) in print.warp_mm[k].iter_mut().enumerate() {
+                *value += step[Self::MATRIX + k * self.warp + n];
             }
             for (line, at) in &self.lines[k] {
                 *print.offset_mm[k].entry(*line).or_insert(0.0) += step[*at];
@@ -200,8 +218,9 @@ impl Layout {
             atb[start + at] -= value / (sigma * sigma);
         };
         for k in 0..2 {
-            for n in 0..WARP {
-                prior(Self::MATRIX + k * WARP + n, print.warp_mm[k][n], WARP_SIGMA_MM);
+            for n in 0..self.warp {
+                let value = print.warp_mm[k].get(n).copied().unwrap_or(0.0);
+                prior(Self::MATRIX + k * self.warp + n, value, WARP_SIGMA_MM);
             }
             for (line, at) in &self.lines[k] {
                 prior(*at, print.offset_mm[k].get(line).copied().unwrap_or(0.0), LINE_SIGMA_MM);
@@ -222,8 +241,9 @@ struct PoseSums {
 
 /// Least squares over everything. `None` when the data does not determine it.
 pub fn solve(views: &Views) -> Option<Bundle> {
-    let jogged = |axis: usize| views.moved_mm.iter().any(|m| m[axis].abs() > JOG_MM);
-    let is_jog = |m: &Vector3<f64>| m.x.abs() > JOG_MM || m.y.abs() > JOG_MM;
+    let is_jog = |view: u32| views.is_jog[view as usize];
+    let jogs = || views.moved_mm.iter().zip(&views.is_jog).filter(|(_, is_jog)| **is_jog).map(|(moved, _)| moved);
+    let jogged = |axis: usize| jogs().any(|moved| moved[axis].abs() > LEAST_JOG_MM);
     let print_measured = jogged(0) && jogged(1);
     let mut bundle = Bundle { print_measured, ..Bundle::nominal(views) };
     let few = Stereo::from_fn(|camera| {
@@ -232,17 +252,14 @@ pub fn solve(views: &Views) -> Option<Bundle> {
         // Jogs are few and say most.
         let keep = |(i, o): &(usize, &Observation)| {
             // An odd stride walks through all regions of every view.
-            i % (stride | 1) == 0 || is_jog(&views.moved_mm[o.view as usize])
+            i % (stride | 1) == 0 || is_jog(o.view)
         };
         all.iter().enumerate().filter(keep).map(|(_, o)| *o).collect::<Vec<_>>()
     });
     // Without jogs first: in the frame of the printed lines everything is consistent whatever the pitch.
     let straight = |camera: Camera| {
-        let points: Vec<Correspondence> = few[camera]
-            .iter()
-            .filter(|o| !is_jog(&views.moved_mm[o.view as usize]))
-            .map(|o| bundle.correspondence(views, o))
-            .collect();
+        let points: Vec<Correspondence> =
+            few[camera].iter().filter(|o| !is_jog(o.view)).map(|o| bundle.correspondence(views, o)).collect();
         let volume = Volume::around(points.iter().map(|p| p.point_in_tool_mm));
         Central::fit(LENS_DEGREE, volume, views.image_size[camera], &points)
     };
@@ -262,7 +279,9 @@ pub fn solve(views: &Views) -> Option<Bundle> {
     let layout = Layout::of(views, print_measured);
     let mut pose_sigma_mm = POSE_SIGMA_MM;
     for round in 0..ROUNDS {
-        step(views, &few, &layout, &mut cameras, &mut bundle, pose_sigma_mm)?;
+        // What no unknown explains counts as noise, lest it outweigh the poses.
+        let misfit = misfit(views, &few, &cameras, &bundle);
+        step(views, &few, &layout, &mut cameras, &mut bundle, pose_sigma_mm, misfit)?;
         if round > 0 {
             let squares: f64 = bundle.pose_error_mm.iter().map(Vector3::norm_squared).sum();
             let spread = (squares / (3.0 * bundle.pose_error_mm.len() as f64)).sqrt();
@@ -279,8 +298,10 @@ pub fn solve(views: &Views) -> Option<Bundle> {
 impl Bundle {
     /// Poses and print as they are stated.
     pub fn nominal(views: &Views) -> Self {
+        let all = views.observations.left.iter().chain(&views.observations.right);
+        let reach = f64::from(all.flat_map(|o| o.lines.map(i32::abs)).max().unwrap_or(1));
         Bundle {
-            print: Print::nominal(views.pitch_mm),
+            print: Print::nominal(views.pitch_mm, reach),
             pose_error_mm: vec![Vector3::zeros(); views.moved_mm.len()],
             print_measured: false,
         }
@@ -323,15 +344,11 @@ fn robot_from_lines(
 ) -> Option<Matrix3<f64>> {
     // Where the jogged tool seems to be, in the lines' axes.
     let mut sums: HashMap<u32, (Matrix3<f64>, Vector3<f64>)> = HashMap::new();
-    let jog = |view: u32| {
-        let m = views.moved_mm[view as usize];
-        (m.x.abs() > JOG_MM || m.y.abs() > JOG_MM).then_some(m)
-    };
     let mut seen_mm: HashMap<u32, Vector3<f64>> = HashMap::new();
     for _ in 0..4 {
         sums.clear();
         for camera in Camera::BOTH {
-            for o in few[camera].iter().filter(|o| jog(o.view).is_some()) {
+            for o in few[camera].iter().filter(|o| views.is_jog[o.view as usize]) {
                 let height = Vector3::new(0.0, 0.0, views.moved_mm[o.view as usize].z);
                 let at = seen_mm.get(&o.view).copied().unwrap_or(height);
                 let (pixel, slope) = cameras[camera].pixel_and_jacobian(bundle.print.point_mm(o.lines) - at);
@@ -359,6 +376,18 @@ fn robot_from_lines(
     Some(matrix)
 }
 
+/// Median residual in units of what the covariances promise; 1 at least.
+fn misfit(views: &Views, few: &Stereo<Vec<Observation>>, cameras: &Stereo<Central>, bundle: &Bundle) -> f64 {
+    let size = |camera: Camera, o: &Observation| {
+        let at = bundle.correspondence(views, o);
+        (cameras[camera].pixel_and_jacobian(at.point_in_tool_mm).0 - o.pixel).norm() * at.weight().sqrt()
+    };
+    let mut sizes: Vec<f64> =
+        Camera::BOTH.into_iter().flat_map(|camera| few[camera].iter().map(move |o| size(camera, o))).collect();
+    // The length of a 2-D normal deviate has its median at 1.1774 σ.
+    (median(&mut sizes).unwrap_or(0.0) / 1.1774).max(1.0)
+}
+
 /// One Gauss–Newton step on all unknowns; the poses are eliminated view by view.
 fn step(
     views: &Views,
@@ -367,6 +396,7 @@ fn step(
     cameras: &mut Stereo<Central>,
     bundle: &mut Bundle,
     pose_sigma_mm: f64,
+    misfit: f64,
 ) -> Option<()> {
     let own = [cameras.left.parameters(), cameras.right.parameters()];
     let start = [0, own[0]];
@@ -384,8 +414,8 @@ fn step(
             let (pixel, slope) = cameras[camera].pixel_and_jacobian(at.point_in_tool_mm);
             let residual = o.pixel - pixel;
             // Student's weight: far residuals hardly count.
-            let far = residual.norm_squared() * at.weight() / (ROBUST * ROBUST);
-            let weight = at.weight() / (1.0 + far);
+            let weight = at.weight() / (misfit * misfit);
+            let weight = weight / (1.0 + residual.norm_squared() * weight / (ROBUST * ROBUST));
             row_u.fill(0.0);
             row_v.fill(0.0);
             {
@@ -431,7 +461,7 @@ fn step(
         pose.own += Matrix3::identity() * information;
         pose.side -= error * information;
         let inverse = pose.own.cholesky()?.inverse();
-        let gain = &inverse * &pose.cross;
+        let gain = inverse * &pose.cross;
         ata.gemm_tr(-1.0, &pose.cross, &gain, 1.0);
         atb.gemv_tr(-1.0, &gain, &pose.side, 1.0);
         inverses.push(inverse);

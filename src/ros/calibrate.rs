@@ -83,12 +83,9 @@ impl Sweep {
         feedback: Feedback,
     ) -> Result<Self, Stop> {
         let parameters = &shared.parameters;
-        let plan = Plan::new(1e3 * goal.height_start, 1e3 * goal.height_stop, 1e3 * goal.height_step)?;
-        if !goal.jogs.is_empty() {
-            return failed(
-                "jogs are not supported by this version: leave them empty, and give the pitch as a parameter",
-            );
-        }
+        let jogs_mm: Vec<[f64; 2]> = goal.jogs.iter().map(|jog| [1e3 * jog.x, 1e3 * jog.y]).collect();
+        let plan = Plan::new(1e3 * goal.height_start, 1e3 * goal.height_stop, 1e3 * goal.height_step)?
+            .with_jogs(&jogs_mm, 1e3 * parameters.number("pitch"))?;
         let method = match goal.method.as_str() {
             "" | "auto" => Method::Auto,
             "original" => Method::Original,
@@ -127,8 +124,8 @@ impl Sweep {
         let start_mm = locked(&shared.poses)
             .mean_position_mm(pose.stamp_ns - window_ns, i64::MAX)
             .unwrap_or_else(|| pose.position_mm());
-        for height_mm in &plan.heights_mm {
-            limits.check_box([start_mm[0], start_mm[1], start_mm[2] + height_mm])?;
+        for offset_mm in &plan.offsets_mm {
+            limits.check_box(std::array::from_fn(|i| start_mm[i] + offset_mm[i]))?;
         }
         let file = if goal.file.is_empty() { parameters.text("calibration_file") } else { goal.file.clone() };
         let record = parameters.text("record_dir");
@@ -139,7 +136,7 @@ impl Sweep {
             limits,
             UnitQuaternion::from(pose.base_from_tool.rotation),
         );
-        let steps = plan.heights_mm.len() as u32;
+        let steps = plan.offsets_mm.len() as u32;
         Ok(Sweep {
             job: Job {
                 plan,
@@ -194,16 +191,17 @@ impl Sweep {
         }
         self.pair_after(i64::MIN, "before the robot moves").await?;
         let mut session = SweepSession::new(self.job.settings.clone())?;
-        let heights = self.job.plan.heights_mm.clone();
+        let offsets_mm = self.job.plan.offsets_mm.clone();
         let mut latest: Option<PairReport> = None;
-        for (index, height_mm) in heights.iter().enumerate() {
+        for (index, offset_mm) in offsets_mm.into_iter().enumerate() {
+            let height_mm = offset_mm[2];
             self.last.step = index as u32 + 1;
-            self.report("moving", *height_mm);
-            let settled = self.move_to(*height_mm).await?;
+            self.report("moving", height_mm);
+            let settled = self.move_to(offset_mm).await?;
             let [from_ns, since_ns] = [settled.from_s, settled.since_s].map(|s| (s * 1e9) as i64);
             let pair = self.pair_after(since_ns, "after the tool settled").await?;
             let pose = self.pose_at_rest(from_ns)?;
-            self.report("fitting", *height_mm);
+            self.report("fitting", height_mm);
             if let Some(recorder) = &mut recorder {
                 recorder.add(&pair, pose)?;
             }
@@ -252,9 +250,10 @@ impl Sweep {
         if *self.cancelled.borrow() { Err(Stop::Cancelled) } else { Ok(()) }
     }
 
-    /// Sends the tool to a height and waits until it is at rest there.
-    async fn move_to(&mut self, height_mm: f64) -> Result<Settled, Stop> {
-        let target_mm = [self.start_mm[0], self.start_mm[1], self.start_mm[2] + height_mm];
+    /// Sends the tool to a displacement from the start and waits until it is at rest there.
+    async fn move_to(&mut self, offset_mm: [f64; 3]) -> Result<Settled, Stop> {
+        let target_mm: [f64; 3] = std::array::from_fn(|i| self.start_mm[i] + offset_mm[i]);
+        let height_mm = offset_mm[2];
         // Poses from before the command say nothing about where it leads.
         let (mut seen_ns, from_mm) = self.fresh_pose()?;
         self.stop_if_cancelled()?;

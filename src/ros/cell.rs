@@ -5,7 +5,7 @@ use crate::ros::params::{Parameters, Spec};
 use crate::ros::process::{self, Spinner, wait_for_stop};
 use crate::ros::time;
 use crate::sim::robot::{Robot, RobotConfig};
-use crate::sim::truth::write_truth;
+use crate::sim::truth::{Axes, write_truth};
 use crate::sim::{Picture, Scene, SceneConfig};
 use anyhow::Context;
 use futures::StreamExt;
@@ -133,7 +133,7 @@ async fn serve() -> anyhow::Result<()> {
         let folder = PathBuf::from(truth_dir);
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         let count = parameters.whole("truth_points") as usize;
-        write_truth(&folder, &scene, 1e3 * parameters.number("truth_depth"), count)?;
+        write_truth(&folder, &scene, Axes::Lines, 1e3 * parameters.number("truth_depth"), count)?;
     }
     let config = read_back(&RobotConfig::default(), "robot", &parameters)?;
     let robot = Arc::new(Mutex::new(Robot::new(config, Vector3::zeros(), scene.config().seed)));

@@ -2,15 +2,24 @@
 
 use crate::camera::{Camera, Stereo};
 use crate::sim::scene::{Scene, SceneError};
-use nalgebra::{Vector2, Vector3};
+use nalgebra::{Matrix3, Vector2, Vector3};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde::{Deserialize, Serialize};
+
+/// Along which axes a point is given; see [`crate::sim`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axes {
+    /// What a calibration without jogs can know.
+    Lines,
+    /// What one with jogs knows.
+    Robot,
+}
 
 /// A point and where both cameras see it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TruthPoint {
-    /// Lines frame (see [`crate::sim`]), mm.
-    pub point_in_lines_mm: Vector3<f64>,
+    /// In the asked axes, mm.
+    pub point_mm: Vector3<f64>,
     pub pixel: Stereo<Vector2<f64>>,
 }
 
@@ -28,7 +37,7 @@ pub struct TruthRow {
 
 impl From<&TruthPoint> for TruthRow {
     fn from(point: &TruthPoint) -> Self {
-        let (p, left, right) = (point.point_in_lines_mm, point.pixel.left, point.pixel.right);
+        let (p, left, right) = (point.point_mm, point.pixel.left, point.pixel.right);
         TruthRow { x_mm: p.x, y_mm: p.y, z_mm: p.z, u_left: left.x, v_left: left.y, u_right: right.x, v_right: right.y }
     }
 }
@@ -36,10 +45,13 @@ impl From<&TruthPoint> for TruthRow {
 /// `count` points, uniform in the volume that both images see between z = 0 and z = −`depth_mm`.
 ///
 /// Returns fewer only where the cameras have next to no volume in common.
-pub fn points_in_common_volume(scene: &Scene, depth_mm: f64, count: usize, seed: u64) -> Vec<TruthPoint> {
+pub fn points_in_common_volume(scene: &Scene, axes: Axes, depth_mm: f64, count: usize, seed: u64) -> Vec<TruthPoint> {
     let rig = &scene.config().rig;
     let mut rng = SmallRng::seed_from_u64(seed);
-    let lines_from_robot = scene.lines_from_robot();
+    let axes_from_robot = match axes {
+        Axes::Lines => scene.lines_from_robot(),
+        Axes::Robot => Matrix3::identity(),
+    };
     // A box that holds both views whatever their tilt.
     let reach = 2.0 * (rig.height_mm + depth_mm) * (0.5 * scene.config().lens.field_deg).to_radians().tan();
     let half = reach + rig.baseline_mm;
@@ -54,7 +66,7 @@ pub fn points_in_common_volume(scene: &Scene, depth_mm: f64, count: usize, seed:
             -depth_mm * rng.random_range(0.0..=1.0),
         );
         if let (Some(left), Some(right)) = (scene.project(Camera::Left, point), scene.project(Camera::Right, point)) {
-            points.push(TruthPoint { point_in_lines_mm: lines_from_robot * point, pixel: Stereo { left, right } });
+            points.push(TruthPoint { point_mm: axes_from_robot * point, pixel: Stereo { left, right } });
         }
     }
     points
@@ -95,7 +107,13 @@ pub enum TruthError {
 ///
 /// # Errors
 /// [`TruthError`] naming the file.
-pub fn write_truth(folder: &std::path::Path, scene: &Scene, depth_mm: f64, count: usize) -> Result<(), TruthError> {
+pub fn write_truth(
+    folder: &std::path::Path,
+    scene: &Scene,
+    axes: Axes,
+    depth_mm: f64,
+    count: usize,
+) -> Result<(), TruthError> {
     let failed = |path: &std::path::Path, message: String| TruthError::Write { path: path.into(), message };
     let yaml = |name: &str, text: Result<String, serde_yaml::Error>| {
         let path = folder.join(name);
@@ -106,7 +124,7 @@ pub fn write_truth(folder: &std::path::Path, scene: &Scene, depth_mm: f64, count
     yaml("scene.yaml", serde_yaml::to_string(scene.config()))?;
     let path = folder.join("truth_points.csv");
     let mut writer = csv::Writer::from_path(&path).map_err(|error| failed(&path, error.to_string()))?;
-    for point in points_in_common_volume(scene, depth_mm, count, scene.config().seed ^ 0x0074_7275_7468) {
+    for point in points_in_common_volume(scene, axes, depth_mm, count, scene.config().seed ^ 0x0074_7275_7468) {
         writer.serialize(TruthRow::from(&point)).map_err(|error| failed(&path, error.to_string()))?;
     }
     writer.flush().map_err(|error| failed(&path, error.to_string()))

@@ -1,9 +1,10 @@
-//! Which poses a calibration goes through: heights from the lowest up.
+//! Which poses a calibration goes through: the lowest height, jogs from there if wanted, then heights from the lowest up.
 
-/// Heights above the pose at which the calibration starts, mm.
+/// Displacements from the pose at which the calibration starts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    pub heights_mm: Vec<f64>,
+    /// (x, y, height) of each pose, mm, along the robot's axes.
+    pub offsets_mm: Vec<[f64; 3]>,
 }
 
 /// Why there is no such plan.
@@ -19,11 +20,20 @@ pub enum PlanError {
         "height_step = {step_mm} mm: it must be above 0 and not above {longest_mm} mm, the longest the phase tracking can follow"
     )]
     Step { step_mm: f64, longest_mm: f64 },
+    #[error(
+        "jog ({x_mm}, {y_mm}) mm is not finite, or further than {farthest_mm} mm: give small displacements along x and y"
+    )]
+    Jog { x_mm: f64, y_mm: f64, farthest_mm: f64 },
+    #[error("jogs lead along one direction only: give jogs along x and along y, or none")]
+    JogsCollinear,
     #[error("{heights} heights are asked for, {least} … {most} are possible: change height_step")]
     Count { heights: usize, least: usize, most: usize },
 }
 
 const LONGEST_STEP_MM: f64 = 2.0;
+const FARTHEST_JOG_MM: f64 = 50.0;
+/// Longest step on the way to a jog, pitches: the tracking tells lines apart up to a third of the pitch.
+const JOG_STEP_PITCHES: f64 = 0.27;
 const LEAST: usize = 5;
 const MOST: usize = 5000;
 
@@ -49,7 +59,35 @@ impl Plan {
         if steps + 1.0 < LEAST as f64 || steps + 1.0 > MOST as f64 {
             return Err(PlanError::Count { heights: steps as usize + 1, least: LEAST, most: MOST });
         }
-        Ok(Plan { heights_mm: (0..=steps as usize).map(|i| start_mm + step_mm * i as f64).collect() })
+        let heights_mm = (0..=steps as usize).map(|i| start_mm + step_mm * i as f64);
+        Ok(Plan { offsets_mm: heights_mm.map(|height| [0.0, 0.0, height]).collect() })
+    }
+
+    /// The same with `jogs_mm` (x, y) at the lowest height, each approached in steps that the tracking can follow.
+    ///
+    /// # Errors
+    /// [`PlanError`] when a jog is impossible, or all lead along one direction.
+    pub fn with_jogs(mut self, jogs_mm: &[[f64; 2]], pitch_mm: f64) -> Result<Self, PlanError> {
+        let Some(&[_, _, height]) = self.offsets_mm.first() else { return Ok(self) };
+        let mut way = Vec::new();
+        for &[x_mm, y_mm] in jogs_mm {
+            let length = x_mm.hypot(y_mm);
+            // Written so that NaN is refused.
+            if !(length <= FARTHEST_JOG_MM) {
+                return Err(PlanError::Jog { x_mm, y_mm, farthest_mm: FARTHEST_JOG_MM });
+            }
+            let steps = (length / (JOG_STEP_PITCHES * pitch_mm)).ceil().max(1.0);
+            way.extend((1..=steps as usize).map(|i| {
+                let share = i as f64 / steps;
+                [share * x_mm, share * y_mm, height]
+            }));
+        }
+        let spread = |axis: usize| jogs_mm.iter().map(|jog| jog[axis].abs()).fold(0.0, f64::max);
+        if !jogs_mm.is_empty() && spread(0).min(spread(1)) < 0.1 * spread(0).max(spread(1)) {
+            return Err(PlanError::JogsCollinear);
+        }
+        self.offsets_mm.splice(1..1, way);
+        Ok(self)
     }
 }
 
@@ -60,8 +98,20 @@ mod tests {
     #[test]
     fn the_published_sweep_has_201_heights() {
         let plan = Plan::new(0.0, 20.0, 0.1).unwrap();
-        assert_eq!(plan.heights_mm.len(), 201);
-        assert!((plan.heights_mm[200] - 20.0).abs() < 1e-9);
+        assert_eq!(plan.offsets_mm.len(), 201);
+        assert!((plan.offsets_mm[200][2] - 20.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn jogs_follow_the_first_pose_in_small_steps() {
+        let plan = Plan::new(0.0, 20.0, 1.0).unwrap().with_jogs(&[[1.0, 0.0], [0.0, -0.5]], 1.1).unwrap();
+        assert_eq!(plan.offsets_mm[0], [0.0; 3]);
+        assert_eq!(plan.offsets_mm[4], [1.0, 0.0, 0.0]);
+        assert_eq!(plan.offsets_mm[6], [0.0, -0.5, 0.0]);
+        assert_eq!(plan.offsets_mm.len(), 21 + 4 + 2);
+        let jogged = |jogs: &[[f64; 2]]| Plan::new(0.0, 20.0, 1.0).unwrap().with_jogs(jogs, 1.1);
+        assert_eq!(jogged(&[[1.0, 0.0]]), Err(PlanError::JogsCollinear));
+        assert!(jogged(&[[f64::NAN, 0.0]]).unwrap_err().to_string().contains("NaN"));
     }
 
     #[test]

@@ -119,6 +119,10 @@ pub enum SweepError {
     Mapping { camera: String, cause: SelectError },
 }
 
+/// Poses this far from the first one along x and y, but not above or below it by more than the second, are jogs, mm.
+pub const JOG_MM: f64 = 0.05;
+pub const JOG_HEIGHT_MM: f64 = 0.05;
+
 /// Fewest heights that say anything about a third dimension.
 pub const MIN_PAIRS: usize = 5;
 
@@ -186,6 +190,24 @@ struct Fitted {
     fit: Option<GratingFit>,
 }
 
+/// Where a pair was taken, relative to the first one.
+#[derive(Clone, Copy)]
+struct Place {
+    height_mm: f64,
+    /// Displacement along x and y if it is a jog.
+    jog_mm: Option<Vector2<f64>>,
+}
+
+impl Place {
+    fn of(pose: &ToolPose, first: &ToolPose) -> Self {
+        let height_mm = pose.z_mm - first.z_mm;
+        let moved = Vector2::new(pose.x_mm - first.x_mm, pose.y_mm - first.y_mm);
+        // A sideways drift on the way up is no jog.
+        let is_jog = height_mm.abs() < JOG_HEIGHT_MM && moved.norm() > JOG_MM;
+        Place { height_mm, jog_mm: is_jog.then_some(moved) }
+    }
+}
+
 struct CameraPair {
     fit: Option<GratingFit>,
     intersections: Vec<Intersection>,
@@ -198,7 +220,7 @@ impl CameraTrack {
     fn add(
         &mut self,
         image: &GrayImage,
-        height_mm: f64,
+        place: Place,
         settings: &CalibrationSettings,
     ) -> Result<CameraPair, SweepError> {
         let (camera, pair) = (self.camera, self.intersections.len());
@@ -209,6 +231,7 @@ impl CameraTrack {
         }
         let start = Instant::now();
         let origin_px = settings.origin_px[camera];
+        let height_mm = place.height_mm;
         let fit = self.fitter.fit(image, height_mm, origin_px).map_err(|cause| SweepError::Fit { camera, pair, cause });
         let Fitted { mut intersections, residual, fit } = fit?;
         let fit_ms = start.elapsed().as_secs_f64() * 1e3;
@@ -216,11 +239,11 @@ impl CameraTrack {
         if self.tracker.is_empty() {
             self.origin = origin_lines(camera, &intersections, origin_px)?;
         } else {
-            let tracked = self.tracker.track(height_mm, &intersections).map_err(|cause| SweepError::Tracking {
-                camera,
-                pair,
-                cause,
-            })?;
+            let tracked = match place.jog_mm {
+                None => self.tracker.track(height_mm, &intersections),
+                Some(jog_mm) => self.tracker.track_jog(jog_mm, &intersections),
+            };
+            let tracked = tracked.map_err(|cause| SweepError::Tracking { camera, pair, cause })?;
             margin = tracked.margin;
             for intersection in &mut intersections {
                 intersection.lines = intersection.lines.shifted(tracked.shift.h, tracked.shift.v);
@@ -230,7 +253,14 @@ impl CameraTrack {
     }
 
     /// Takes over what [`Self::add`] found, once the other camera has found something too.
-    fn keep(&mut self, height_mm: f64, pair: CameraPair) -> usize {
+    fn keep(&mut self, place: Place, pair: CameraPair) -> usize {
+        let height_mm = place.height_mm;
+        if let Some(jog_mm) = place.jog_mm {
+            self.tracker.remember_jog(jog_mm, &pair.intersections);
+            let count = pair.intersections.len();
+            self.intersections.push(pair.intersections);
+            return count;
+        }
         if let (Fitter::Auto { history, .. }, Some(fit)) = (&mut self.fitter, pair.fit) {
             if history.len() == 2 {
                 history.remove(0);
@@ -306,22 +336,22 @@ impl SweepSession {
         if ![pose.x_mm, pose.y_mm, pose.z_mm].iter().all(|x| x.is_finite()) {
             return Err(SweepError::Pose { pair: self.poses.len() });
         }
-        let height_mm = pose.z_mm - self.poses.first().map_or(pose.z_mm, |first| first.z_mm);
+        let place = Place::of(&pose, self.poses.first().unwrap_or(&pose));
         let settings = &self.settings;
         let Stereo { left: track_left, right: track_right } = &mut self.tracks;
         let (left, right) = rayon::join(
-            || track_left.add(images.left, height_mm, settings),
-            || track_right.add(images.right, height_mm, settings),
+            || track_left.add(images.left, place, settings),
+            || track_right.add(images.right, place, settings),
         );
         let (left, right) = (left?, right?);
         let report = PairReport {
-            height_mm,
+            height_mm: place.height_mm,
             residual: Stereo { left: left.residual, right: right.residual },
             phase_margin: Stereo { left: left.margin, right: right.margin },
             fit_ms: Stereo { left: left.fit_ms, right: right.fit_ms },
             intersections: Stereo {
-                left: self.tracks.left.keep(height_mm, left),
-                right: self.tracks.right.keep(height_mm, right),
+                left: self.tracks.left.keep(place, left),
+                right: self.tracks.right.keep(place, right),
             },
         };
         self.poses.push(pose);
@@ -344,12 +374,12 @@ impl SweepSession {
     /// What both cameras saw, with line numbers from the origin, and how far the tool had moved by its measured pose.
     fn views(&self) -> Views {
         let lowest = self.poses.iter().map(|p| p.z_mm).fold(f64::INFINITY, f64::min);
-        // Without jogs all poses share x and y but for noise: their mean is the best reference.
-        let count = self.poses.len().max(1) as f64;
-        let reference = Vector2::new(
-            self.poses.iter().map(|p| p.x_mm).sum::<f64>() / count,
-            self.poses.iter().map(|p| p.y_mm).sum::<f64>() / count,
-        );
+        let places: Vec<Place> = self.poses.iter().map(|pose| Place::of(pose, &self.poses[0])).collect();
+        let is_jog: Vec<bool> = places.iter().map(|place| place.jog_mm.is_some()).collect();
+        // But for jogs all poses share x and y up to noise: their mean is the best reference.
+        let straight = || self.poses.iter().zip(&is_jog).filter(|(_, is_jog)| !**is_jog).map(|(pose, _)| pose);
+        let count = straight().count().max(1) as f64;
+        let reference = straight().map(|p| Vector2::new(p.x_mm, p.y_mm)).sum::<Vector2<f64>>() / count;
         let moved = |pose: &ToolPose| Vector3::new(pose.x_mm, pose.y_mm, pose.z_mm) - reference.push(lowest);
         let observations = |track: &CameraTrack| {
             let numbered = |(view, intersections): (usize, &Vec<Intersection>)| {
@@ -367,6 +397,7 @@ impl SweepSession {
             observations: Stereo::from_fn(|camera| observations(&self.tracks[camera])),
             image_size: Stereo::from_fn(|camera| self.tracks[camera].size.unwrap_or([0, 0])),
             moved_mm: self.poses.iter().map(moved).collect(),
+            is_jog,
             pitch_mm: self.settings.pitch_mm,
         }
     }
@@ -376,10 +407,11 @@ impl SweepSession {
     /// # Errors
     /// [`SweepError`] when there is too little data.
     pub fn finish(self) -> Result<CalibrationOutcome, SweepError> {
-        if self.poses.len() < MIN_PAIRS {
-            return Err(SweepError::TooFew { pairs: self.poses.len() });
-        }
         let views = self.views();
+        let heights = views.is_jog.iter().filter(|is_jog| !**is_jog).count();
+        if heights < MIN_PAIRS {
+            return Err(SweepError::TooFew { pairs: heights });
+        }
         let solved = match self.settings.method {
             Method::Auto => bundle::solve(&views),
             Method::Original => None,

@@ -10,8 +10,9 @@ use clap::Args;
 use grating_calibration::camera::Camera;
 use grating_calibration::folder::{PoseRow, write_poses};
 use grating_calibration::sim::robot::{Robot, RobotConfig};
-use grating_calibration::sim::truth::{TruthFile, write_truth};
+use grating_calibration::sim::truth::{Axes, TruthFile, write_truth};
 use grating_calibration::sim::{Preset, Scene, SceneConfig};
+use grating_calibration::sweep::plan::Plan;
 use indicatif::{ProgressBar, ProgressStyle};
 use nalgebra::Vector3;
 use std::path::PathBuf;
@@ -36,6 +37,9 @@ pub struct SimulateArgs {
     heights: u32,
     #[arg(long, default_value_t = 20.0)]
     depth_mm: f64,
+    /// Also jog this far along ±x and ±y at the lowest height, mm: they measure the print.
+    #[arg(long, default_value_t = 0.0)]
+    jog_mm: f64,
     /// Points in truth_points.csv.
     #[arg(long, default_value_t = 5000)]
     truth_points: usize,
@@ -59,7 +63,15 @@ pub fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
         let folder = args.out.join(camera.to_string());
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     }
-    let bar = ProgressBar::new(args.heights.into());
+    let step_mm = args.depth_mm / f64::from(args.heights - 1);
+    let mut offsets_mm: Vec<[f64; 3]> = (0..args.heights).map(|i| [0.0, 0.0, step_mm * f64::from(i)]).collect();
+    if args.jog_mm > 0.0 {
+        let jog = args.jog_mm;
+        let plan = Plan { offsets_mm }
+            .with_jogs(&[[jog, 0.0], [-jog, 0.0], [0.0, jog], [0.0, -jog]], scene.config().grid.pitch_mm)?;
+        offsets_mm = plan.offsets_mm;
+    }
+    let bar = ProgressBar::new(offsets_mm.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} pairs  {eta} left") {
         bar.set_style(style);
     }
@@ -68,10 +80,10 @@ pub fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
     }
     let mut rows = Vec::new();
     let mut robot = Robot::new(RobotConfig::default(), Vector3::zeros(), args.seed ^ 0x0072_6f62_6f74);
-    for index in 0..args.heights {
-        robot.set_target(Vector3::new(0.0, 0.0, args.depth_mm * f64::from(index) / f64::from(args.heights - 1)));
+    for (index, offset_mm) in (0..).zip(&offsets_mm) {
+        robot.set_target(Vector3::from(*offset_mm));
         // Long enough to come to rest.
-        robot.advance(0.1 + args.depth_mm / f64::from(args.heights - 1) + 1.0);
+        robot.advance(0.1 + step_mm + args.jog_mm + 1.0);
         for camera in Camera::BOTH {
             let path = args.out.join(camera.to_string()).join(format!("{index:05}.png"));
             scene.picture(camera, robot.position_mm(), index.into()).save_png(&path)?;
@@ -82,14 +94,15 @@ pub fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
     }
     bar.finish_and_clear();
     write_poses(&args.out.join("poses.csv"), &rows)?;
+    let axes = if args.jog_mm > 0.0 { Axes::Robot } else { Axes::Lines };
     let truth = TruthFile::of(&scene)?;
-    write_truth(&args.out, &scene, args.depth_mm, args.truth_points)?;
+    write_truth(&args.out, &scene, axes, args.depth_mm, args.truth_points)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&truth)?);
     } else {
         let [left, right] = [truth.origin_left, truth.origin_right].map(|[u, v]| format!("{u:.2},{v:.2}"));
         let out = args.out.display();
-        println!("wrote {} pairs; calibrate them with", args.heights);
+        println!("wrote {} pairs; calibrate them with", offsets_mm.len());
         println!("  gratingcal calibrate --left {out}/left --right {out}/right --poses {out}/poses.csv \\");
         println!(
             "    --pitch-mm {} --origin-left {left} --origin-right {right} --out {out}/calibration.yaml",
