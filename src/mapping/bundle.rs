@@ -70,6 +70,8 @@ pub struct Bundle {
     pub print: Print,
     /// δ of each view, mm, robot axes.
     pub pose_error_mm: Vec<Vector3<f64>>,
+    /// Takes each camera's own line numbers (n_v, −n_h) to those of `print`.
+    pub turn: Stereo<Matrix2<i32>>,
     /// Whether jogs along both axes determined `print`.
     pub print_measured: bool,
 }
@@ -141,6 +143,10 @@ impl Print {
     }
 }
 
+fn turned(turn: Matrix2<i32>, [a, b]: [i32; 2]) -> [i32; 2] {
+    (turn * Vector2::new(a, b)).into()
+}
+
 /// Which unknown stands where: those of one camera, then the shared ones.
 struct Layout {
     /// Index of each line's offset among the shared unknowns, v lines and h lines.
@@ -154,14 +160,14 @@ impl Layout {
     const MATRIX: usize = 6;
 
     /// Nothing shared where the print is not asked for.
-    fn of(views: &Views, print: bool) -> Self {
+    fn of(observations: &Stereo<Vec<Observation>>, print: bool) -> Self {
         let mut lines: [HashMap<i32, usize>; 2] = Default::default();
         if !print {
             return Layout { lines, warp: 0, shared: 0 };
         }
         let warp = warp_exponents().count();
         let mut shared = Self::MATRIX + 2 * warp;
-        for observation in views.observations.left.iter().chain(&views.observations.right) {
+        for observation in observations.left.iter().chain(&observations.right) {
             for (k, line) in observation.lines.into_iter().enumerate() {
                 // The two lines through the origin are where the origin is.
                 if line != 0 {
@@ -246,37 +252,42 @@ pub fn solve(views: &Views) -> Option<Bundle> {
     let jogged = |axis: usize| jogs().any(|moved| moved[axis].abs() > LEAST_JOG_MM);
     let print_measured = jogged(0) && jogged(1);
     let mut bundle = Bundle { print_measured, ..Bundle::nominal(views) };
-    let few = Stereo::from_fn(|camera| {
+    let mut few = Stereo::from_fn(|camera| {
         let all = &views.observations[camera];
-        let stride = all.len().div_ceil(MOST).max(1);
-        // Jogs are few and say most.
-        let keep = |(i, o): &(usize, &Observation)| {
-            // An odd stride walks through all regions of every view.
-            i % (stride | 1) == 0 || is_jog(o.view)
-        };
+        // An odd stride walks through all regions of every view. Jogs are few and say most.
+        let stride = all.len().div_ceil(MOST).max(1) | 1;
+        let keep = |(i, o): &(usize, &Observation)| i % stride == 0 || is_jog(o.view);
         all.iter().enumerate().filter(keep).map(|(_, o)| *o).collect::<Vec<_>>()
     });
-    // Without jogs first: in the frame of the printed lines everything is consistent whatever the pitch.
-    let straight = |camera: Camera| {
-        let points: Vec<Correspondence> =
-            few[camera].iter().filter(|o| !is_jog(o.view)).map(|o| bundle.correspondence(views, o)).collect();
+    let fit = |bundle: &Bundle, few: &Stereo<Vec<Observation>>, camera: Camera, views_used: &dyn Fn(u32) -> bool| {
+        let used = few[camera].iter().filter(|o| views_used(o.view));
+        let points: Vec<Correspondence> = used.map(|o| bundle.correspondence(views, o)).collect();
         let volume = Volume::around(points.iter().map(|p| p.point_in_tool_mm));
         Central::fit(LENS_DEGREE, volume, views.image_size[camera], &points)
     };
-    let mut cameras = Stereo { left: straight(Camera::Left)?, right: straight(Camera::Right)? };
+    // Without jogs first: in the frame of its own lines each camera is consistent whatever pitch and axes are.
+    let straight = |view: u32| !is_jog(view);
+    let mut cameras = Stereo {
+        left: fit(&bundle, &few, Camera::Left, &straight)?,
+        right: fit(&bundle, &few, Camera::Right, &straight)?,
+    };
     if print_measured {
-        let turn = robot_from_lines(views, &few, &cameras, &bundle)?;
-        bundle.print.matrix_mm = turn * bundle.print.matrix_mm;
-        cameras = {
-            let refit = |camera: Camera| {
-                let points: Vec<Correspondence> = few[camera].iter().map(|o| bundle.correspondence(views, o)).collect();
-                let volume = Volume::around(points.iter().map(|p| p.point_in_tool_mm));
-                Central::fit(LENS_DEGREE, volume, views.image_size[camera], &points)
-            };
-            Stereo { left: refit(Camera::Left)?, right: refit(Camera::Right)? }
-        };
+        let mut lines_from_robot_both = Matrix2::zeros();
+        for camera in Camera::BOTH {
+            let found = lines_from_robot(views, &few[camera], &cameras[camera], &bundle)?;
+            let turn = nearest_turn(&found);
+            bundle.turn[camera] = turn;
+            few[camera].iter_mut().for_each(|o| o.lines = turned(turn, o.lines));
+            lines_from_robot_both += 0.5 * turn.map(f64::from) * found;
+        }
+        let mut robot_from_lines = Matrix3::identity();
+        robot_from_lines.fixed_view_mut::<2, 2>(0, 0).copy_from(&lines_from_robot_both.try_inverse()?);
+        bundle.print.matrix_mm = robot_from_lines * bundle.print.matrix_mm;
+        let all = |_: u32| true;
+        cameras =
+            Stereo { left: fit(&bundle, &few, Camera::Left, &all)?, right: fit(&bundle, &few, Camera::Right, &all)? };
     }
-    let layout = Layout::of(views, print_measured);
+    let layout = Layout::of(&few, print_measured);
     let mut pose_sigma_mm = POSE_SIGMA_MM;
     for round in 0..ROUNDS {
         // What no unknown explains counts as noise, lest it outweigh the poses.
@@ -303,13 +314,16 @@ impl Bundle {
         Bundle {
             print: Print::nominal(views.pitch_mm, reach),
             pose_error_mm: vec![Vector3::zeros(); views.moved_mm.len()],
+            turn: Stereo::from_fn(|_| Matrix2::identity()),
             print_measured: false,
         }
     }
 
     /// What the mapping models of one camera are fitted to.
     pub fn dataset(&self, views: &Views, camera: Camera) -> CameraDataset {
-        let correspondences = views.observations[camera].iter().map(|o| self.correspondence(views, o)).collect();
+        let numbered = |o: &Observation| Observation { lines: turned(self.turn[camera], o.lines), ..*o };
+        let observations = views.observations[camera].iter().map(numbered);
+        let correspondences = observations.map(|o| self.correspondence(views, &o)).collect();
         CameraDataset { image_size: views.image_size[camera], correspondences }
     }
 
@@ -324,7 +338,7 @@ impl Bundle {
         views.moved_mm[view as usize] + self.pose_error_mm[view as usize]
     }
 
-    /// The observation with its point, as the mapping models are fitted to it.
+    /// The observation, its lines numbered as in `print`, with its point, as the mapping models are fitted to it.
     pub fn correspondence(&self, views: &Views, observation: &Observation) -> Correspondence {
         Correspondence {
             pixel: observation.pixel,
@@ -335,45 +349,45 @@ impl Bundle {
     }
 }
 
-/// The rotation, shear and scale that takes the lines' axes to the robot's, from how far the lines move when it jogs.
-fn robot_from_lines(
+/// How far the lines of one camera seem to move, in its own numbering and the stated pitch, when the robot jogs:
+/// seen = M moved.
+fn lines_from_robot(
     views: &Views,
-    few: &Stereo<Vec<Observation>>,
-    cameras: &Stereo<Central>,
+    observations: &[Observation],
+    camera: &Central,
     bundle: &Bundle,
-) -> Option<Matrix3<f64>> {
-    // Where the jogged tool seems to be, in the lines' axes.
-    let mut sums: HashMap<u32, (Matrix3<f64>, Vector3<f64>)> = HashMap::new();
+) -> Option<Matrix2<f64>> {
+    let height = |view: u32| Vector3::new(0.0, 0.0, views.moved_mm[view as usize].z);
     let mut seen_mm: HashMap<u32, Vector3<f64>> = HashMap::new();
+    // Newton's method for where the tool of each jog seems to be.
     for _ in 0..4 {
-        sums.clear();
-        for camera in Camera::BOTH {
-            for o in few[camera].iter().filter(|o| views.is_jog[o.view as usize]) {
-                let height = Vector3::new(0.0, 0.0, views.moved_mm[o.view as usize].z);
-                let at = seen_mm.get(&o.view).copied().unwrap_or(height);
-                let (pixel, slope) = cameras[camera].pixel_and_jacobian(bundle.print.point_mm(o.lines) - at);
-                let entry = sums.entry(o.view).or_default();
-                entry.0 += slope.transpose() * slope;
-                entry.1 -= slope.transpose() * (o.pixel - pixel);
-            }
+        let mut sums: HashMap<u32, (Matrix3<f64>, Vector3<f64>)> = HashMap::new();
+        for o in observations.iter().filter(|o| views.is_jog[o.view as usize]) {
+            let at = *seen_mm.entry(o.view).or_insert_with(|| height(o.view));
+            let (pixel, slope) = camera.pixel_and_jacobian(bundle.print.point_mm(o.lines) - at);
+            let entry = sums.entry(o.view).or_default();
+            entry.0 += slope.transpose() * slope;
+            entry.1 -= slope.transpose() * (o.pixel - pixel);
         }
-        for (view, (own, side)) in &sums {
-            let height = Vector3::new(0.0, 0.0, views.moved_mm[*view as usize].z);
-            *seen_mm.entry(*view).or_insert(height) += own.cholesky()?.solve(side);
+        for (view, (own, side)) in sums {
+            *seen_mm.entry(view).or_default() += own.cholesky()?.solve(&side);
         }
     }
-    // seen = M moved, least squares over x and y.
     let (mut both, mut own) = (Matrix2::zeros(), Matrix2::zeros());
     for (view, seen) in &seen_mm {
         let moved = views.moved_mm[*view as usize];
         both += seen.xy() * moved.xy().transpose();
         own += moved.xy() * moved.xy().transpose();
     }
-    let lines_from_robot = both * own.try_inverse()?;
-    let inverse = lines_from_robot.try_inverse()?;
-    let mut matrix = Matrix3::identity();
-    matrix.fixed_view_mut::<2, 2>(0, 0).copy_from(&inverse);
-    Some(matrix)
+    Some(both * own.try_inverse()?)
+}
+
+/// The quarter turn or mirroring after which the lines count along the robot's axes.
+fn nearest_turn(lines_from_robot: &Matrix2<f64>) -> Matrix2<i32> {
+    let straight = [[1, 1], [1, -1], [-1, 1], [-1, -1]];
+    let turns = straight.into_iter().flat_map(|[a, b]| [Matrix2::new(a, 0, 0, b), Matrix2::new(0, a, b, 0)]);
+    let likeness = |turn: &Matrix2<i32>| (turn.map(f64::from) * lines_from_robot).trace();
+    turns.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_else(Matrix2::identity)
 }
 
 /// Median residual in units of what the covariances promise; 1 at least.
