@@ -72,7 +72,8 @@ impl NormalSums {
 /// Solves (A + damping · diag) x = b for a symmetric positive A, equilibrated; `None` when A has not full rank.
 pub fn solve_equilibrated(mut a: DMatrix<f64>, mut b: DMatrix<f64>, damping: f64) -> Option<DMatrix<f64>> {
     let n = a.nrows();
-    let scale = DVector::from_fn(n, |i, _| 1.0 / a[(i, i)].max(1e-300).sqrt());
+    // An unknown that nothing depends on stays 0.
+    let scale = DVector::from_fn(n, |i, _| if a[(i, i)] > 0.0 { 1.0 / a[(i, i)].sqrt() } else { 0.0 });
     for j in 0..n {
         for i in 0..n {
             a[(i, j)] *= scale[i] * scale[j];

@@ -37,8 +37,13 @@ fn data(camera: Camera) -> CameraDataset {
 
 static DATA: LazyLock<Stereo<CameraDataset>> = LazyLock::new(|| Stereo::from_fn(data));
 static CALIBRATION: LazyLock<Calibration> = LazyLock::new(|| {
-    let context =
-        CalibrationContext { method: Method::Auto, pitch_mm: 1.1, min_phase_margin: 0.9, usable_rms_mm: 0.05 };
+    let context = CalibrationContext {
+        method: Method::Auto,
+        pitch_mm: 1.1,
+        min_phase_margin: 0.9,
+        usable_rms_mm: 0.05,
+        bundle: None,
+    };
     fit_calibration(DATA.as_ref(), &context).unwrap()
 });
 

@@ -15,11 +15,13 @@
 use crate::camera::{Camera, Stereo};
 use crate::grating::chebyshev::values_at;
 use crate::least_squares::{NormalSums, solve_equilibrated};
+use crate::mapping::calibration::StageFigures;
 use crate::mapping::central::{Central, lens_exponents};
 use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::model::Volume;
+use crate::mapping::uncertainty::Uncertainty;
 use crate::statistics::median;
-use nalgebra::{DMatrix, DVector, Matrix2, Matrix2x3, Matrix3, Matrix3x2, Vector2, Vector3};
+use nalgebra::{DMatrix, DVector, Matrix2, Matrix2x3, Matrix3, Matrix3x2, Matrix3xX, Matrix4, Vector2, Vector3};
 use std::collections::HashMap;
 
 /// One grid intersection seen by one camera in one view.
@@ -74,6 +76,54 @@ pub struct Bundle {
     pub turn: Stereo<Matrix2<i32>>,
     /// Whether jogs along both axes determined `print`.
     pub print_measured: bool,
+    /// Cameras and the covariance of all unknowns; none where nothing was solved.
+    posterior: Option<Posterior>,
+}
+
+/// What the least squares knows about its own unknowns.
+#[derive(Clone, Debug)]
+struct Posterior {
+    cameras: Stereo<Central>,
+    image_size: Stereo<[u32; 2]>,
+    /// Of the parameters of both cameras.
+    covariance: DMatrix<f64>,
+    /// ∂(height of the lowest view)/∂(parameters of both cameras), mm.
+    height_slope: DVector<f64>,
+    /// That height, mm: the cameras are from before it became h = 0.
+    height_mm: f64,
+}
+
+impl Posterior {
+    /// Covariance of (u_left, v_left, u_right, v_right) of a point; `None` where a camera can't see it.
+    fn pixel_covariance(&self, point_mm: Vector3<f64>) -> Option<Matrix4<f64>> {
+        let point_mm = point_mm - Vector3::new(0.0, 0.0, self.height_mm);
+        let mut rows = DMatrix::<f64>::zeros(4, self.height_slope.len());
+        let mut start = 0;
+        for (c, camera) in Camera::BOTH.into_iter().enumerate() {
+            let model = &self.cameras[camera];
+            let (pixel, slope) = model.pixel_and_jacobian(point_mm);
+            let size = self.image_size[camera];
+            if (0..2).any(|axis| !(0.0..f64::from(size[axis])).contains(&pixel[axis])) {
+                return None;
+            }
+            let count = model.parameters();
+            let (mut u, mut v) = (vec![0.0; count], vec![0.0; count]);
+            model.fill_rows(point_mm, [&mut u, &mut v]);
+            for (axis, values) in [u, v].iter().enumerate() {
+                let mut row = rows.row_mut(2 * c + axis);
+                for (n, value) in values.iter().enumerate() {
+                    row[start + n] = *value;
+                }
+                // The height of the lowest view is subtracted from all points.
+                for (value, by) in row.iter_mut().zip(self.height_slope.iter()) {
+                    *value -= slope[(axis, 2)] * by;
+                }
+            }
+            start += count;
+        }
+        let covariance = &rows * &self.covariance * rows.transpose();
+        Some(Matrix4::from_fn(|i, j| covariance[(i, j)]))
+    }
 }
 
 /// Degree of the smooth warp.
@@ -91,6 +141,8 @@ const WARP_SIGMA_MM: f64 = 0.05;
 const LINE_SIGMA_MM: f64 = 0.02;
 /// Residuals beyond this many standard deviations count less.
 const ROBUST: f64 = 4.0;
+/// Relative to the diagonal, for what nothing determines.
+const DAMPING: f64 = 1e-10;
 const ROUNDS: usize = 7;
 
 /// All (i, j) with 2 ≤ i + j ≤ [`WARP_DEGREE`].
@@ -111,15 +163,20 @@ impl Print {
 
     /// The crossing of `lines` = (n_v, −n_h), tool frame at h = 0, mm.
     pub fn point_mm(&self, lines: [i32; 2]) -> Vector3<f64> {
-        let along = Vector2::from_fn(|k, _| {
+        let along = self.displacement_mm(lines);
+        let [a, b] = self.directions();
+        self.matrix_mm * Vector2::new(f64::from(lines[0]), f64::from(lines[1])) + a * along.x + b * along.y
+    }
+
+    /// How far warp and line offsets move a crossing along G's columns, mm.
+    fn displacement_mm(&self, lines: [i32; 2]) -> Vector2<f64> {
+        Vector2::from_fn(|k, _| {
             let warp: f64 = match self.warp_mm[k].as_slice() {
                 [] => 0.0,
                 coefficients => self.warp_terms(lines).zip(coefficients).map(|(t, c)| t * c).sum(),
             };
             self.offset_mm[k].get(&lines[k]).copied().unwrap_or(0.0) + warp
-        });
-        let [a, b] = self.directions();
-        self.matrix_mm * Vector2::new(f64::from(lines[0]), f64::from(lines[1])) + a * along.x + b * along.y
+        })
     }
 
     fn warp_terms(&self, lines: [i32; 2]) -> impl Iterator<Item = f64> {
@@ -289,10 +346,14 @@ pub fn solve(views: &Views) -> Option<Bundle> {
     }
     let layout = Layout::of(&few, print_measured);
     let mut pose_sigma_mm = POSE_SIGMA_MM;
+    let lowest = (0..views.moved_mm.len()).min_by(|a, b| views.moved_mm[*a].z.total_cmp(&views.moved_mm[*b].z))?;
     for round in 0..ROUNDS {
         // What no unknown explains counts as noise, lest it outweigh the poses.
         let misfit = misfit(views, &few, &cameras, &bundle);
-        step(views, &few, &layout, &mut cameras, &mut bundle, pose_sigma_mm, misfit)?;
+        let reduced = step(views, &few, &layout, &mut cameras, &mut bundle, pose_sigma_mm, misfit)?;
+        if round + 1 == ROUNDS {
+            bundle.posterior = reduced.posterior(&cameras, views.image_size, lowest);
+        }
         if round > 0 {
             let squares: f64 = bundle.pose_error_mm.iter().map(Vector3::norm_squared).sum();
             let spread = (squares / (3.0 * bundle.pose_error_mm.len() as f64)).sqrt();
@@ -300,9 +361,11 @@ pub fn solve(views: &Views) -> Option<Bundle> {
         }
     }
     // h = 0 is where the lowest view really was. Along x and y the mean of all measured poses is the better reference.
-    let lowest = (0..views.moved_mm.len()).min_by(|a, b| views.moved_mm[*a].z.total_cmp(&views.moved_mm[*b].z))?;
     let height_mm = views.moved_mm[lowest].z + bundle.pose_error_mm[lowest].z;
     bundle.pose_error_mm.iter_mut().for_each(|error| error.z -= height_mm);
+    if let Some(posterior) = &mut bundle.posterior {
+        posterior.height_mm = height_mm;
+    }
     Some(bundle)
 }
 
@@ -316,6 +379,7 @@ impl Bundle {
             pose_error_mm: vec![Vector3::zeros(); views.moved_mm.len()],
             turn: Stereo::from_fn(|_| Matrix2::identity()),
             print_measured: false,
+            posterior: None,
         }
     }
 
@@ -327,10 +391,37 @@ impl Bundle {
         CameraDataset { image_size: views.image_size[camera], correspondences }
     }
 
-    /// RMS of δ along x, y, z, mm.
+    /// How sure the cameras are of their pixels, over `volume`; none where nothing was solved.
+    pub fn uncertainty(&self, volume: &Volume) -> Option<Uncertainty> {
+        let posterior = self.posterior.as_ref()?;
+        Uncertainty::tabulate(volume, |point_mm| posterior.pixel_covariance(point_mm))
+    }
+
+    /// What people want to know about poses and print.
+    pub fn stage_figures(&self) -> StageFigures {
+        let [a, b] = self.print.directions();
+        let lines: Vec<[i32; 2]> = self.print.offset_mm[0]
+            .keys()
+            .flat_map(|v| self.print.offset_mm[1].keys().map(move |h| [*v, *h]))
+            .collect();
+        let squares: f64 = lines.iter().map(|lines| self.print.displacement_mm(*lines).norm_squared()).sum();
+        StageFigures {
+            pose_error_rms_mm: self.pose_error_rms_mm(),
+            print_measured: self.print_measured,
+            pitch_mm: self.print.pitch_mm(),
+            rotation_deg: a.y.atan2(a.x).to_degrees(),
+            skew_deg: a.dot(&b).clamp(-1.0, 1.0).acos().to_degrees() - 90.0,
+            unevenness_rms_mm: (squares / lines.len().max(1) as f64).sqrt(),
+        }
+    }
+
+    /// RMS of δ about its mean along x, y, z, mm.
     pub fn pose_error_rms_mm(&self) -> [f64; 3] {
-        let squares: Vector3<f64> = self.pose_error_mm.iter().map(|e| e.component_mul(e)).sum();
-        (squares / self.pose_error_mm.len().max(1) as f64).map(f64::sqrt).into()
+        let count = self.pose_error_mm.len().max(1) as f64;
+        // All share the shift of the origin to h = 0.
+        let mean = self.pose_error_mm.iter().sum::<Vector3<f64>>() / count;
+        let squares: Vector3<f64> = self.pose_error_mm.iter().map(|e| (e - mean).component_mul(&(e - mean))).sum();
+        (squares / count).map(f64::sqrt).into()
     }
 
     /// Where the tool was relative to the origin, mm.
@@ -411,7 +502,7 @@ fn step(
     bundle: &mut Bundle,
     pose_sigma_mm: f64,
     misfit: f64,
-) -> Option<()> {
+) -> Option<Reduced> {
     let own = [cameras.left.parameters(), cameras.right.parameters()];
     let start = [0, own[0]];
     let shared_start = own[0] + own[1];
@@ -470,6 +561,7 @@ fn step(
         layout.add_priors(&bundle.print, &mut ata, &mut atb, shared_start);
     }
     let information = 1.0 / (pose_sigma_mm * pose_sigma_mm);
+    let mut gains = Vec::with_capacity(poses.len());
     let mut inverses = Vec::with_capacity(poses.len());
     for (pose, error) in poses.iter_mut().zip(&bundle.pose_error_mm) {
         pose.own += Matrix3::identity() * information;
@@ -479,9 +571,10 @@ fn step(
         ata.gemm_tr(-1.0, &pose.cross, &gain, 1.0);
         atb.gemv_tr(-1.0, &gain, &pose.side, 1.0);
         inverses.push(inverse);
+        gains.push(gain);
     }
     let side = DMatrix::from_column_slice(all, 1, atb.as_slice());
-    let solution = solve_equilibrated(ata, side, 1e-10)?.column(0).into_owned();
+    let solution = solve_equilibrated(ata.clone(), side, DAMPING)?.column(0).into_owned();
     for ((pose, inverse), error) in poses.iter().zip(&inverses).zip(&mut bundle.pose_error_mm) {
         *error += inverse * (pose.side - &pose.cross * &solution);
     }
@@ -491,5 +584,27 @@ fn step(
     if layout.shared > 0 {
         layout.step(&mut bundle.print, &step[shared_start..]);
     }
-    Some(())
+    Some(Reduced { ata, gains })
+}
+
+/// The normal equations after the poses are eliminated.
+struct Reduced {
+    ata: DMatrix<f64>,
+    /// −∂δ/∂(all other unknowns) of each view.
+    gains: Vec<Matrix3xX<f64>>,
+}
+
+impl Reduced {
+    fn posterior(self, cameras: &Stereo<Central>, image_size: Stereo<[u32; 2]>, lowest: usize) -> Option<Posterior> {
+        let all = self.ata.nrows();
+        let own = cameras.left.parameters() + cameras.right.parameters();
+        let covariance = solve_equilibrated(self.ata, DMatrix::identity(all, all), DAMPING)?;
+        Some(Posterior {
+            cameras: cameras.clone(),
+            image_size,
+            covariance: covariance.view((0, 0), (own, own)).into_owned(),
+            height_slope: DVector::from_fn(own, |n, _| -self.gains[lowest][(2, n)]),
+            height_mm: 0.0,
+        })
+    }
 }

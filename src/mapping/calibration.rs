@@ -1,12 +1,14 @@
 //! The served models with everything that is known about them, and answers that say whether they can be trusted.
 
 use crate::camera::{Camera, Stereo};
+use crate::mapping::bundle::Bundle;
 use crate::mapping::dataset::CameraDataset;
 use crate::mapping::invert::{self, PointEstimate};
 use crate::mapping::model::{Model, ModelKind, Volume};
 use crate::mapping::select::{LadderEntry, SelectError, fit_ladder};
+use crate::mapping::uncertainty::Uncertainty;
 use crate::sweep::session::Method;
-use nalgebra::{Matrix2, Vector2, Vector3};
+use nalgebra::{Matrix2, Matrix4, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -130,6 +132,24 @@ pub struct StereoFigures {
     pub epipolar_rms_px: f64,
 }
 
+/// What the images say about the robot's poses and the printed grid.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageFigures {
+    /// RMS difference between measured and estimated poses along x, y, z, mm.
+    pub pose_error_rms_mm: [f64; 3],
+    /// Whether jogs measured the print, or the axes and the pitch are those of the print as stated.
+    pub print_measured: bool,
+    /// Pitch across v lines and across h lines, mm.
+    pub pitch_mm: [f64; 2],
+    /// The v lines' normal against the robot's x axis, degrees; 0 by definition without jogs.
+    pub rotation_deg: f64,
+    /// Angle between the two sets of lines minus 90°.
+    pub skew_deg: f64,
+    /// RMS displacement of crossings from an even grid, mm; 0 without jogs.
+    pub unevenness_rms_mm: f64,
+}
+
 /// A finished calibration: what `calibration.yaml` holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -154,18 +174,26 @@ pub struct Calibration {
     /// Box around all intersections, tool frame.
     pub volume: Volume,
     pub stereo: StereoFigures,
+    /// What the images say about the robot's poses and the print; none for correspondences from elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<StageFigures>,
+    /// How sure the models are of their pixels; without it answers assume the error at held-out places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncertainty: Option<Uncertainty>,
     pub left: CameraCalibration,
     pub right: CameraCalibration,
 }
 
 /// What the fit of the models needs to be told.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CalibrationContext {
+#[derive(Clone, Copy, Debug)]
+pub struct CalibrationContext<'a> {
     pub method: Method,
     pub pitch_mm: f64,
     pub min_phase_margin: f64,
     /// Worst RMS error along any axis with which a robot may still go by the result, mm.
     pub usable_rms_mm: f64,
+    /// What a solved bundle knows besides the points.
+    pub bundle: Option<&'a Bundle>,
 }
 
 /// Version written to and accepted from files.
@@ -173,6 +201,8 @@ pub const FORMAT_VERSION: u32 = 1;
 /// A pair whose RMS residual exceeds this many standard deviations, and [`MISS_PX`], is not one point.
 const MISS_SIGMA: f64 = 8.0;
 const MISS_PX: f64 = 2.0;
+/// Share of the held-out error that is expected where nothing was held out.
+const MODEL_SHARE: f64 = 0.3;
 /// Swept heights are measured; a plane this little outside is still inside, mm.
 const HEIGHT_TOLERANCE_MM: f64 = 0.02;
 
@@ -195,8 +225,12 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
         method: context.method,
         usable: false,
         reason: String::new(),
-        frame: "tool: axes along the grid's lines and the motion axis, z up, origin at the grid's origin mark at h = 0"
-            .into(),
+        frame: if context.bundle.is_some_and(|bundle| bundle.print_measured) {
+            "tool: the robot's axes, z up, origin at the grid's origin mark at h = 0".into()
+        } else {
+            "tool: axes along the grid's lines and the motion axis, z up, origin at the grid's origin mark at h = 0"
+                .into()
+        },
         units: "millimetres, pixels (integer coordinates are pixel centres)".into(),
         pitch_mm: context.pitch_mm,
         heights,
@@ -204,6 +238,8 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
         min_phase_margin: context.min_phase_margin,
         volume,
         stereo: StereoFigures { pairs: 0, rms_mm: [0.0; 3], max_mm: 0.0, epipolar_rms_px: 0.0 },
+        stage: context.bundle.map(Bundle::stage_figures),
+        uncertainty: context.bundle.and_then(|bundle| bundle.uncertainty(&volume)),
         left: left?,
         right: right?,
     };
@@ -239,10 +275,29 @@ impl Calibration {
         }
     }
 
-    /// Variance that an answer assumes of a pixel, px²: what the model misses at held-out places, noise included.
-    fn pixel_covariance(&self, camera: Camera) -> Matrix2<f64> {
+    /// How much the two equations of a pixel count, px²: what the model misses at held-out places, noise included.
+    fn pixel_weight(&self, camera: Camera) -> Matrix2<f64> {
         let sigma = self.camera(camera).cross_validation_rms_px.max(1e-3);
         Matrix2::identity() * (sigma * sigma)
+    }
+
+    /// Covariance of the models' (u_left, v_left, u_right, v_right) at a point, px². The asked pixel is taken as exact.
+    fn model_covariance(&self, point_mm: Vector3<f64>) -> Matrix4<f64> {
+        let mut covariance = Matrix4::zeros();
+        for (c, camera) in Camera::BOTH.into_iter().enumerate() {
+            let side = self.camera(camera);
+            // Without a table all of the held-out error; with it, what held-out places show beyond the fitted ones.
+            let fitted = if self.uncertainty.is_some() { side.residual_rms_px } else { 0.0 };
+            let excess = (side.cross_validation_rms_px.powi(2) - fitted * fitted).max(1e-8);
+            let share = if self.uncertainty.is_some() { MODEL_SHARE } else { 1.0 };
+            covariance
+                .fixed_view_mut::<2, 2>(2 * c, 2 * c)
+                .copy_from(&(Matrix2::identity() * (excess * share * share)));
+        }
+        match &self.uncertainty {
+            Some(uncertainty) => covariance + uncertainty.at(&self.volume, point_mm),
+            None => covariance,
+        }
     }
 
     /// The point that both cameras see, in the tool frame.
@@ -252,12 +307,13 @@ impl Calibration {
                 return PointAnswer::refused(status);
             }
         }
-        let covariances = Camera::BOTH.map(|camera| self.pixel_covariance(camera));
+        let weights = Camera::BOTH.map(|camera| self.pixel_weight(camera));
         let models = [&self.left.model, &self.right.model];
-        let Some(estimate) = invert::pair_to_point(models, &self.volume, [left, right], covariances) else {
+        let found = invert::pair_to_point(models, &self.volume, [left, right], weights, |p| self.model_covariance(p));
+        let Some(estimate) = found else {
             return PointAnswer::refused(AnswerStatus::NoConvergence);
         };
-        let sigma = covariances[0].m11.max(covariances[1].m11).sqrt();
+        let sigma = weights[0].m11.max(weights[1].m11).sqrt();
         if estimate.epipolar_px > MISS_PX.max(MISS_SIGMA * sigma) {
             return PointAnswer { status: AnswerStatus::RaysMiss, estimate };
         }
@@ -273,7 +329,7 @@ impl Calibration {
         if let Some(status) = self.refuse_pixel(camera, pixel) {
             return PointAnswer::refused(status);
         }
-        let covariance = self.pixel_covariance(camera);
+        let covariance = |point_mm| Uncertainty::camera(&self.model_covariance(point_mm), camera as usize);
         let model = &self.camera(camera).model;
         match invert::pixel_to_plane(model, &self.volume, pixel, plane_z_mm, covariance) {
             None => PointAnswer::refused(AnswerStatus::NoConvergence),
@@ -285,7 +341,10 @@ impl Calibration {
 
     /// Where `camera` sees a point of the tool frame.
     pub fn point_to_pixel(&self, camera: Camera, point_mm: Vector3<f64>) -> PixelAnswer {
-        let covariance_px2 = self.pixel_covariance(camera);
+        let covariance_px2 = match point_mm.iter().all(|x| x.is_finite()) {
+            true => Uncertainty::camera(&self.model_covariance(point_mm), camera as usize),
+            false => self.pixel_weight(camera),
+        };
         let refused = |status| PixelAnswer { status, pixel: Vector2::zeros(), covariance_px2 };
         if !point_mm.iter().all(|x| x.is_finite()) {
             return refused(AnswerStatus::InvalidInput);
@@ -302,7 +361,8 @@ impl Calibration {
             return refused(AnswerStatus::OutsideImage);
         }
         // Far outside the image a lens model may fold back into it: then that pixel's own point is another one.
-        let back = invert::pixel_to_plane(&self.camera(camera).model, &self.volume, pixel, point_mm.z, covariance_px2);
+        let back =
+            invert::pixel_to_plane(&self.camera(camera).model, &self.volume, pixel, point_mm.z, |_| covariance_px2);
         if back.is_none_or(|back| (back.point_mm - point_mm).norm() > 1e-3) {
             return refused(AnswerStatus::OutsideImage);
         }

@@ -90,6 +90,9 @@ impl Calibration {
                 return Some(("volume".into(), format!("{low} … {high} mm along axis {axis} is no range")));
             }
         }
+        if let Some(complaint) = self.uncertainty.as_ref().and_then(|uncertainty| uncertainty.complaint()) {
+            return Some(("uncertainty".into(), complaint));
+        }
         [("left", &self.left), ("right", &self.right)].into_iter().find_map(|(side, camera)| {
             camera.complaint().map(|(field, complaint)| (format!("{side}.{field}"), complaint))
         })

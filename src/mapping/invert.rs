@@ -16,17 +16,19 @@ pub struct PointEstimate {
 const DONE_MM: f64 = 1e-9;
 const MAX_STEPS: usize = 40;
 
-/// Weighted Gauss–Newton for the point that both cameras see, pixel covariances in px².
+/// Weighted Gauss–Newton for the point that both cameras see.
 ///
+/// `weights_px2` says how much each camera counts, `covariance_px2` how sure all four pixel coordinates of a point are.
 /// `None` when it does not settle: no such point anywhere near the volume.
 pub fn pair_to_point(
     models: [&Model; 2],
     volume: &Volume,
     pixels: [Vector2<f64>; 2],
-    covariances_px2: [Matrix2<f64>; 2],
+    weights_px2: [Matrix2<f64>; 2],
+    covariance_px2: impl Fn(Vector3<f64>) -> Matrix4<f64>,
 ) -> Option<PointEstimate> {
     let mut information = Matrix4::zeros();
-    for (i, covariance) in covariances_px2.iter().enumerate() {
+    for (i, covariance) in weights_px2.iter().enumerate() {
         information.fixed_view_mut::<2, 2>(2 * i, 2 * i).copy_from(&covariance.try_inverse()?);
     }
     let evaluate = |point: Vector3<f64>| {
@@ -48,7 +50,9 @@ pub fn pair_to_point(
         point = next;
         if whole && step.norm() < DONE_MM {
             let (residual, jacobian) = evaluate(point);
-            let covariance_mm2 = (jacobian.transpose() * information * jacobian).try_inverse()?;
+            let inverse = (jacobian.transpose() * information * jacobian).try_inverse()?;
+            let by_pixels = inverse * jacobian.transpose() * information;
+            let covariance_mm2 = by_pixels * covariance_px2(point) * by_pixels.transpose();
             return Some(PointEstimate { point_mm: point, covariance_mm2, epipolar_px: 0.5 * residual.norm() });
         }
     }
@@ -61,7 +65,7 @@ pub fn pixel_to_plane(
     volume: &Volume,
     pixel: Vector2<f64>,
     plane_z_mm: f64,
-    covariance_px2: Matrix2<f64>,
+    covariance_px2: impl Fn(Vector3<f64>) -> Matrix2<f64>,
 ) -> Option<PointEstimate> {
     let centre = volume.centre_mm();
     let mut point = Vector3::new(centre.x, centre.y, plane_z_mm);
@@ -74,7 +78,7 @@ pub fn pixel_to_plane(
         point = Vector3::new(next.x, next.y, plane_z_mm);
         if whole && step.norm() < DONE_MM {
             let mut covariance_mm2 = Matrix3::zeros();
-            let flat = inverse * covariance_px2 * inverse.transpose();
+            let flat = inverse * covariance_px2(point) * inverse.transpose();
             covariance_mm2.fixed_view_mut::<2, 2>(0, 0).copy_from(&flat);
             return Some(PointEstimate { point_mm: point, covariance_mm2, epipolar_px: 0.0 });
         }

@@ -9,6 +9,7 @@
 //! | [`central`] | projective camera with a smooth lens: all rays through one point |
 //! | [`model`] | any of them |
 //! | [`select`] | fits the ladder, scores by blocked cross-validation, picks |
+//! | [`uncertainty`] | how sure the models are of their pixels |
 //! | [`invert`] | pixel pair → point, pixel + plane → point, with covariance |
 //! | [`calibration`] | the served models with what is known about them; answers with a status |
 //! | [`file`] | calibration.yaml |
@@ -23,6 +24,7 @@ pub mod model;
 pub mod polynomial;
 pub mod published;
 pub mod select;
+pub mod uncertainty;
 
 pub use calibration::{AnswerStatus, Calibration};
 pub use dataset::{CameraDataset, Correspondence};

@@ -417,6 +417,7 @@ impl SweepSession {
             Method::Original => None,
         };
         // What does not determine the poses may still determine a model, or say why not.
+        let known = solved.is_some();
         let bundle = solved.unwrap_or_else(|| Bundle::nominal(&views));
         let data = Stereo::from_fn(|camera| bundle.dataset(&views, camera));
         let margins = self.reports.iter().flat_map(|r| [r.phase_margin.left, r.phase_margin.right]);
@@ -425,6 +426,7 @@ impl SweepSession {
             pitch_mm: self.settings.pitch_mm,
             min_phase_margin: margins.fold(f64::INFINITY, f64::min),
             usable_rms_mm: self.settings.usable_rms_mm,
+            bundle: known.then_some(&bundle),
         };
         let calibration = fit_calibration(data.as_ref(), &context)
             .map_err(|cause| SweepError::Mapping { camera: "left or right".into(), cause })?;

@@ -73,6 +73,7 @@ pub fn run(args: &MapArgs) -> anyhow::Result<ExitCode> {
         pitch_mm: 1.0,
         min_phase_margin: f64::INFINITY,
         usable_rms_mm: 1e-3 * args.usable_um,
+        bundle: None,
     };
     let start = std::time::Instant::now();
     let calibration = fit_calibration(data.as_ref(), &context)?;
