@@ -44,13 +44,16 @@ pub enum TrackingError {
 /// Smallest margin that is accepted, in pitches.
 pub const MIN_MARGIN: f64 = 0.3;
 
+/// Where the numbered intersections of one image were seen, px.
+type Seen = HashMap<LineNumbers, Vector2<f64>>;
+
 /// Positions of numbered intersections at earlier poses, for one camera.
 #[derive(Clone, Debug, Default)]
 pub struct Tracker {
     /// The last two poses, latest last: the tool's position and the intersections.
-    history: Vec<(f64, HashMap<LineNumbers, Vector2<f64>>)>,
+    history: Vec<(f64, Seen)>,
     /// The first pose and all jogs: displacement along x and y, mm, and the intersections.
-    places: Vec<(Vector2<f64>, HashMap<LineNumbers, Vector2<f64>>)>,
+    places: Vec<(Vector2<f64>, Seen)>,
 }
 
 impl Tracker {
@@ -87,7 +90,7 @@ impl Tracker {
     }
 
     /// Where each intersection should be seen at `height_mm`: where it was, moving on as it did before.
-    fn predict(&self, height_mm: f64) -> HashMap<LineNumbers, Vector2<f64>> {
+    fn predict(&self, height_mm: f64) -> Seen {
         let Some((last_height, last)) = self.history.last() else {
             return HashMap::new();
         };
@@ -116,11 +119,8 @@ impl Tracker {
 }
 
 /// The renumbering under which `intersections` lie nearest to where they are `predicted`.
-fn best_renumbering(
-    predicted: &HashMap<LineNumbers, Vector2<f64>>,
-    intersections: &[Intersection],
-) -> Result<Tracked, TrackingError> {
-    let here: HashMap<LineNumbers, Vector2<f64>> = intersections.iter().map(|i| (i.lines, i.pixel)).collect();
+fn best_renumbering(predicted: &Seen, intersections: &[Intersection]) -> Result<Tracked, TrackingError> {
+    let here: Seen = intersections.iter().map(|i| (i.lines, i.pixel)).collect();
     // A fit from nothing numbers from anywhere: start where the image centre's line was.
     let base = coarse_shift(predicted, intersections);
     let mut scores: Vec<(f64, LineNumbers, usize)> = Vec::new();
@@ -155,7 +155,7 @@ fn best_renumbering(
 }
 
 /// Renumbering that takes the intersection nearest to the middle of `here` to the nearest predicted one.
-fn coarse_shift(predicted: &HashMap<LineNumbers, Vector2<f64>>, here: &[Intersection]) -> LineNumbers {
+fn coarse_shift(predicted: &Seen, here: &[Intersection]) -> LineNumbers {
     let none = LineNumbers { h: 0, v: 0 };
     if here.is_empty() {
         return none;
@@ -171,7 +171,7 @@ fn coarse_shift(predicted: &HashMap<LineNumbers, Vector2<f64>>, here: &[Intersec
 }
 
 /// Median distance of neighbours along both sets of lines, px.
-fn typical_pitch(here: &HashMap<LineNumbers, Vector2<f64>>) -> f64 {
+fn typical_pitch(here: &Seen) -> f64 {
     let mut distances: Vec<f64> = here
         .iter()
         .flat_map(|(lines, pixel)| {

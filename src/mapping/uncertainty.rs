@@ -80,7 +80,7 @@ impl Uncertainty {
         if self.covariances_px2.len() != wanted {
             return Some(format!("covariances_px2 has {} entries, {wanted} are needed", self.covariances_px2.len()));
         }
-        let impossible = |c: &&[f64; 10]| full(*c).cholesky().is_none() || !c.iter().all(|x| x.is_finite());
+        let impossible = |c: &&[f64; 10]| full(c).cholesky().is_none() || !c.iter().all(|x| x.is_finite());
         self.covariances_px2
             .iter()
             .find(impossible)
