@@ -35,15 +35,30 @@ fn judge(preset: Preset, jog_mm: f64, seed: u64) -> (f64, f64, f64) {
         let jogs = [[jog_mm, 0.0], [-jog_mm, 0.0], [0.0, jog_mm], [0.0, -jog_mm]];
         plan = plan.with_jogs(&jogs, 1.1).unwrap();
     }
+    let mut noise: Vec<(f64, [f64; 3])> = Vec::new();
     let mut session = SweepSession::new(CalibrationSettings::new(1.1, scene.origin_px().unwrap())).unwrap();
     for (frame, offset) in plan.offsets_mm.iter().enumerate() {
         let images: Stereo<GrayImage> =
             Stereo::from_fn(|camera| scene.picture(camera, Vector3::from(*offset), frame as u64).to_gray());
         let [x_mm, y_mm, z_mm] = offset.map(|value| value + ENCODER_NOISE_MM * random.sample::<f64, _>(StandardNormal));
+        noise.push((offset[2], [x_mm - offset[0], y_mm - offset[1], z_mm - offset[2]]));
         session.add_pair(images.as_ref(), ToolPose { x_mm, y_mm, z_mm }).unwrap();
     }
     let calibration = session.finish().unwrap().calibration;
     println!("{:?}\n {:?}\n{:?} {}", calibration.left.ladder, calibration.right.ladder, calibration.stage, calibration.reason);
+    {
+        let n = noise.len() as f64;
+        let hm = noise.iter().map(|x| x.0).sum::<f64>() / n;
+        let s2 = noise.iter().map(|x| (x.0 - hm).powi(2)).sum::<f64>();
+        for k in 0..3 {
+            let m = noise.iter().map(|x| x.1[k]).sum::<f64>() / n;
+            let b = noise.iter().map(|x| x.1[k] * (x.0 - hm)).sum::<f64>() / s2;
+            let sq = (0..=20).map(|h| (m + b * (f64::from(h) - hm)).powi(2)).sum::<f64>() / 21.0;
+            let th = (0..=20).map(|h| 1.0 / n + (f64::from(h) - hm).powi(2) / s2).sum::<f64>() / 21.0;
+            println!("axis {k}: line rms {:.2} um, expected {:.2}; rms noise {:.2}", 1e3 * sq.sqrt(), th.sqrt(), 1e3 * (noise.iter().map(|x| x.1[k].powi(2)).sum::<f64>() / n).sqrt());
+        }
+        println!("{:?}", calibration.stage);
+    }
     let axes = if jog_mm > 0.0 { Axes::Robot } else { Axes::Lines };
     let (mut within, mut count, mut normalised) = (0.0, 0.0, 0.0);
     let (mut squares, mut variances) = (Vector3::zeros(), Vector3::zeros());
