@@ -9,6 +9,7 @@
 
 use crate::grating::chebyshev::values_and_slopes;
 use crate::least_squares::NormalSums;
+use crate::mapping::adjust::{misfit, student};
 use crate::mapping::dataset::Correspondence;
 use crate::mapping::model::Volume;
 use nalgebra::{DMatrix, Matrix2, Matrix2x3, Matrix3x4, Vector2, Vector3, Vector4};
@@ -170,15 +171,17 @@ impl Central {
 
     fn gauss_newton(&mut self, points: &[Correspondence], steps: usize, tilt: Tilt) -> Option<()> {
         let lens = self.lens.len();
+        let half = Vector2::from(self.pixel_half);
+        let misfit = misfit(points, |point| self.pixel_and_jacobian(point).0);
         for _ in 0..steps {
             let mut sums = NormalSums::new(POSE + 2 * lens, 1);
             for point in points {
                 let at = self.project(point.point_in_tool_mm);
                 let residual = self.scaled(point.pixel) - at.pixel;
+                let (weight, _) = student(point.weight(), misfit, residual.component_mul(&half));
                 for axis in 0..2 {
-                    let scale = self.pixel_half[axis] * self.pixel_half[axis];
                     let fill = |row: &mut [f64]| self.fill_row(&at, axis, tilt, row);
-                    sums.add(fill, &[residual[axis]], point.weight() * scale);
+                    sums.add(fill, &[residual[axis]], weight * half[axis] * half[axis]);
                 }
             }
             let step = sums.solve(1e-10)?;
