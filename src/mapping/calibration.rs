@@ -5,12 +5,12 @@ use crate::mapping::bundle::Bundle;
 use crate::mapping::dataset::CameraDataset;
 use crate::mapping::invert::{self, PointEstimate};
 use crate::mapping::model::{Model, ModelKind, Volume};
-use crate::mapping::select::{LadderEntry, SelectError, fit_ladder};
+use crate::mapping::select::{Ladder, LadderEntry, Rung, SelectError, fit_ladder};
+use crate::mapping::stereo_ladder::{StereoEntry, held_out, shared_pairs};
 use crate::mapping::uncertainty::{self, Uncertainty};
 use crate::sweep::session::Method;
 use nalgebra::{Matrix2, Matrix4, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 
 /// Why an answer is, or is not, to be trusted. The numbers are those of msg/PointEstimate.msg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -176,6 +176,8 @@ pub struct Calibration {
     /// Box around all intersections, tool frame.
     pub volume: Volume,
     pub stereo: StereoFigures,
+    /// How far each model's points lie from pairs that it has not seen.
+    pub stereo_ladder: Vec<StereoEntry>,
     /// What the images say about the robot's poses and the print; none for correspondences from elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<StageFigures>,
@@ -215,7 +217,8 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
         Method::Auto => &ModelKind::LADDER,
         Method::Original => &[ModelKind::Published],
     };
-    let (left, right) = rayon::join(|| fit_camera(data.left, kinds), || fit_camera(data.right, kinds));
+    let (left, right) = rayon::join(|| fit_ladder(data.left, kinds), || fit_ladder(data.right, kinds));
+    let (left, right) = (left?, right?);
     let all = || data.left.correspondences.iter().chain(&data.right.correspondences);
     let volume = Volume::around(all().map(|p| p.point_in_tool_mm));
     let heights = all().map(|p| p.view).collect::<std::collections::HashSet<_>>().len();
@@ -240,20 +243,20 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
         stereo: StereoFigures { pairs: 0, rms_mm: [0.0; 3], max_mm: 0.0, epipolar_rms_px: 0.0 },
         stage: context.bundle.map(Bundle::stage_figures),
         uncertainty: context.bundle.and_then(|bundle| bundle.uncertainty(&volume)),
-        left: left?,
-        right: right?,
+        stereo_ladder: held_out(Stereo { left: &left, right: &right }, &volume),
+        left: served(left, data.left),
+        right: served(right, data.right),
     };
     calibration.stereo = calibration.stereo_figures(data);
     (calibration.usable, calibration.reason) = calibration.verdict(context.usable_rms_mm);
     Ok(calibration)
 }
 
-fn fit_camera(data: &CameraDataset, kinds: &[ModelKind]) -> Result<CameraCalibration, SelectError> {
-    let (model, ladder) = fit_ladder(data, kinds)?;
-    let none = SelectError::NoModel { correspondences: data.correspondences.len() };
-    let entry = *ladder.iter().find(|entry| entry.model == model.kind()).ok_or(none)?;
+fn served(mut ladder: Ladder, data: &CameraDataset) -> CameraCalibration {
+    let entries = ladder.rungs.iter().map(|rung| rung.entry).collect();
+    let Rung { model, entry, .. } = ladder.rungs.swap_remove(ladder.best);
     let range = Volume::around(data.correspondences.iter().map(|p| p.pixel.push(0.0)));
-    Ok(CameraCalibration {
+    CameraCalibration {
         image_size: data.image_size,
         pixel_min: [range.min_mm[0], range.min_mm[1]],
         pixel_max: [range.max_mm[0], range.max_mm[1]],
@@ -262,9 +265,9 @@ fn fit_camera(data: &CameraDataset, kinds: &[ModelKind]) -> Result<CameraCalibra
         cross_validation_rms_px: entry.cross_validation_rms_px,
         systematic_rms_px: uncertainty::systematic_rms_px(&model, data),
         correspondences: data.correspondences.len(),
-        ladder,
+        ladder: entries,
         model,
-    })
+    }
 }
 
 impl Calibration {
@@ -389,17 +392,11 @@ impl Calibration {
 
     /// Answers the dataset's own pairs and compares: intersections that both cameras saw at the same pose.
     fn stereo_figures(&self, data: Stereo<&CameraDataset>) -> StereoFigures {
-        let key = |p: &crate::mapping::Correspondence| {
-            // The same line numbers give bit-identical points.
-            (p.view, p.point_in_tool_mm.x.to_bits(), p.point_in_tool_mm.y.to_bits())
-        };
-        let right: HashMap<_, _> = data.right.correspondences.iter().map(|p| (key(p), p.pixel)).collect();
-        let shared: Vec<_> =
-            data.left.correspondences.iter().filter_map(|p| right.get(&key(p)).map(|pixel| (p, *pixel))).collect();
+        let shared = shared_pairs(data);
         let (mut squares, mut worst, mut epipolar, mut pairs) = (Vector3::zeros(), 0.0_f64, 0.0, 0);
         // A few thousand are plenty.
         for (left, right) in shared.iter().step_by((shared.len() / 5000).max(1)) {
-            let answer = self.pixel_pair_to_point(left.pixel, *right);
+            let answer = self.pixel_pair_to_point(left.pixel, right.pixel);
             if !answer.status.is_answered() {
                 continue;
             }
