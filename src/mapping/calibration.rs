@@ -2,6 +2,7 @@
 
 use crate::camera::{Camera, Stereo};
 use crate::mapping::bundle::Bundle;
+use crate::mapping::consistency::Repair;
 use crate::mapping::dataset::CameraDataset;
 use crate::mapping::invert::{self, PointEstimate};
 use crate::mapping::model::{Model, ModelKind, Volume};
@@ -150,6 +151,16 @@ pub struct StageFigures {
     pub unevenness_rms_mm: f64,
 }
 
+/// What the checks of a sweep did and could not do; docs/checks.md.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Checks {
+    /// Line numbers that were put right.
+    pub repairs: Vec<Repair>,
+    /// What the images can't tell, for people.
+    pub unverified: Vec<String>,
+}
+
 /// A finished calibration: what `calibration.yaml` holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -180,6 +191,8 @@ pub struct Calibration {
     /// How sure the models are of their pixels; without it answers assume the error at held-out places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncertainty: Option<Uncertainty>,
+    #[serde(default)]
+    pub checks: Checks,
     pub left: CameraCalibration,
     pub right: CameraCalibration,
 }
@@ -240,6 +253,7 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
         stereo: StereoFigures { pairs: 0, rms_mm: [0.0; 3], max_mm: 0.0, epipolar_rms_px: 0.0 },
         stage: context.bundle.map(Bundle::stage_figures),
         uncertainty: context.bundle.and_then(|bundle| bundle.uncertainty(&volume)),
+        checks: Checks::default(),
         left: left?,
         right: right?,
     };
@@ -420,6 +434,30 @@ impl Calibration {
         }
     }
 
+    /// Worst RMS error along an axis of a stereo point in the middle of the volume, from the models' errors in pixels at
+    /// held-out heights and regions; mm, infinite where the cameras don't determine a point.
+    fn held_out_mm(&self) -> f64 {
+        let mut information = nalgebra::Matrix3::zeros();
+        for camera in Camera::BOTH {
+            let (_, slope) = self.camera(camera).model.pixel_and_jacobian(self.volume.centre_mm());
+            let sigma = self.camera(camera).cross_validation_rms_px;
+            information += slope.transpose() * slope / (sigma * sigma).max(1e-18);
+        }
+        let covariance_mm2 = information.try_inverse().map(|covariance| covariance.diagonal().max());
+        covariance_mm2.map_or(f64::INFINITY, f64::sqrt)
+    }
+
+    /// Makes the calibration unusable for `reasons`, which come before what was said so far; nothing where there are none.
+    pub fn refuse(&mut self, mut reasons: Vec<String>) {
+        if reasons.is_empty() {
+            return;
+        }
+        if !self.usable {
+            reasons.push(std::mem::take(&mut self.reason));
+        }
+        (self.usable, self.reason) = (false, reasons.join("; "));
+    }
+
     fn verdict(&self, usable_rms_mm: f64) -> (bool, String) {
         let worst = self.stereo.rms_mm.iter().copied().fold(0.0, f64::max);
         let held_out = self.left.cross_validation_rms_px.max(self.right.cross_validation_rms_px);
@@ -433,6 +471,17 @@ impl Calibration {
             return (
                 false,
                 format!("points from pixel pairs err by {worst:.1} µm RMS, at most {limit:.1} µm is accepted"),
+            );
+        }
+        let held_out_um = 1e3 * self.held_out_mm();
+        if !(held_out_um <= 1e3 * usable_rms_mm) {
+            let limit = 1e3 * usable_rms_mm;
+            return (
+                false,
+                format!(
+                    "points at held-out heights and regions err by {held_out_um:.1} µm RMS ({held_out:.3} px), at most \
+                     {limit:.1} µm is accepted: did something move during the sweep, are heights and pitch right?"
+                ),
             );
         }
         (

@@ -4,6 +4,9 @@
 //! | --- | --- |
 //! | [`dataset`] | the pairs that a model is fitted to |
 //! | [`bundle`] | cameras, pose errors and print errors at once |
+//! | [`rays`] | which place of the grid some pixels see, without any model |
+//! | [`consistency`] | line numbers and poses of all views against each other: slips, bumps |
+//! | [`placement`] | is the left camera on the left? |
 //! | [`published`] | Eq. (16) |
 //! | [`polynomial`] | full polynomials in (x, y, z): cubic, quintic, septic |
 //! | [`central`] | projective camera with a smooth lens: all rays through one point |
@@ -17,12 +20,15 @@
 pub mod bundle;
 pub mod calibration;
 pub mod central;
+pub mod consistency;
 pub mod dataset;
 pub mod file;
 pub mod invert;
 pub mod model;
+pub mod placement;
 pub mod polynomial;
 pub mod published;
+pub mod rays;
 pub mod select;
 pub mod uncertainty;
 

@@ -12,10 +12,11 @@ use crate::grating::stochastic::{OriginalFitter, OriginalSettings};
 use crate::lattice::intersections::{Intersection, LineNumbers};
 use crate::lattice::local;
 use crate::lattice::tracking::{Tracker, TrackingError};
-use crate::mapping::bundle::{self, Bundle, Observation, Views};
-use crate::mapping::calibration::{Calibration, CalibrationContext, fit_calibration};
+use crate::mapping::bundle::{Observation, Views};
+use crate::mapping::calibration::Calibration;
 use crate::mapping::dataset::CameraDataset;
 use crate::mapping::select::SelectError;
+use crate::sweep::finish::calibrate_views;
 use nalgebra::{Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
@@ -113,6 +114,11 @@ pub enum SweepError {
     Origin { camera: Camera, u: f64, v: f64, distance_px: f64 },
     #[error("the measured pose of pair {pair} is not a finite number")]
     Pose { pair: usize },
+    #[error(
+        "the heights span {range_mm} mm, {least_mm} … {most_mm} mm are possible: are they in other units (metres, \
+         micrometres)? mm are needed"
+    )]
+    Range { range_mm: f64, least_mm: f64, most_mm: f64 },
     #[error("only {pairs} image pairs, at least {MIN_PAIRS} heights are needed")]
     TooFew { pairs: usize },
     #[error("{camera} camera: {cause}")]
@@ -372,7 +378,7 @@ impl SweepSession {
     }
 
     /// What both cameras saw, with line numbers from the origin, and how far the tool had moved by its measured pose.
-    fn views(&self) -> Views {
+    pub fn views(&self) -> Views {
         let lowest = self.poses.iter().map(|p| p.z_mm).fold(f64::INFINITY, f64::min);
         let places: Vec<Place> = self.poses.iter().map(|pose| Place::of(pose, &self.poses[0])).collect();
         let is_jog: Vec<bool> = places.iter().map(|place| place.jog_mm.is_some()).collect();
@@ -408,28 +414,6 @@ impl SweepSession {
     /// [`SweepError`] when there is too little data.
     pub fn finish(self) -> Result<CalibrationOutcome, SweepError> {
         let views = self.views();
-        let heights = views.is_jog.iter().filter(|is_jog| !**is_jog).count();
-        if heights < MIN_PAIRS {
-            return Err(SweepError::TooFew { pairs: heights });
-        }
-        let solved = match self.settings.method {
-            Method::Auto => bundle::solve(&views),
-            Method::Original => None,
-        };
-        // What does not determine the poses may still determine a model, or say why not.
-        let known = solved.is_some();
-        let bundle = solved.unwrap_or_else(|| Bundle::nominal(&views));
-        let data = Stereo::from_fn(|camera| bundle.dataset(&views, camera));
-        let margins = self.reports.iter().flat_map(|r| [r.phase_margin.left, r.phase_margin.right]);
-        let context = CalibrationContext {
-            method: self.settings.method,
-            pitch_mm: self.settings.pitch_mm,
-            min_phase_margin: margins.fold(f64::INFINITY, f64::min),
-            usable_rms_mm: self.settings.usable_rms_mm,
-            bundle: known.then_some(&bundle),
-        };
-        let calibration = fit_calibration(data.as_ref(), &context)
-            .map_err(|cause| SweepError::Mapping { camera: "left or right".into(), cause })?;
-        Ok(CalibrationOutcome { calibration, pairs: self.reports, data })
+        calibrate_views(views, self.reports, &self.settings)
     }
 }

@@ -1,0 +1,293 @@
+//! Whatever goes wrong in a sweep is put right, or the result is refused with its likely cause. See docs/checks.md.
+//!
+//! Most sweeps here are made of the simulator's exact projections with noise instead of images: slips and bumps are
+//! injected below the phase tracking, which stops most of them before.
+
+use grating_calibration::camera::{Camera, Stereo};
+use grating_calibration::mapping::Calibration;
+use grating_calibration::mapping::bundle::{Observation, Views};
+use grating_calibration::mapping::consistency::{Doubt, put_right};
+use grating_calibration::sim::truth::{Axes, points_in_common_volume};
+use grating_calibration::sim::{Preset, Scene, SceneConfig};
+use grating_calibration::sweep::finish::calibrate_views;
+use grating_calibration::sweep::session::{CalibrationSettings, SweepError};
+use nalgebra::{Matrix2, Rotation3, Vector2, Vector3};
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+use rand_distr::StandardNormal;
+
+/// A preset with half-size images.
+fn half_size(preset: Preset) -> SceneConfig {
+    let mut config = preset.config();
+    config.rig.width = 640;
+    config.rig.height = 360;
+    config.lens.freeform_px *= 0.5;
+    config
+}
+
+/// What happens to one view besides what the robot says.
+#[derive(Clone, Copy)]
+struct Mishap {
+    /// Displacement of the target as each camera sees it, mm.
+    shift_mm: Stereo<Vector3<f64>>,
+    /// Turn of the target about the robot's z axis, at the grid's origin.
+    turn_deg: f64,
+}
+
+impl Mishap {
+    const NONE: Mishap = Mishap {
+        shift_mm: Stereo { left: Vector3::new(0.0, 0.0, 0.0), right: Vector3::new(0.0, 0.0, 0.0) },
+        turn_deg: 0.0,
+    };
+
+    fn target(x: f64, y: f64, z: f64) -> Self {
+        let shift = Vector3::new(x, y, z);
+        Mishap { shift_mm: Stereo { left: shift, right: shift }, turn_deg: 0.0 }
+    }
+
+    fn one_camera(camera: Camera, x: f64, y: f64) -> Self {
+        let mut mishap = Mishap::NONE;
+        // A camera that moves one way sees the target move the other way.
+        mishap.shift_mm[camera] = Vector3::new(-x, -y, 0.0);
+        mishap
+    }
+}
+
+/// A sweep to be made.
+struct Sweep {
+    scene: Scene,
+    heights_mm: Vec<f64>,
+    jogs_mm: Vec<[f64; 2]>,
+    noise_px: f64,
+    encoder_noise_mm: f64,
+}
+
+impl Sweep {
+    fn of(config: SceneConfig, heights: u32) -> Self {
+        let heights_mm = (0..heights).map(|i| 20.0 * f64::from(i) / f64::from(heights - 1)).collect();
+        let scene = Scene::new(config).unwrap();
+        Sweep { scene, heights_mm, jogs_mm: Vec::new(), noise_px: 0.03, encoder_noise_mm: 0.001 }
+    }
+
+    fn with_jogs(mut self) -> Self {
+        let steps = || (1..=6).map(|i| 0.3 * f64::from(i));
+        self.jogs_mm = [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]
+            .into_iter()
+            .flat_map(|[x, y]| steps().map(move |s| [s * x, s * y]))
+            .collect();
+        self
+    }
+
+    /// The crossings that both cameras see; `mishap` of each height.
+    fn views(&self, mishap: impl Fn(usize) -> Mishap) -> Views {
+        let mut rng = SmallRng::seed_from_u64(5);
+        let mut normal = |sigma: f64| sigma * rng.sample::<f64, _>(StandardNormal);
+        let config = self.scene.config();
+        let [pitch_s, pitch_t] = config.grid.print.scale.map(|scale| config.grid.pitch_mm * (1.0 + scale));
+        let jitter: [Vec<f64>; 2] = std::array::from_fn(|_| {
+            (0..=60).map(|n| if n == 30 { 0.0 } else { normal(config.grid.print.jitter_mm) }).collect()
+        });
+        let robot_from_lines = self.scene.lines_from_robot().try_inverse().unwrap();
+        let jogs = self.jogs_mm.iter().map(|[x, y]| (Vector3::new(*x, *y, 0.0), Mishap::NONE, true));
+        let heights = (0..).zip(&self.heights_mm).map(|(i, h)| (Vector3::new(0.0, 0.0, *h), mishap(i), false));
+        let mut places: Vec<_> = heights.collect();
+        places.splice(1..1, jogs);
+        let mut observations: Stereo<Vec<Observation>> = Stereo::default();
+        for (view, (moved, mishap, _)) in (0..).zip(&places) {
+            let encoder = Vector3::from_fn(|_, _| normal(self.encoder_noise_mm));
+            let turn = Rotation3::from_axis_angle(&Vector3::z_axis(), mishap.turn_deg.to_radians());
+            for camera in Camera::BOTH {
+                for (n_v, m_h) in (-30..=30).flat_map(|v| (-30..=30).map(move |h| (v, h))) {
+                    let own = |k: usize, n: i32| jitter[k][(n + 30) as usize];
+                    let lines = Vector3::new(
+                        f64::from(n_v) * pitch_s + own(0, n_v),
+                        f64::from(m_h) * pitch_t + own(1, m_h),
+                        0.0,
+                    );
+                    let point = turn * (robot_from_lines * lines) + mishap.shift_mm[camera] - moved - encoder;
+                    let Some(pixel) = self.scene.project(camera, point) else { continue };
+                    let pixel = pixel + Vector2::from_fn(|_, _| normal(self.noise_px));
+                    let covariance_px2 = Matrix2::identity() * self.noise_px.powi(2);
+                    observations[camera].push(Observation { pixel, covariance_px2, lines: [n_v, m_h], view });
+                }
+            }
+        }
+        Views {
+            observations,
+            image_size: Stereo::from_fn(|_| [config.rig.width, config.rig.height]),
+            moved_mm: places.iter().map(|place| place.0).collect(),
+            is_jog: places.iter().map(|place| place.2).collect(),
+            pitch_mm: config.grid.pitch_mm,
+        }
+    }
+}
+
+fn calibrate(views: Views) -> Result<Calibration, SweepError> {
+    let settings = CalibrationSettings::new(views.pitch_mm, Stereo::default());
+    calibrate_views(views, Vec::new(), &settings).map(|outcome| outcome.calibration)
+}
+
+/// RMS error per axis over the common volume, µm.
+fn rms_um(scene: &Scene, calibration: &Calibration, axes: Axes) -> Vector3<f64> {
+    let points = points_in_common_volume(scene, axes, 20.0, 200, 1);
+    let miss = |p: &grating_calibration::sim::truth::TruthPoint| {
+        calibration.pixel_pair_to_point(p.pixel.left, p.pixel.right).estimate.point_mm - p.point_mm
+    };
+    let squares: Vector3<f64> = points.iter().map(|p| miss(p).component_mul(&miss(p))).sum();
+    (squares / points.len() as f64).map(|s| 1e3 * s.sqrt())
+}
+
+fn lines(views: &Views) -> Vec<[i32; 2]> {
+    Camera::BOTH.iter().flat_map(|camera| views.observations[*camera].iter().map(|o| o.lines)).collect()
+}
+
+/// Every slip of one camera by ±1 or ±2 lines, in one height or from it on, at every height but where only the first
+/// image is on its own: then nobody knows which are right.
+#[test]
+fn a_slip_is_taken_back_at_every_height() {
+    for (heights, preset) in [(9, Preset::Standard), (5, Preset::Strong)] {
+        let clean = Sweep::of(half_size(preset), heights).views(|_| Mishap::NONE);
+        let count = heights as usize;
+        for (camera, by) in Camera::BOTH.into_iter().flat_map(|c| [[1, 0], [0, -1], [-2, 0], [0, 2]].map(|by| (c, by)))
+        {
+            for (first, last) in (0..count).flat_map(|view| [(view, view + 1), (view, count)]) {
+                let mut views = clean.clone();
+                (first..last).for_each(|view| views.renumber(camera, view, by));
+                let findings = put_right(&mut views);
+                let what = format!("{camera} {by:?} in {first}..{last} of {count}: {findings:?}");
+                match (first, last - first) {
+                    // All views: another origin.
+                    (0, all) if all == count => {
+                        assert!(findings.repairs.is_empty() && findings.doubts.is_empty(), "{what}")
+                    }
+                    (0, 1) | (1, _) if last - first == 1 || last == count => {
+                        let alone = first == 0 || last == count;
+                        match alone {
+                            true => assert!(matches!(findings.doubts[..], [Doubt::FirstAlone { .. }]), "{what}"),
+                            false => assert!(findings.doubts.is_empty() && lines(&views) == lines(&clean), "{what}"),
+                        }
+                    }
+                    _ => {
+                        assert!(findings.doubts.is_empty() && lines(&views) == lines(&clean), "{what}");
+                        let [repair] = findings.repairs[..] else { panic!("{what}") };
+                        assert_eq!((repair.camera, repair.lines, repair.views), (camera, by, last - first), "{what}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn slips_of_both_cameras_and_of_jogs_are_taken_back() {
+    let clean = Sweep::of(half_size(Preset::Laser), 9).with_jogs().views(|_| Mishap::NONE);
+    let mut views = clean.clone();
+    // Views 1 … 24 are jogs, then come the heights.
+    views.renumber(Camera::Left, 7, [1, 0]);
+    views.renumber(Camera::Left, 20, [-1, 2]);
+    (28..33).for_each(|view| views.renumber(Camera::Left, view, [0, 1]));
+    (25..33).for_each(|view| views.renumber(Camera::Right, view, [-1, 0]));
+    let findings = put_right(&mut views);
+    assert!(findings.doubts.is_empty() && lines(&views) == lines(&clean), "{findings:?}");
+    assert_eq!(findings.repairs.iter().filter(|r| r.jogs).count(), 2, "{findings:?}");
+    assert_eq!(findings.repairs.len(), 4, "{findings:?}");
+}
+
+#[test]
+fn a_repaired_sweep_is_as_good_as_a_clean_one_and_says_what_was_repaired() {
+    let sweep = Sweep::of(half_size(Preset::Standard), 7);
+    let mut views = sweep.views(|_| Mishap::NONE);
+    (4..7).for_each(|view| views.renumber(Camera::Right, view, [0, 1]));
+    let calibration = calibrate(views).unwrap();
+    assert!(calibration.usable, "{}", calibration.reason);
+    assert_eq!(calibration.checks.repairs.len(), 1);
+    assert!(rms_um(&sweep.scene, &calibration, Axes::Lines).max() < 4.0);
+}
+
+#[test]
+fn a_bumped_target_or_camera_is_named_with_its_place() {
+    let sweep = Sweep::of(half_size(Preset::Standard), 9);
+    let turned = Mishap { turn_deg: 0.2, ..Mishap::NONE };
+    let cases = [
+        (Mishap::target(0.1, 0.0, 0.0), "target"),
+        (Mishap::target(0.0, -0.3, 0.0), "target"),
+        (Mishap::target(0.3, 0.3, 0.0), "target"),
+        (Mishap::target(0.0, 0.0, 0.1), "target"),
+        (turned, "target"),
+        (Mishap::one_camera(Camera::Left, 0.1, 0.0), "left camera"),
+        (Mishap::one_camera(Camera::Right, 0.0, 0.3), "right camera"),
+    ];
+    for (mishap, who) in cases {
+        for from in 1..9 {
+            let views = sweep.views(|i| if i < from { Mishap::NONE } else { mishap });
+            let findings = put_right(&mut views.clone());
+            let [Doubt::Jumped { .. }] = findings.doubts[..] else { panic!("{who} from {from}: {findings:?}") };
+            let text = findings.doubts[0].to_string();
+            let place = format!("between heights {:.2} and {:.2} mm", 2.5 * (from as f64 - 1.0), 2.5 * from as f64);
+            assert!(text.starts_with(&place) && text.contains(who), "{who} from {from}: {text}");
+        }
+    }
+    // By a whole pitch the target looks as before: that harms nobody.
+    let mut views = sweep.views(|i| if i < 4 { Mishap::NONE } else { Mishap::target(1.1, 0.0, 0.0) });
+    let findings = put_right(&mut views);
+    assert!(findings.doubts.is_empty() && findings.repairs.len() == 2, "{findings:?}");
+}
+
+#[test]
+fn a_bumped_sweep_is_not_usable() {
+    let sweep = Sweep::of(half_size(Preset::Standard), 7);
+    let calibration =
+        calibrate(sweep.views(|i| if i < 3 { Mishap::NONE } else { Mishap::target(0.1, 0.0, 0.0) })).unwrap();
+    assert!(!calibration.usable && calibration.reason.contains("target bumped"), "{}", calibration.reason);
+}
+
+/// No preset, noise, tilt or number of heights raises a doubt.
+#[test]
+fn clean_sweeps_raise_no_doubt() {
+    use Preset::{Laser, Mild, Narrow, Noisy, Standard, Strong};
+    for (preset, noise_px) in
+        [(Standard, 0.03), (Mild, 0.03), (Strong, 0.05), (Narrow, 0.03), (Noisy, 0.15), (Laser, 0.03)]
+    {
+        for heights in [5, 11, 81] {
+            let mut config = half_size(preset);
+            config.grid.tilt_deg = [0.1, -0.11];
+            let mut sweep = Sweep::of(config, heights);
+            sweep.noise_px = noise_px;
+            let sweep = if heights == 11 { sweep.with_jogs() } else { sweep };
+            let findings = put_right(&mut sweep.views(|_| Mishap::NONE));
+            assert!(findings.repairs.is_empty() && findings.doubts.is_empty(), "{preset:?} {heights}: {findings:?}");
+        }
+    }
+}
+
+#[test]
+fn swapped_cameras_are_noticed() {
+    let mut views = Sweep::of(half_size(Preset::Standard), 7).views(|_| Mishap::NONE);
+    std::mem::swap(&mut views.observations.left, &mut views.observations.right);
+    let calibration = calibrate(views).unwrap();
+    assert!(!calibration.usable && calibration.reason.contains("swapped"), "{}", calibration.reason);
+}
+
+#[test]
+fn heights_in_other_units_are_named() {
+    for scale in [1e-3, 1e3] {
+        let mut views = Sweep::of(half_size(Preset::Standard), 5).views(|_| Mishap::NONE);
+        views.moved_mm.iter_mut().for_each(|moved| *moved *= scale);
+        let error = calibrate(views).unwrap_err();
+        let range = format!("span {} mm", 20.0 * scale);
+        assert!(matches!(error, SweepError::Range { .. }) && error.to_string().contains(&range), "{error}");
+    }
+}
+
+/// With jogs the robot measures the pitch: 1.0 said for 1.1 does no harm.
+#[test]
+fn a_wrong_pitch_is_measured_by_jogs() {
+    let sweep = Sweep::of(half_size(Preset::Standard), 7).with_jogs();
+    let mut views = sweep.views(|_| Mishap::NONE);
+    views.pitch_mm = 1.0;
+    let calibration = calibrate(views).unwrap();
+    assert!(calibration.usable, "{}", calibration.reason);
+    let pitch = calibration.stage.unwrap().pitch_mm;
+    assert!(pitch.iter().all(|pitch| (pitch - 1.1).abs() < 1e-3), "{pitch:?}");
+    let rms = rms_um(&sweep.scene, &calibration, Axes::Robot);
+    assert!(rms.max() < 8.0, "{rms}");
+}
