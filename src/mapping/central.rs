@@ -68,16 +68,7 @@ impl Central {
         if points.len() < POSE + 2 * lens_exponents(lens_degree).count() {
             return None;
         }
-        let half = image_size.map(|n| 0.5 * f64::from(n));
-        let mut camera = Central {
-            volume,
-            pixel_half: half,
-            pixel_centre: image_size.map(|n| 0.5 * (f64::from(n) - 1.0)),
-            projection: [[0.0; 4]; 3],
-            lens_degree: 1,
-            lens: Vec::new(),
-        };
-        camera.direct_linear_transform(points)?;
+        let mut camera = Self::linear(volume, image_size, points)?;
         let few: Vec<Correspondence> = points.iter().step_by((points.len() / 6000).max(1)).copied().collect();
         camera.set_lens_degree(3);
         camera.gauss_newton(&few, 5, Tilt::Free)?;
@@ -87,6 +78,25 @@ impl Central {
         }
         camera.gauss_newton(points, 2, Tilt::Fixed)?;
         Some(camera)
+    }
+
+    /// Direct linear transform: P without a lens.
+    pub(super) fn linear(volume: Volume, image_size: [u32; 2], points: &[Correspondence]) -> Option<Self> {
+        let mut camera = Central {
+            volume,
+            pixel_half: image_size.map(|n| 0.5 * f64::from(n)),
+            pixel_centre: image_size.map(|n| 0.5 * (f64::from(n) - 1.0)),
+            projection: [[0.0; 4]; 3],
+            lens_degree: 1,
+            lens: Vec::new(),
+        };
+        camera.direct_linear_transform(points)?;
+        Some(camera)
+    }
+
+    /// Width and height of the image, px.
+    pub(super) fn image_size(&self) -> [u32; 2] {
+        self.pixel_half.map(|half| (2.0 * half).round() as u32)
     }
 
     /// The same camera moved on to other points.

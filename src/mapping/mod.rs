@@ -9,7 +9,10 @@
 //! | [`placement`] | is the left camera on the left? |
 //! | [`published`] | Eq. (16) |
 //! | [`polynomial`] | full polynomials in (x, y, z): cubic, quintic, septic |
+//! | [`pinhole`] | physical camera with Brown's or the rational distortion, oblique frame |
+//! | [`distortion`] | both, as in OpenCV |
 //! | [`central`] | projective camera with a smooth lens: all rays through one point |
+//! | [`adjust`] | robust Levenberg–Marquardt for the cameras among them |
 //! | [`model`] | any of them |
 //! | [`select`] | fits the ladder, scores by blocked cross-validation, picks |
 //! | [`uncertainty`] | how sure the models are of their pixels |
@@ -17,14 +20,17 @@
 //! | [`calibration`] | the served models with what is known about them; answers with a status |
 //! | [`file`] | calibration.yaml |
 
+pub mod adjust;
 pub mod bundle;
 pub mod calibration;
 pub mod central;
 pub mod consistency;
 pub mod dataset;
+pub mod distortion;
 pub mod file;
 pub mod invert;
 pub mod model;
+pub mod pinhole;
 pub mod placement;
 pub mod polynomial;
 pub mod published;

@@ -1,7 +1,9 @@
 //! Any of the mapping models, world → pixel.
 
 use crate::mapping::central::{Central, MAX_LENS_DEGREE, lens_exponents};
-use crate::mapping::dataset::CameraDataset;
+use crate::mapping::dataset::{CameraDataset, Correspondence};
+use crate::mapping::distortion;
+use crate::mapping::pinhole::Pinhole;
 use crate::mapping::polynomial::{self, Polynomial};
 use crate::mapping::published::Published;
 use nalgebra::{Matrix2x3, Vector2, Vector3};
@@ -53,14 +55,25 @@ pub enum ModelKind {
     Quintic,
     /// Of degree 7.
     Septic,
+    /// Pinhole with Brown's distortion.
+    Brown,
+    /// Pinhole with rational distortion and thin prism.
+    Rational,
     /// Projective camera with a smooth lens.
     Central,
 }
 
 impl ModelKind {
     /// Simplest first.
-    pub const LADDER: [ModelKind; 5] =
-        [ModelKind::Published, ModelKind::Cubic, ModelKind::Quintic, ModelKind::Septic, ModelKind::Central];
+    pub const LADDER: [ModelKind; 7] = [
+        ModelKind::Published,
+        ModelKind::Cubic,
+        ModelKind::Quintic,
+        ModelKind::Septic,
+        ModelKind::Brown,
+        ModelKind::Rational,
+        ModelKind::Central,
+    ];
 }
 
 impl std::fmt::Display for ModelKind {
@@ -70,6 +83,8 @@ impl std::fmt::Display for ModelKind {
             ModelKind::Cubic => "cubic",
             ModelKind::Quintic => "quintic",
             ModelKind::Septic => "septic",
+            ModelKind::Brown => "brown",
+            ModelKind::Rational => "rational",
             ModelKind::Central => "central",
         })
     }
@@ -87,6 +102,10 @@ pub enum Model {
     Quintic(Polynomial),
     /// Degree 7.
     Septic(Polynomial),
+    /// Brown's distortion.
+    Brown(Pinhole),
+    /// Rational distortion with thin prism.
+    Rational(Pinhole),
     /// Projective camera with a smooth lens.
     Central(Central),
 }
@@ -104,7 +123,22 @@ impl Model {
             ModelKind::Cubic => Polynomial::fit(3, volume, points).map(Model::Cubic),
             ModelKind::Quintic => Polynomial::fit(5, volume, points).map(Model::Quintic),
             ModelKind::Septic => Polynomial::fit(7, volume, points).map(Model::Septic),
+            ModelKind::Brown => Pinhole::fit(distortion::BROWN, data.image_size, points).map(Model::Brown),
+            ModelKind::Rational => Pinhole::fit(distortion::RATIONAL, data.image_size, points).map(Model::Rational),
             ModelKind::Central => Central::fit(LENS_DEGREE, volume, data.image_size, points).map(Model::Central),
+        }
+    }
+
+    /// The same kind of model fitted to other points of the same camera, starting from here where that is quicker.
+    pub fn refit(&self, data: &CameraDataset) -> Option<Model> {
+        let points: &[Correspondence] = &data.correspondences;
+        match self {
+            Model::Published(_) | Model::Cubic(_) | Model::Quintic(_) | Model::Septic(_) => {
+                Model::fit(self.kind(), data)
+            }
+            Model::Brown(camera) => camera.refit(points).map(Model::Brown),
+            Model::Rational(camera) => camera.refit(points).map(Model::Rational),
+            Model::Central(camera) => camera.refit(points).map(Model::Central),
         }
     }
 
@@ -115,6 +149,8 @@ impl Model {
             Model::Cubic(_) => ModelKind::Cubic,
             Model::Quintic(_) => ModelKind::Quintic,
             Model::Septic(_) => ModelKind::Septic,
+            Model::Brown(_) => ModelKind::Brown,
+            Model::Rational(_) => ModelKind::Rational,
             Model::Central(_) => ModelKind::Central,
         }
     }
@@ -124,6 +160,7 @@ impl Model {
         match self {
             Model::Published(model) => model.pixel_and_jacobian(point_mm),
             Model::Cubic(model) | Model::Quintic(model) | Model::Septic(model) => model.pixel_and_jacobian(point_mm),
+            Model::Brown(model) | Model::Rational(model) => model.pixel_and_jacobian(point_mm),
             Model::Central(model) => model.pixel_and_jacobian(point_mm),
         }
     }
@@ -158,6 +195,8 @@ impl Model {
                     .or_else(|| finite("coefficients", m.coefficients.as_flattened()))
                     .or_else(|| volume(&m.volume))
             }
+            Model::Brown(m) => m.complaint(distortion::BROWN),
+            Model::Rational(m) => m.complaint(distortion::RATIONAL),
             Model::Central(m) => (!(2..=MAX_LENS_DEGREE).contains(&m.lens_degree))
                 .then(|| format!("lens_degree is {}, it must be within 2 … {MAX_LENS_DEGREE}", m.lens_degree))
                 .or_else(|| length("lens", m.lens.len(), lens_exponents(m.lens_degree).count()))

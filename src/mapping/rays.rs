@@ -96,7 +96,9 @@ pub fn centre(rays: impl Iterator<Item = (Vector2<f64>, Vector2<f64>)>) -> Optio
             side += row * at[axis];
         }
     }
-    Some(own.cholesky()?.solve(&side)).filter(|centre| centre.iter().all(|x| x.is_finite()))
+    // The determinant over the product of the diagonal is the squared spread of the slopes.
+    let meet = own.determinant() > 1e-9 * own.diagonal().product();
+    Some(own.cholesky().filter(|_| meet)?.solve(&side)).filter(|centre| centre.iter().all(|x| x.is_finite()))
 }
 
 #[cfg(test)]

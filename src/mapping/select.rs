@@ -122,10 +122,7 @@ fn cross_validate(model: &Model, data: &CameraDataset) -> f64 {
     for fold in 0..FOLDS {
         let held = |p: &Correspondence| (p.view / views_per_block) % FOLDS == fold || region(p.pixel) % FOLDS == fold;
         let train: Vec<Correspondence> = few.iter().filter(|p| !held(p)).copied().collect();
-        let refitted = match model {
-            Model::Central(camera) => camera.refit(&train).map(Model::Central),
-            _ => Model::fit(model.kind(), &CameraDataset { image_size: data.image_size, correspondences: train }),
-        };
+        let refitted = model.refit(&CameraDataset { image_size: data.image_size, correspondences: train });
         let Some(refitted) = refitted else {
             return f64::INFINITY;
         };

@@ -1,0 +1,128 @@
+//! Robust Levenberg–Marquardt for cameras whose pixel is not linear in their parameters.
+//!
+//! ```text
+//! Σ ρ(s),  s = |pixel − model(X)|² w / misfit²,  ρ(s) = c² ln(1 + s / c²)        + Σ (prior residual / σ)²
+//! ```
+//! ρ is Student's: far residuals hardly count. w is one over the pixel's variance, `misfit` the median residual in units
+//! of what the variances promise, 1 at least: what a model can't follow counts as noise, lest it outweigh the priors.
+
+use crate::least_squares::solve_equilibrated;
+use crate::mapping::dataset::Correspondence;
+use crate::statistics::median;
+use nalgebra::{DMatrix, Vector2, Vector3};
+
+/// Residuals beyond this many standard deviations count less; c above.
+pub const ROBUST: f64 = 4.0;
+/// A round whose cost falls by less than this share ends the search.
+const DONE: f64 = 1e-8;
+/// Damping relative to the diagonal: where it starts, and where no step helps any more.
+const DAMPING: [f64; 2] = [1e-8, 1e4];
+
+/// The non-zero derivatives of one equation: index of the parameter, value.
+pub type SparseRow = Vec<(usize, f64)>;
+
+/// Takes ∂value/∂parameters, wanted − value and its standard deviation.
+pub type AddPrior<'a> = dyn FnMut(&[(usize, f64)], f64, f64) + 'a;
+
+/// A camera that can be adjusted.
+pub trait Adjustable: Clone {
+    /// How many parameters it has.
+    fn parameters(&self) -> usize;
+
+    /// Pixel of a point, and ∂u, ∂v by the parameters in ascending order, px, appended to the empty `rows`.
+    /// `None` where the camera can't see it at all: behind it, say.
+    fn pixel_and_rows(&self, point_mm: Vector3<f64>, rows: &mut [SparseRow; 2]) -> Option<Vector2<f64>>;
+
+    /// Pixel of a point.
+    fn pixel(&self, point_mm: Vector3<f64>) -> Vector2<f64>;
+
+    /// Adds to the parameters.
+    fn step(&mut self, step: &[f64]);
+
+    /// Adds everything known beforehand.
+    fn priors(&self, add: &mut AddPrior);
+}
+
+/// The weight of one pair of equations, and its part of the cost, at the residual `miss`.
+pub fn student(weight: f64, misfit: f64, miss: Vector2<f64>) -> (f64, f64) {
+    let weight = weight / (misfit * misfit);
+    let excess = 1.0 + miss.norm_squared() * weight / (ROBUST * ROBUST);
+    (weight / excess, ROBUST * ROBUST * excess.ln())
+}
+
+/// Median residual in units of what the covariances promise; 1 at least.
+pub fn misfit(points: &[Correspondence], pixel: impl Fn(Vector3<f64>) -> Vector2<f64>) -> f64 {
+    let size = |p: &Correspondence| (pixel(p.point_in_tool_mm) - p.pixel).norm() * p.weight().sqrt();
+    let mut sizes: Vec<f64> = points.iter().map(size).collect();
+    // The length of a 2-D normal deviate has its median at 1.1774 σ.
+    (median(&mut sizes).unwrap_or(0.0) / 1.1774).max(1.0)
+}
+
+/// The normal equations at one place.
+struct Sums {
+    ata: DMatrix<f64>,
+    atb: DMatrix<f64>,
+    cost: f64,
+}
+
+impl Sums {
+    fn at<C: Adjustable>(camera: &C, points: &[Correspondence], misfit: f64) -> Option<Self> {
+        let n = camera.parameters();
+        let mut sums = Sums { ata: DMatrix::zeros(n, n), atb: DMatrix::zeros(n, 1), cost: 0.0 };
+        let mut rows = [SparseRow::with_capacity(n), SparseRow::with_capacity(n)];
+        for point in points {
+            rows.iter_mut().for_each(Vec::clear);
+            let miss = point.pixel - camera.pixel_and_rows(point.point_in_tool_mm, &mut rows)?;
+            let (weight, cost) = student(point.weight(), misfit, miss);
+            sums.cost += cost;
+            for (axis, row) in rows.iter().enumerate() {
+                sums.add(row, miss[axis], weight);
+            }
+        }
+        camera.priors(&mut |row, miss, sigma| {
+            sums.cost += (miss / sigma).powi(2);
+            sums.add(row, miss, 1.0 / (sigma * sigma));
+        });
+        sums.ata.fill_upper_triangle_with_lower_triangle();
+        sums.cost.is_finite().then_some(sums)
+    }
+
+    /// Adds one equation to the lower triangle.
+    fn add(&mut self, row: &[(usize, f64)], miss: f64, weight: f64) {
+        let n = self.ata.nrows();
+        for (k, (j, by)) in row.iter().enumerate() {
+            let by = by * weight;
+            self.atb[*j] += by * miss;
+            let column = &mut self.ata.as_mut_slice()[j * n..(j + 1) * n];
+            row[k..].iter().for_each(|(i, value)| column[*i] += by * value);
+        }
+    }
+}
+
+/// Moves `camera` to the least cost, `rounds` steps at most for each of `stages` values of the misfit. `None` when a point
+/// can't be seen from the start or the points don't determine the camera.
+pub fn adjust<C: Adjustable>(mut camera: C, points: &[Correspondence], stages: usize, rounds: usize) -> Option<C> {
+    for _ in 0..stages {
+        let misfit = misfit(points, |point| camera.pixel(point));
+        let mut sums = Sums::at(&camera, points, misfit)?;
+        let mut damping = DAMPING[0];
+        for _ in 0..rounds {
+            let step = solve_equilibrated(sums.ata.clone(), sums.atb.clone(), damping)?;
+            let mut next = camera.clone();
+            next.step(step.as_slice());
+            match Sums::at(&next, points, misfit).filter(|next| next.cost < sums.cost) {
+                Some(better) => {
+                    let done = sums.cost - better.cost < DONE * sums.cost;
+                    (camera, sums) = (next, better);
+                    damping = (0.1 * damping).max(1e-14);
+                    if done {
+                        break;
+                    }
+                }
+                None if damping < DAMPING[1] => damping *= 10.0,
+                None => break,
+            }
+        }
+    }
+    Some(camera)
+}
