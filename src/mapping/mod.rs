@@ -6,6 +6,7 @@
 //! | [`bundle`] | cameras, pose errors and print errors at once |
 //! | [`rays`] | which place of the grid some pixels see, without any model |
 //! | [`consistency`] | line numbers and poses of all views against each other: slips, bumps |
+//! | [`scale`] | do heights and pitch agree? |
 //! | [`placement`] | is the left camera on the left? |
 //! | [`published`] | Eq. (16) |
 //! | [`polynomial`] | full polynomials in (x, y, z): cubic, quintic, septic |
@@ -35,6 +36,7 @@ pub mod placement;
 pub mod polynomial;
 pub mod published;
 pub mod rays;
+pub mod scale;
 pub mod select;
 pub mod uncertainty;
 
