@@ -7,11 +7,12 @@ use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::mapping::Calibration;
 use grating_calibration::mapping::bundle::{Bundle, Observation, Views};
 use grating_calibration::mapping::consistency::{Doubt, put_right};
+use grating_calibration::mapping::origins;
 use grating_calibration::mapping::scale::{self, Scale};
 use grating_calibration::sim::truth::{Axes, points_in_common_volume};
 use grating_calibration::sim::{Preset, Scene, SceneConfig};
 use grating_calibration::sweep::finish::calibrate_views;
-use grating_calibration::sweep::session::{CalibrationSettings, SweepError};
+use grating_calibration::sweep::session::{CalibrationSettings, SweepError, SweepSession, ToolPose};
 use nalgebra::{Matrix2, Rotation3, Vector2, Vector3};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use rand_distr::StandardNormal;
@@ -114,6 +115,7 @@ impl Sweep {
         }
         Views {
             observations,
+            cells: Stereo::default(),
             image_size: Stereo::from_fn(|_| [config.rig.width, config.rig.height]),
             moved_mm: places.iter().map(|place| place.0).collect(),
             is_jog: places.iter().map(|place| place.2).collect(),
@@ -332,4 +334,51 @@ fn a_wrong_pitch_is_measured_by_jogs() {
     assert!(pitch.iter().all(|pitch| (pitch - 1.1).abs() < 1e-3), "{pitch:?}");
     let rms = rms_um(&sweep.scene, &calibration, Axes::Robot);
     assert!(rms.max() < 20.0, "{rms}");
+}
+
+/// The clicked right origin is another crossing: what the printer did wrong gives it away, where it did anything wrong.
+#[test]
+fn another_origin_in_one_camera_shows_in_the_lines() {
+    let sweep = Sweep::of(half_size(Preset::Laser), 7);
+    let clean = sweep.views(|_| Mishap::NONE);
+    let check = |views: &Views| origins::check(views, &Bundle::nominal(views));
+    assert_eq!(check(&clean), origins::Origins::default());
+    for by in [[1, 0], [-1, 0], [0, 1], [0, -2], [7, 0]] {
+        let mut views = clean.clone();
+        (0..7).for_each(|view| views.renumber(Camera::Right, view, by));
+        let found = check(&views);
+        let Some(origins::Doubt::Differ { lines, .. }) = found.doubt else { panic!("{by:?}: {found:?}") };
+        assert_eq!(lines, by.map(|n| -n));
+    }
+    let even = Sweep::of(half_size(Preset::Standard), 7).views(|_| Mishap::NONE);
+    let found = check(&even);
+    assert!(found.doubt.is_none() && found.unverified.unwrap().contains("can't be told"));
+}
+
+/// The same by the texture of the paper alone, from images.
+#[test]
+fn another_origin_in_one_camera_shows_in_the_paper() {
+    let mut config = half_size(Preset::Standard);
+    config.grid.print.texture = 0.01;
+    config.sensor.blur_px = 0.6;
+    let scene = Scene::new(config).unwrap();
+    let mut origin_px = scene.origin_px().unwrap();
+    // One line further along x, two along -y.
+    let crossing = scene.lines_from_robot().try_inverse().unwrap() * Vector3::new(1.1, -2.2, 0.0);
+    origin_px.right = scene.project(Camera::Right, crossing).unwrap();
+    let mut session = SweepSession::new(CalibrationSettings::new(1.1, origin_px)).unwrap();
+    for (frame, height_mm) in (0..).zip([0.0, 0.3, 0.9, 1.8, 3.0]) {
+        let moved = Vector3::new(0.0, 0.0, height_mm);
+        let images = Stereo::from_fn(|camera| scene.picture(camera, moved, frame).to_gray());
+        session.add_pair(images.as_ref(), ToolPose { x_mm: 0.0, y_mm: 0.0, z_mm: height_mm }).unwrap();
+    }
+    let mut views = session.views();
+    let found = origins::check(&views, &Bundle::nominal(&views));
+    let text = found.doubt.map_or(String::new(), |doubt| doubt.to_string());
+    assert!(text.contains("paper's texture") && text.contains("lies (1, -2) lines"), "{text}");
+    // The message names the pixel that should have been clicked.
+    let right = scene.origin_px().unwrap().right;
+    assert!(text.contains(&format!("click ({:.0}, {:.0}) px", right.x, right.y)), "{text} {right}");
+    (0..5).for_each(|view| views.renumber(Camera::Right, view, [1, -2]));
+    assert_eq!(origins::check(&views, &Bundle::nominal(&views)), origins::Origins::default());
 }

@@ -121,6 +121,8 @@ impl Views {
     pub fn renumber(&mut self, camera: Camera, view: usize, by: [i32; 2]) {
         let seen = self.observations[camera].iter_mut().filter(|o| o.view as usize == view);
         seen.for_each(|o| o.lines = [o.lines[0] + by[0], o.lines[1] + by[1]]);
+        let cells = self.cells[camera].iter_mut().filter(|c| c.view as usize == view);
+        cells.for_each(|c| c.lines = [c.lines[0] + by[0], c.lines[1] + by[1]]);
     }
 
     /// The views that are no jogs, lowest first.

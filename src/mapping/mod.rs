@@ -6,6 +6,7 @@
 //! | [`bundle`] | cameras, pose errors and print errors at once |
 //! | [`rays`] | which place of the grid some pixels see, without any model |
 //! | [`consistency`] | line numbers and poses of all views against each other: slips, bumps |
+//! | [`origins`] | did the user click the same crossing in both images? |
 //! | [`scale`] | do heights and pitch agree? |
 //! | [`placement`] | is the left camera on the left? |
 //! | [`published`] | Eq. (16) |
@@ -31,6 +32,7 @@ pub mod distortion;
 pub mod file;
 pub mod invert;
 pub mod model;
+pub mod origins;
 pub mod pinhole;
 pub mod placement;
 pub mod polynomial;

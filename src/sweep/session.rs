@@ -11,8 +11,9 @@ use crate::grating::refine::{self, FitError, FitOptions, GratingFit, Warm};
 use crate::grating::stochastic::{OriginalFitter, OriginalSettings};
 use crate::lattice::intersections::{Intersection, LineNumbers};
 use crate::lattice::local;
+use crate::lattice::texture::{self, CellShade};
 use crate::lattice::tracking::{Tracker, TrackingError};
-use crate::mapping::bundle::{Observation, Views};
+use crate::mapping::bundle::{Cell, Observation, Views};
 use crate::mapping::calibration::Calibration;
 use crate::mapping::dataset::CameraDataset;
 use crate::mapping::select::SelectError;
@@ -150,6 +151,7 @@ struct CameraTrack {
     size: Option<[u32; 2]>,
     /// One entry a pair, final numbers.
     intersections: Vec<Vec<Intersection>>,
+    cells: Vec<Vec<CellShade>>,
 }
 
 enum Fitter {
@@ -217,6 +219,7 @@ impl Place {
 struct CameraPair {
     fit: Option<GratingFit>,
     intersections: Vec<Intersection>,
+    cells: Vec<CellShade>,
     residual: f64,
     margin: f64,
     fit_ms: f64,
@@ -255,12 +258,14 @@ impl CameraTrack {
                 intersection.lines = intersection.lines.shifted(tracked.shift.h, tracked.shift.v);
             }
         }
-        Ok(CameraPair { fit, intersections, residual, margin, fit_ms })
+        let cells = texture::cells(image, &intersections);
+        Ok(CameraPair { fit, intersections, cells, residual, margin, fit_ms })
     }
 
     /// Takes over what [`Self::add`] found, once the other camera has found something too.
     fn keep(&mut self, place: Place, pair: CameraPair) -> usize {
         let height_mm = place.height_mm;
+        self.cells.push(pair.cells);
         if let Some(jog_mm) = place.jog_mm {
             self.tracker.remember_jog(jog_mm, &pair.intersections);
             let count = pair.intersections.len();
@@ -330,6 +335,7 @@ impl SweepSession {
             origin: LineNumbers { h: 0, v: 0 },
             size: None,
             intersections: Vec::new(),
+            cells: Vec::new(),
         });
         Ok(SweepSession { settings, tracks, poses: Vec::new(), reports: Vec::new() })
     }
@@ -399,8 +405,18 @@ impl SweepSession {
             };
             track.intersections.iter().enumerate().flat_map(numbered).collect()
         };
+        let cells = |track: &CameraTrack| {
+            let numbered = |(view, cells): (usize, &Vec<CellShade>)| {
+                // Between −n_h − 1 and −n_h.
+                let lines = |c: &CellShade| [c.lines.v - track.origin.v, track.origin.h - c.lines.h - 1];
+                let cell = |c: &CellShade| Cell { lines: lines(c), pixel: c.pixel, shade: c.shade, view: view as u32 };
+                cells.iter().map(cell).collect::<Vec<_>>()
+            };
+            track.cells.iter().enumerate().flat_map(numbered).collect()
+        };
         Views {
             observations: Stereo::from_fn(|camera| observations(&self.tracks[camera])),
+            cells: Stereo::from_fn(|camera| cells(&self.tracks[camera])),
             image_size: Stereo::from_fn(|camera| self.tracks[camera].size.unwrap_or([0, 0])),
             moved_mm: self.poses.iter().map(moved).collect(),
             is_jog,
