@@ -12,7 +12,8 @@ use grating_calibration::mapping::scale::{self, Scale};
 use grating_calibration::sim::truth::{Axes, points_in_common_volume};
 use grating_calibration::sim::{Preset, Scene, SceneConfig};
 use grating_calibration::sweep::finish::calibrate_views;
-use grating_calibration::sweep::session::{CalibrationSettings, SweepError, SweepSession, ToolPose};
+use grating_calibration::sweep::plausibility;
+use grating_calibration::sweep::session::{CalibrationSettings, PairReport, SweepError, SweepSession, ToolPose};
 use nalgebra::{Matrix2, Rotation3, Vector2, Vector3};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use rand_distr::StandardNormal;
@@ -105,6 +106,8 @@ impl Sweep {
                         f64::from(m_h) * pitch_t + own(1, m_h),
                         0.0,
                     );
+                    let warp = config.grid.print.warp_mm * (0.1 * (lines.x + 0.6 * lines.y)).sin();
+                    let lines = lines + Vector3::new(warp, -0.7 * warp, 0.0);
                     let point = turn * (robot_from_lines * lines) + mishap.shift_mm[camera] - moved - encoder;
                     let Some(pixel) = self.scene.project(camera, point) else { continue };
                     let pixel = pixel + Vector2::from_fn(|_, _| normal(self.noise_px));
@@ -122,6 +125,13 @@ impl Sweep {
             pitch_mm: config.grid.pitch_mm,
         }
     }
+}
+
+/// Every other crossing: a whole calibration then takes half the time.
+fn thinned(mut views: Views) -> Views {
+    let Stereo { left, right } = &mut views.observations;
+    [left, right].into_iter().for_each(|seen| seen.retain(|o| (o.lines[0] + o.lines[1]) % 2 == 0));
+    views
 }
 
 fn calibrate(views: Views) -> Result<Calibration, SweepError> {
@@ -198,12 +208,12 @@ fn slips_of_both_cameras_and_of_jogs_are_taken_back() {
 #[test]
 fn a_repaired_sweep_is_as_good_as_a_clean_one_and_says_what_was_repaired() {
     let sweep = Sweep::of(half_size(Preset::Standard), 7);
-    let mut views = sweep.views(|_| Mishap::NONE);
+    let mut views = thinned(sweep.views(|_| Mishap::NONE));
     (4..7).for_each(|view| views.renumber(Camera::Right, view, [0, 1]));
     let calibration = calibrate(views).unwrap();
     assert!(calibration.usable, "{}", calibration.reason);
     assert_eq!(calibration.checks.repairs.len(), 1);
-    assert!(rms_um(&sweep.scene, &calibration, Axes::Lines).max() < 4.0);
+    assert!(rms_um(&sweep.scene, &calibration, Axes::Lines).max() < 10.0);
 }
 
 #[test]
@@ -239,7 +249,7 @@ fn a_bumped_target_or_camera_is_named_with_its_place() {
 fn a_bumped_sweep_is_not_usable() {
     let sweep = Sweep::of(half_size(Preset::Standard), 7);
     let calibration =
-        calibrate(sweep.views(|i| if i < 3 { Mishap::NONE } else { Mishap::target(0.1, 0.0, 0.0) })).unwrap();
+        calibrate(thinned(sweep.views(|i| if i < 3 { Mishap::NONE } else { Mishap::target(0.1, 0.0, 0.0) }))).unwrap();
     assert!(!calibration.usable && calibration.reason.contains("target bumped"), "{}", calibration.reason);
 }
 
@@ -262,9 +272,65 @@ fn clean_sweeps_raise_no_doubt() {
     }
 }
 
+/// From the first check to the verdict.
+#[test]
+fn clean_sweeps_are_usable() {
+    for (preset, noise_px) in
+        [(Preset::Standard, 0.03), (Preset::Strong, 0.03), (Preset::Noisy, 0.12), (Preset::Laser, 0.03)]
+    {
+        let mut config = half_size(preset);
+        config.grid.tilt_deg = [0.1, -0.11];
+        let mut sweep = Sweep::of(config, 6);
+        sweep.noise_px = noise_px;
+        let sweep = if preset == Preset::Laser { sweep.with_jogs() } else { sweep };
+        let calibration = calibrate(thinned(sweep.views(|_| Mishap::NONE))).unwrap();
+        assert!(calibration.usable && calibration.checks.repairs.is_empty(), "{preset:?}: {}", calibration.reason);
+    }
+}
+
+/// A bound between the errors at fitted and at held-out places: what was not seen decides.
+#[test]
+fn errors_at_held_out_places_decide() {
+    let views = thinned(Sweep::of(half_size(Preset::Strong), 6).views(|_| Mishap::NONE));
+    let mut settings = CalibrationSettings::new(1.1, Stereo::default());
+    let usable = calibrate_views(views.clone(), Vec::new(), &settings).unwrap().calibration;
+    let fitted_mm = usable.stereo.rms_mm.into_iter().fold(0.0, f64::max);
+    let beyond = usable.left.cross_validation_rms_px / usable.left.residual_rms_px;
+    assert!(usable.usable && beyond > 1.1, "{}, {beyond}", usable.reason);
+    settings.usable_rms_mm = fitted_mm * 1.01;
+    let calibration = calibrate_views(views, Vec::new(), &settings).unwrap().calibration;
+    assert!(
+        !calibration.usable && calibration.reason.contains("held-out heights and regions err"),
+        "{}",
+        calibration.reason
+    );
+}
+
+/// Whatever the tracking let pass, a small margin is named with its height; so is a camera that sees little of the grid.
+#[test]
+fn small_margins_and_little_coverage_are_refused() {
+    let pair = |height_mm: f64, margin: f64| PairReport {
+        height_mm,
+        intersections: Stereo { left: 300, right: 300 },
+        residual: Stereo { left: 0.1, right: 0.1 },
+        phase_margin: Stereo { left: 0.9, right: margin },
+        fit_ms: Stereo { left: 50.0, right: 50.0 },
+    };
+    let views = Sweep::of(half_size(Preset::Standard), 5).views(|_| Mishap::NONE);
+    let mut data = Stereo::from_fn(|camera| Bundle::nominal(&views).dataset(&views, camera));
+    assert!(plausibility::doubts(&[pair(0.0, f64::INFINITY), pair(1.0, 0.8)], &data).is_empty());
+    for bad in [0.2, f64::NAN] {
+        let doubts = plausibility::doubts(&[pair(0.0, f64::INFINITY), pair(1.0, bad), pair(2.0, 0.8)], &data);
+        assert!(doubts.len() == 1 && doubts[0].starts_with("right camera: at 1.00 mm"), "{doubts:?}");
+    }
+    data.left.correspondences.retain(|p| p.pixel.x < 200.0);
+    let doubts = plausibility::doubts(&[], &data);
+    assert!(doubts.len() == 1 && doubts[0].starts_with("left camera: crossings were seen in 33 %"), "{doubts:?}");
+}
+
 #[test]
 fn swapped_cameras_are_noticed() {
-    let mut views = Sweep::of(half_size(Preset::Standard), 7).views(|_| Mishap::NONE);
+    let mut views = thinned(Sweep::of(half_size(Preset::Standard), 7).views(|_| Mishap::NONE));
     std::mem::swap(&mut views.observations.left, &mut views.observations.right);
     let calibration = calibrate(views).unwrap();
     assert!(!calibration.usable && calibration.reason.contains("swapped"), "{}", calibration.reason);
@@ -316,7 +382,7 @@ fn heights_and_pitch_that_disagree_are_noticed() {
 
 #[test]
 fn a_wrong_pitch_without_jogs_is_refused() {
-    let mut views = Sweep::of(half_size(Preset::Standard), 7).views(|_| Mishap::NONE);
+    let mut views = thinned(Sweep::of(half_size(Preset::Standard), 7).views(|_| Mishap::NONE));
     views.pitch_mm = 1.0;
     let calibration = calibrate(views).unwrap();
     assert!(!calibration.usable && calibration.reason.contains("rather 1.09"), "{}", calibration.reason);
@@ -326,7 +392,7 @@ fn a_wrong_pitch_without_jogs_is_refused() {
 #[test]
 fn a_wrong_pitch_is_measured_by_jogs() {
     let sweep = Sweep::of(half_size(Preset::Standard), 7).with_jogs();
-    let mut views = sweep.views(|_| Mishap::NONE);
+    let mut views = thinned(sweep.views(|_| Mishap::NONE));
     views.pitch_mm = 1.0;
     let calibration = calibrate(views).unwrap();
     assert!(calibration.usable, "{}", calibration.reason);

@@ -161,6 +161,14 @@ pub struct Checks {
     pub unverified: Vec<String>,
 }
 
+impl Checks {
+    /// All of it for people.
+    pub fn sentences(&self) -> Vec<String> {
+        let repairs = self.repairs.iter().map(|repair| format!("repaired: {repair}"));
+        repairs.chain(self.unverified.iter().map(|what| format!("unverified: {what}"))).collect()
+    }
+}
+
 /// A finished calibration: what `calibration.yaml` holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

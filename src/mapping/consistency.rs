@@ -34,6 +34,14 @@ pub struct Repair {
     pub lines: [i32; 2],
 }
 
+impl std::fmt::Display for Repair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Repair { camera, views, .. }, [x, y], [low, high]) = (self, self.lines, self.heights_mm);
+        let what = if self.jogs { "jogs" } else { "heights" };
+        write!(f, "{camera} camera, {views} {what} from {low:.2} to {high:.2} mm: line numbers were off by ({x}, {y})")
+    }
+}
+
 /// What speaks against the line numbers or the poses.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Doubt {

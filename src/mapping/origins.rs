@@ -19,7 +19,7 @@ use crate::mapping::dataset::Correspondence;
 use crate::mapping::model::Volume;
 use crate::statistics::median;
 use nalgebra::{Matrix2, Vector2};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// What speaks against the origins.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -134,7 +134,7 @@ fn cells(views: &Views, bundle: &Bundle) -> Option<Peak<[i32; 2]>> {
 }
 
 /// Mean shade of each cell of one camera, by its middle in half lines.
-fn mean_shades(views: &Views, bundle: &Bundle, camera: Camera) -> HashMap<[i32; 2], f64> {
+fn mean_shades(views: &Views, bundle: &Bundle, camera: Camera) -> BTreeMap<[i32; 2], f64> {
     let size = views.image_size[camera];
     let part = |pixel: Vector2<f64>| {
         let at = |axis: usize| {
@@ -149,7 +149,7 @@ fn mean_shades(views: &Views, bundle: &Bundle, camera: Camera) -> HashMap<[i32; 
         (*sum, *count) = (*sum + cell.shade, *count + 1.0);
     }
     let turn: Matrix2<i32> = bundle.turn[camera];
-    let mut means: HashMap<[i32; 2], (f64, f64)> = HashMap::new();
+    let mut means: BTreeMap<[i32; 2], (f64, f64)> = BTreeMap::new();
     for cell in &views.cells[camera] {
         let middle = turn * Vector2::from(cell.lines.map(|n| 2 * n + 1));
         let (fixed, among) = parts[part(cell.pixel)];
@@ -160,7 +160,7 @@ fn mean_shades(views: &Views, bundle: &Bundle, camera: Camera) -> HashMap<[i32; 
 }
 
 /// How far each line of each camera lies off an even grid, mm: by axis and number.
-fn line_offsets(views: &Views, bundle: &Bundle) -> Option<Stereo<[HashMap<i32, f64>; 2]>> {
+fn line_offsets(views: &Views, bundle: &Bundle) -> Option<Stereo<[BTreeMap<i32, f64>; 2]>> {
     let offsets = |camera: Camera| {
         let mut nominal = Bundle::nominal(views);
         nominal.turn[camera] = bundle.turn[camera];
@@ -171,7 +171,7 @@ fn line_offsets(views: &Views, bundle: &Bundle) -> Option<Stereo<[HashMap<i32, f
         let few: Vec<Correspondence> = points.iter().step_by(stride).copied().collect();
         let volume = Volume::around(few.iter().map(|p| p.point_in_tool_mm));
         let model = Central::fit(LENS_DEGREE, volume, data.image_size, &few)?;
-        let mut sums: [HashMap<i32, (f64, f64)>; 2] = Default::default();
+        let mut sums: [BTreeMap<i32, (f64, f64)>; 2] = Default::default();
         for p in &points {
             let (pixel, slope) = model.pixel_and_jacobian(p.point_in_tool_mm);
             let Some(inverse) = slope.fixed_columns::<2>(0).into_owned().try_inverse() else { continue };
@@ -191,7 +191,7 @@ fn line_offsets(views: &Views, bundle: &Bundle) -> Option<Stereo<[HashMap<i32, f
 }
 
 /// Where the offsets of both cameras' lines agree best, along one axis.
-fn lines(offsets: &Stereo<[HashMap<i32, f64>; 2]>, axis: usize) -> Option<Peak<i32>> {
+fn lines(offsets: &Stereo<[BTreeMap<i32, f64>; 2]>, axis: usize) -> Option<Peak<i32>> {
     let peak = |shift: i32| {
         let pair = |(line, left): (&i32, &f64)| offsets.right[axis].get(&(line + shift)).map(|right| [*left, *right]);
         let pairs: Vec<[f64; 2]> = offsets.left[axis].iter().filter_map(pair).collect();

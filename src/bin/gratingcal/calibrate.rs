@@ -6,6 +6,7 @@ use grating_calibration::camera::Stereo;
 use grating_calibration::folder;
 use grating_calibration::mapping::Calibration;
 use grating_calibration::report;
+use grating_calibration::sweep::plausibility::swept_range;
 use grating_calibration::sweep::session::{CalibrationOutcome, CalibrationSettings, Method, SweepSession};
 use indicatif::{ProgressBar, ProgressStyle};
 use nalgebra::Vector2;
@@ -67,6 +68,7 @@ fn pixel(text: &str) -> Result<Vector2<f64>, String> {
 
 pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
     let pairs = folder::pairs(&args.left, &args.right, &args.poses)?;
+    swept_range(pairs.iter().map(|pair| pair.pose.z_mm))?;
     let origin_px = Stereo { left: args.origin_left, right: args.origin_right };
     let mut settings = CalibrationSettings::new(args.pitch_mm, origin_px);
     settings.method = args.method;
@@ -120,6 +122,7 @@ fn summary(outcome: &CalibrationOutcome, seconds: f64) -> serde_json::Value {
         "usable": calibration.usable,
         "reason": calibration.reason,
         "method": calibration.method,
+        "checks": calibration.checks,
         "heights": calibration.heights,
         "correspondences": calibration.left.correspondences + calibration.right.correspondences,
         "models": [calibration.left.model.kind(), calibration.right.model.kind()],
@@ -145,6 +148,7 @@ pub fn print(calibration: &Calibration, seconds: f64) {
         calibration.right.correspondences,
         calibration.min_phase_margin
     );
+    calibration.checks.sentences().iter().for_each(|sentence| println!("{sentence}"));
     println!("\n  model        residual, px rms        held-out, px rms");
     println!("               left      right         left      right");
     for (left, right) in calibration.left.ladder.iter().zip(&calibration.right.ladder) {
