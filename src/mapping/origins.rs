@@ -3,7 +3,7 @@
 //! To geometry another crossing is as good: each camera is consistent in its own numbers. But no print is perfect. Two
 //! traits belong to places of the sheet, whatever camera sees them, and are averaged over all heights:
 //! - the shade of the paper in each cell ([`crate::lattice::texture`]), less what stays at its place in the image,
-//! - how far each line lies off an even grid, from what a smooth camera can't explain.
+//! - how far each line lies off the middle of its neighbours, from what a smooth camera can't explain.
 //!
 //! Both cameras' traits are correlated over shifts s of up to [`REACH`] lines,
 //! ```text
@@ -41,9 +41,11 @@ pub struct Origins {
 
 /// Shifts that are tried, lines either way.
 const REACH: i32 = 8;
-/// Peaks less significant, or weaker, prove nothing. Cells: 289 shifts; lines: 17 along each axis.
+/// Peaks less significant, or weaker, prove nothing. Cells: 289 shifts; lines: 17 along each axis, and the next best shift
+/// must be clearly worse.
 const LEAST_Z_CELLS: f64 = 7.0;
-const LEAST_Z_LINES: f64 = 4.5;
+const LEAST_Z_LINES: f64 = 4.0;
+const MOST_SECOND: f64 = 0.7;
 const LEAST_CORRELATION: f64 = 0.15;
 const LEAST_COMMON_CELLS: usize = 60;
 const LEAST_COMMON_LINES: usize = 16;
@@ -159,7 +161,7 @@ fn mean_shades(views: &Views, bundle: &Bundle, camera: Camera) -> BTreeMap<[i32;
     means.into_iter().map(|(cell, (sum, count))| (cell, sum / count)).collect()
 }
 
-/// How far each line of each camera lies off an even grid, mm: by axis and number.
+/// How far each line of each camera lies off the middle of its neighbours, mm: by axis and number.
 fn line_offsets(views: &Views, bundle: &Bundle) -> Option<Stereo<[BTreeMap<i32, f64>; 2]>> {
     let offsets = |camera: Camera| {
         let mut nominal = Bundle::nominal(views);
@@ -185,9 +187,18 @@ fn line_offsets(views: &Views, bundle: &Bundle) -> Option<Stereo<[BTreeMap<i32, 
                 (*sum, *weight) = (*sum + robust * off[axis], *weight + robust);
             }
         }
-        Some(sums.map(|sums| sums.into_iter().map(|(line, (sum, weight))| (line, sum / weight)).collect()))
+        Some(sums.map(|sums| sums.into_iter().map(|(line, (sum, weight))| (line, sum / weight)).collect()).map(uneven))
     };
     Some(Stereo { left: offsets(Camera::Left)?, right: offsets(Camera::Right)? })
+}
+
+/// Offsets less the mean of the two lines on either side: smooth warps say nothing about numbers.
+fn uneven(offsets: BTreeMap<i32, f64>) -> BTreeMap<i32, f64> {
+    let against_neighbours = |(line, offset): (&i32, &f64)| {
+        let near: Vec<f64> = [-2, -1, 1, 2].iter().filter_map(|n| offsets.get(&(line + n)).copied()).collect();
+        (near.len() == 4).then(|| (*line, offset - near.iter().sum::<f64>() / 4.0))
+    };
+    offsets.iter().filter_map(against_neighbours).collect()
 }
 
 /// Where the offsets of both cameras' lines agree best, along one axis.
@@ -199,10 +210,13 @@ fn lines(offsets: &Stereo<[BTreeMap<i32, f64>; 2]>, axis: usize) -> Option<Peak<
         let z = correlation * (pairs.len() as f64).sqrt();
         (pairs.len() >= LEAST_COMMON_LINES).then_some(Peak { shift, correlation, z })
     };
-    (-REACH..=REACH).filter_map(peak).max_by(|a, b| a.z.total_cmp(&b.z))
+    let mut peaks: Vec<Peak<i32>> = (-REACH..=REACH).filter_map(peak).collect();
+    peaks.sort_by(|a, b| b.z.total_cmp(&a.z));
+    let second = peaks.get(1).map_or(0.0, |peak| peak.z);
+    peaks.first().copied().filter(|peak| second < MOST_SECOND * peak.z)
 }
 
-/// Of ranks-free but clipped values: nothing far out may decide alone.
+/// Of clipped values: nothing far out may decide alone.
 fn correlation(pairs: &[[f64; 2]]) -> f64 {
     let limit = [0, 1].map(|k| {
         let middle = median(&mut pairs.iter().map(|pair| pair[k].abs()).collect::<Vec<_>>());
