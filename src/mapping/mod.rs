@@ -20,12 +20,14 @@
 //! | [`uncertainty`] | how sure the models are of their pixels |
 //! | [`invert`] | pixel pair → point, pixel + plane → point, with covariance |
 //! | [`calibration`] | the served models with what is known about them; answers with a status |
+//! | [`checks`] | what the checks found, as a calibration keeps it |
 //! | [`file`] | calibration.yaml |
 
 pub mod adjust;
 pub mod bundle;
 pub mod calibration;
 pub mod central;
+pub mod checks;
 pub mod consistency;
 pub mod dataset;
 pub mod distortion;

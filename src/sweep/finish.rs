@@ -6,7 +6,8 @@
 
 use crate::camera::Stereo;
 use crate::mapping::bundle::{self, Bundle, Views};
-use crate::mapping::calibration::{CalibrationContext, Checks, fit_calibration};
+use crate::mapping::calibration::{CalibrationContext, fit_calibration};
+use crate::mapping::checks::Checks;
 use crate::mapping::{consistency, origins, placement, scale};
 use crate::sweep::plausibility;
 use crate::sweep::session::{CalibrationOutcome, CalibrationSettings, MIN_PAIRS, Method, PairReport, SweepError};
@@ -49,14 +50,18 @@ pub fn calibrate_views(
     let origins = origins::check(&views, &bundle);
     // Jogs measure the pitch; and what the original method sees is too uneven to judge by.
     let by_perspective = settings.method == Method::Auto && !bundle.print_measured;
-    let scale = by_perspective.then(|| scale::estimate(data.as_ref())).flatten();
+    let scale = by_perspective.then(|| scale::estimate(data.as_ref()));
+    let untold = match &scale {
+        Some(Some(scale)) => scale.unverified(),
+        Some(None) => Some("whether heights and pitch agree can't be told: measure the pitch, or add jogs".into()),
+        None => None,
+    };
     let mut doubts: Vec<String> = findings.doubts.iter().map(ToString::to_string).collect();
     doubts.extend(placed.doubt.map(|doubt| doubt.to_string()));
     doubts.extend(origins.doubt.map(|doubt| doubt.to_string()));
-    doubts.extend(scale.and_then(|scale| scale.doubt(settings.pitch_mm)).map(|doubt| doubt.to_string()));
+    doubts.extend(scale.flatten().and_then(|scale| scale.doubt(settings.pitch_mm)).map(|doubt| doubt.to_string()));
     doubts.extend(plausibility::doubts(&pairs, &data));
-    let unverified =
-        placed.unverified.into_iter().chain(origins.unverified).chain(scale.and_then(|scale| scale.unverified()));
+    let unverified = placed.unverified.into_iter().chain(origins.unverified).chain(untold);
     calibration.checks = Checks { repairs: findings.repairs, unverified: unverified.collect() };
     calibration.refuse(doubts);
     Ok(CalibrationOutcome { calibration, pairs, data })
