@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | [`intersections`] | line numbers and Newton's method on phases, Eq. (5)–(14) |
 //! | [`local`] | each intersection measured in its own surroundings, with its covariance |
+//! | [`texture`] | how bright the paper is, cell by cell |
 //! | [`tracking`] | the same line keeps its number from height to height, Eq. (15) |
 
 pub mod intersections;
 pub mod local;
+pub mod texture;
 pub mod tracking;
 
 pub use intersections::{Intersection, LineNumbers, PhaseField};

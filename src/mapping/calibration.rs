@@ -2,6 +2,7 @@
 
 use crate::camera::{Camera, Stereo};
 use crate::mapping::bundle::Bundle;
+use crate::mapping::checks::Checks;
 use crate::mapping::dataset::CameraDataset;
 use crate::mapping::invert::{self, PointEstimate};
 use crate::mapping::model::{Model, ModelKind, Volume};
@@ -184,6 +185,8 @@ pub struct Calibration {
     /// How sure the models are of their pixels; without it answers assume the error at held-out places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncertainty: Option<Uncertainty>,
+    #[serde(default)]
+    pub checks: Checks,
     pub left: CameraCalibration,
     pub right: CameraCalibration,
 }
@@ -243,6 +246,7 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
         stereo: StereoFigures { pairs: 0, rms_mm: [0.0; 3], max_mm: 0.0, epipolar_rms_px: 0.0 },
         stage: context.bundle.map(Bundle::stage_figures),
         uncertainty: context.bundle.and_then(|bundle| bundle.uncertainty(&volume)),
+        checks: Checks::default(),
         stereo_ladder: held_out(Stereo { left: &left, right: &right }, &volume),
         left: served(left, data.left),
         right: served(right, data.right),
@@ -428,6 +432,17 @@ impl Calibration {
             return (
                 false,
                 format!("points from pixel pairs err by {worst:.1} µm RMS, at most {limit:.1} µm is accepted"),
+            );
+        }
+        let held_out_um = 1e3 * self.held_out_mm();
+        if !(held_out_um <= 1e3 * usable_rms_mm) {
+            let limit = 1e3 * usable_rms_mm;
+            return (
+                false,
+                format!(
+                    "points at held-out heights and regions err by {held_out_um:.1} µm RMS ({held_out:.3} px), at most \
+                     {limit:.1} µm is accepted: did something move during the sweep, are heights and pitch right?"
+                ),
             );
         }
         (

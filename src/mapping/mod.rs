@@ -4,6 +4,11 @@
 //! | --- | --- |
 //! | [`dataset`] | the pairs that a model is fitted to |
 //! | [`bundle`] | cameras, pose errors and print errors at once |
+//! | [`rays`] | which place of the grid some pixels see, without any model |
+//! | [`consistency`] | line numbers and poses of all views against each other: slips, bumps |
+//! | [`origins`] | did the user click the same crossing in both images? |
+//! | [`scale`] | do heights and pitch agree? |
+//! | [`placement`] | is the left camera on the left? |
 //! | [`published`] | Eq. (16) |
 //! | [`polynomial`] | full polynomials in (x, y, z): cubic, quintic, septic |
 //! | [`pinhole`] | physical camera with Brown's or the rational distortion, oblique frame |
@@ -18,21 +23,28 @@
 //! | [`uncertainty`] | how sure the models are of their pixels |
 //! | [`invert`] | pixel pair → point, pixel + plane → point, with covariance |
 //! | [`calibration`] | the served models with what is known about them; answers with a status |
+//! | [`checks`] | what the checks found, as a calibration keeps it |
 //! | [`file`] | calibration.yaml |
 
 pub mod adjust;
 pub mod bundle;
 pub mod calibration;
 pub mod central;
+pub mod checks;
+pub mod consistency;
 pub mod cross_validation;
 pub mod dataset;
 pub mod distortion;
 pub mod file;
 pub mod invert;
 pub mod model;
+pub mod origins;
 pub mod pinhole;
+pub mod placement;
 pub mod polynomial;
 pub mod published;
+pub mod rays;
+pub mod scale;
 pub mod select;
 pub mod spline;
 pub mod stereo_ladder;

@@ -48,12 +48,12 @@ pub struct Pinhole {
 }
 
 /// Parameters before the distortion: rotation, t, a, fx, fy, cx, cy.
-const POSE: usize = 13;
+pub(super) const POSE: usize = 13;
 /// Where t, a, (fx, fy) and (cx, cy) stand among them.
-const T: usize = 3;
-const A: usize = 6;
-const F: usize = 9;
-const C: usize = 11;
+pub(super) const T: usize = 3;
+pub(super) const A: usize = 6;
+pub(super) const F: usize = 9;
+pub(super) const C: usize = 11;
 /// Standard deviations of the priors, see the module's page.
 const ASPECT_SIGMA: f64 = 0.02;
 const CENTRE_SIGMA: f64 = 0.05;

@@ -53,6 +53,8 @@ pub fn html(outcome: &CalibrationOutcome, last: Option<Stereo<&GrayImage>>) -> S
         calibration.stereo.pairs,
         1e3 * calibration.stereo.max_mm,
     );
+    let checks: String = calibration.checks.sentences().iter().map(|sentence| format!("<li>{sentence}")).collect();
+    let _ = write!(page, "<ul>{checks}</ul>");
     page += &ladder(calibration);
     page += "<h2>Where the residuals lie</h2><div class=pair>";
     for camera in Camera::BOTH {

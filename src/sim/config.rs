@@ -182,11 +182,13 @@ pub struct PrintErrors {
     pub warp_length_mm: f64,
     /// Standard deviation of each line's own displacement, mm. The two lines of the origin crossing stay.
     pub jitter_mm: f64,
+    /// Standard deviation of the paper's brightness from place to place, as a share of it: fibres, specks, toner.
+    pub texture: f64,
 }
 
 impl Default for PrintErrors {
     fn default() -> Self {
-        PrintErrors { scale: [0.0, 0.0], warp_mm: 0.0, warp_length_mm: 60.0, jitter_mm: 0.0 }
+        PrintErrors { scale: [0.0, 0.0], warp_mm: 0.0, warp_length_mm: 60.0, jitter_mm: 0.0, texture: 0.0 }
     }
 }
 
@@ -308,6 +310,7 @@ impl SceneConfig {
         within("grid.print.warp_mm", print.warp_mm, 0.0, 0.45 * grid.pitch_mm)?;
         within("grid.print.warp_length_mm", print.warp_length_mm, 5.0, 1e5)?;
         within("grid.print.jitter_mm", print.jitter_mm, 0.0, 0.1 * grid.pitch_mm)?;
+        within("grid.print.texture", print.texture, 0.0, 0.2)?;
         within("light.paper", light.paper, 0.0, 4.0)?;
         within("light.ink", light.ink, 0.0, light.paper)?;
         within("light.fall_off", light.fall_off, 0.0, 1.0)?;

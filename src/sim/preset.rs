@@ -22,7 +22,7 @@ pub enum Preset {
     Defocus,
     /// The lamp mirrors in the paper, uneven light.
     Glare,
-    /// What a laser printer does: 1 % scale error, warp, jitter; sheet and axis tilted by 0.15°.
+    /// What a laser printer does: 1 % scale error, warp, jitter, speckled paper; sheet and axis tilted by 0.15°.
     Laser,
     /// Cameras turned by 180° and 90°, an origin dot.
     Turned,
@@ -75,6 +75,7 @@ impl Preset {
                 config.grid.print.scale = [0.010, 0.004];
                 config.grid.print.warp_mm = 0.02;
                 config.grid.print.jitter_mm = 0.002;
+                config.grid.print.texture = 0.01;
                 config.grid.tilt_deg = [0.1, -0.11];
             }
             Preset::Turned => {

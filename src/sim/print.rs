@@ -21,7 +21,45 @@ pub struct Print {
     warp: Option<Warp>,
     mark: OriginMark,
     pitch_mm: f64,
+    texture: Option<Texture>,
     normal_table: NormalTable,
+}
+
+/// Random brightness of the paper, fixed to it: normal deviates on a square lattice, smoothly interpolated.
+struct Texture {
+    amplitude: f64,
+    seed: u64,
+}
+
+/// Distance of the lattice's points, mm.
+const TEXTURE_MM: f64 = 0.45;
+
+impl Texture {
+    fn at(&self, s: f64, t: f64) -> f64 {
+        let (x, y) = (s / TEXTURE_MM, t / TEXTURE_MM);
+        let (i, j) = (x.floor(), y.floor());
+        // Weights whose squares sum to 1: the same spread everywhere.
+        let weights = |x: f64| [(0.25 * TAU * x).cos(), (0.25 * TAU * x).sin()];
+        let (across, down) = (weights(x - i), weights(y - j));
+        let mut sum = 0.0;
+        for (n, down) in down.into_iter().enumerate() {
+            for (m, across) in across.into_iter().enumerate() {
+                sum += across * down * self.deviate(i as i64 + m as i64, j as i64 + n as i64);
+            }
+        }
+        self.amplitude * sum
+    }
+
+    /// A deviate of unit variance for each lattice point: the sum of four uniform ones.
+    fn deviate(&self, i: i64, j: i64) -> f64 {
+        let mut x =
+            self.seed ^ (i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (j as u64).wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^= x >> 31;
+        let uniform = |k: u32| f64::from((x >> (16 * k)) as u16) / 65_536.0 - 0.5;
+        3.0_f64.sqrt() * (0..4).map(uniform).sum::<f64>()
+    }
 }
 
 /// The parallel lines of one direction.
@@ -94,6 +132,7 @@ impl Print {
             warp: (print.warp_mm > 0.0).then(|| Warp { amplitude_mm: print.warp_mm, wave: TAU / print.warp_length_mm }),
             mark: config.mark,
             pitch_mm: config.pitch_mm,
+            texture: (print.texture > 0.0).then_some(Texture { amplitude: print.texture, seed }),
             normal_table: NormalTable::new(),
         }
     }
@@ -108,6 +147,12 @@ impl Print {
         Matrix3::from_columns(&[self.along_s, self.along_t, Vector3::z()])
             .try_inverse()
             .unwrap_or_else(Matrix3::identity)
+    }
+
+    /// Brightness of the bare paper at `at` (mm) over its mean. The footprint is taken as smaller than the texture.
+    #[inline]
+    pub fn brightness(&self, at: Vector2<f64>) -> f64 {
+        self.texture.as_ref().map_or(1.0, |texture| 1.0 + texture.at(at.x, at.y))
     }
 
     /// Share of ink in a Gaussian footprint at paper point `at`, standard deviations `sigma` along s and t; mm.

@@ -103,7 +103,7 @@ impl Scene {
             let ray = &view.rays[v * width + u];
             let descent = self.print.normal.dot(&ray.direction);
             let x = u as f64 - half_width;
-            let mut ink = 0.0;
+            let (mut ink, mut paper) = (0.0, lamp.paper);
             if descent < -1e-6 {
                 let reach = -centre_height / descent;
                 let slope = self.print.paper(ray.direction);
@@ -118,10 +118,11 @@ impl Scene {
                     blur * (per_u.y * per_u.y + per_v.y * per_v.y).sqrt(),
                 );
                 ink = self.print.ink(at, sigma);
+                paper *= self.print.brightness(at);
             }
             let shade = (1.0 - lamp.fall_off * (x * x + y * y) * per_corner2)
                 * (1.0 + lamp.gradient[0] * x / (2.0 * half_width) + lamp.gradient[1] * y / (2.0 * half_height));
-            *light = shade.max(0.0) * (lamp.paper + (lamp.ink - lamp.paper) * ink);
+            *light = shade.max(0.0) * (paper + (lamp.ink - paper) * ink);
             if lamp.glare > 0.0 {
                 let spread = lamp.glare_radius * f64::from(rig.width);
                 let dx = (x + half_width - lamp.glare_at[0] * f64::from(rig.width)) / spread;

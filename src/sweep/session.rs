@@ -11,11 +11,13 @@ use crate::grating::refine::{self, FitError, FitOptions, GratingFit, Warm};
 use crate::grating::stochastic::{OriginalFitter, OriginalSettings};
 use crate::lattice::intersections::{Intersection, LineNumbers, PhaseField, solve};
 use crate::lattice::local;
+use crate::lattice::texture::{self, CellShade};
 use crate::lattice::tracking::{Tracker, TrackingError};
-use crate::mapping::bundle::{self, Bundle, Observation, Views};
-use crate::mapping::calibration::{Calibration, CalibrationContext, fit_calibration};
+use crate::mapping::bundle::{Cell, Observation, Views};
+use crate::mapping::calibration::Calibration;
 use crate::mapping::dataset::CameraDataset;
 use crate::mapping::select::SelectError;
+use crate::sweep::finish::calibrate_views;
 use nalgebra::{Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
@@ -113,6 +115,11 @@ pub enum SweepError {
     Origin { camera: Camera, u: f64, v: f64, distance_px: f64 },
     #[error("the measured pose of pair {pair} is not a finite number")]
     Pose { pair: usize },
+    #[error(
+        "the heights span {range_mm} mm, {least_mm} … {most_mm} mm are possible: are they in other units (metres, \
+         micrometres)? mm are needed"
+    )]
+    Range { range_mm: f64, least_mm: f64, most_mm: f64 },
     #[error("only {pairs} image pairs, at least {MIN_PAIRS} heights are needed")]
     TooFew { pairs: usize },
     #[error("{camera} camera: {cause}")]
@@ -144,6 +151,7 @@ struct CameraTrack {
     size: Option<[u32; 2]>,
     /// One entry a pair, final numbers.
     intersections: Vec<Vec<Intersection>>,
+    cells: Vec<Vec<CellShade>>,
 }
 
 enum Fitter {
@@ -211,6 +219,7 @@ impl Place {
 struct CameraPair {
     fit: Option<GratingFit>,
     intersections: Vec<Intersection>,
+    cells: Vec<CellShade>,
     residual: f64,
     margin: f64,
     fit_ms: f64,
@@ -249,12 +258,14 @@ impl CameraTrack {
                 intersection.lines = intersection.lines.shifted(tracked.shift.h, tracked.shift.v);
             }
         }
-        Ok(CameraPair { fit, intersections, residual, margin, fit_ms })
+        let cells = texture::cells(image, &intersections);
+        Ok(CameraPair { fit, intersections, cells, residual, margin, fit_ms })
     }
 
     /// Takes over what [`Self::add`] found, once the other camera has found something too.
     fn keep(&mut self, place: Place, pair: CameraPair) -> usize {
         let height_mm = place.height_mm;
+        self.cells.push(pair.cells);
         if let Some(jog_mm) = place.jog_mm {
             self.tracker.remember_jog(jog_mm, &pair.intersections);
             let count = pair.intersections.len();
@@ -332,6 +343,7 @@ impl SweepSession {
             origin: LineNumbers { h: 0, v: 0 },
             size: None,
             intersections: Vec::new(),
+            cells: Vec::new(),
         });
         Ok(SweepSession { settings, tracks, poses: Vec::new(), reports: Vec::new() })
     }
@@ -380,7 +392,7 @@ impl SweepSession {
     }
 
     /// What both cameras saw, with line numbers from the origin, and how far the tool had moved by its measured pose.
-    fn views(&self) -> Views {
+    pub fn views(&self) -> Views {
         let lowest = self.poses.iter().map(|p| p.z_mm).fold(f64::INFINITY, f64::min);
         let places: Vec<Place> = self.poses.iter().map(|pose| Place::of(pose, &self.poses[0])).collect();
         let is_jog: Vec<bool> = places.iter().map(|place| place.jog_mm.is_some()).collect();
@@ -401,8 +413,18 @@ impl SweepSession {
             };
             track.intersections.iter().enumerate().flat_map(numbered).collect()
         };
+        let cells = |track: &CameraTrack| {
+            let numbered = |(view, cells): (usize, &Vec<CellShade>)| {
+                // Between −n_h − 1 and −n_h.
+                let lines = |c: &CellShade| [c.lines.v - track.origin.v, track.origin.h - c.lines.h - 1];
+                let cell = |c: &CellShade| Cell { lines: lines(c), pixel: c.pixel, shade: c.shade, view: view as u32 };
+                cells.iter().map(cell).collect::<Vec<_>>()
+            };
+            track.cells.iter().enumerate().flat_map(numbered).collect()
+        };
         Views {
             observations: Stereo::from_fn(|camera| observations(&self.tracks[camera])),
+            cells: Stereo::from_fn(|camera| cells(&self.tracks[camera])),
             image_size: Stereo::from_fn(|camera| self.tracks[camera].size.unwrap_or([0, 0])),
             moved_mm: self.poses.iter().map(moved).collect(),
             is_jog,
@@ -416,28 +438,6 @@ impl SweepSession {
     /// [`SweepError`] when there is too little data.
     pub fn finish(self) -> Result<CalibrationOutcome, SweepError> {
         let views = self.views();
-        let heights = views.is_jog.iter().filter(|is_jog| !**is_jog).count();
-        if heights < MIN_PAIRS {
-            return Err(SweepError::TooFew { pairs: heights });
-        }
-        let solved = match self.settings.method {
-            Method::Auto => bundle::solve(&views),
-            Method::Original => None,
-        };
-        // What does not determine the poses may still determine a model, or say why not.
-        let known = solved.is_some();
-        let bundle = solved.unwrap_or_else(|| Bundle::nominal(&views));
-        let data = Stereo::from_fn(|camera| bundle.dataset(&views, camera));
-        let margins = self.reports.iter().flat_map(|r| [r.phase_margin.left, r.phase_margin.right]);
-        let context = CalibrationContext {
-            method: self.settings.method,
-            pitch_mm: self.settings.pitch_mm,
-            min_phase_margin: margins.fold(f64::INFINITY, f64::min),
-            usable_rms_mm: self.settings.usable_rms_mm,
-            bundle: known.then_some(&bundle),
-        };
-        let calibration = fit_calibration(data.as_ref(), &context)
-            .map_err(|cause| SweepError::Mapping { camera: "left or right".into(), cause })?;
-        Ok(CalibrationOutcome { calibration, pairs: self.reports, data })
+        calibrate_views(views, self.reports, &self.settings)
     }
 }

@@ -7,6 +7,7 @@ use grating_calibration::folder;
 use grating_calibration::mapping::select::LadderEntry;
 use grating_calibration::mapping::{Calibration, stereo_ladder};
 use grating_calibration::report;
+use grating_calibration::sweep::plausibility::swept_range;
 use grating_calibration::sweep::session::{CalibrationOutcome, CalibrationSettings, Method, SweepSession};
 use indicatif::{ProgressBar, ProgressStyle};
 use nalgebra::Vector2;
@@ -68,6 +69,7 @@ fn pixel(text: &str) -> Result<Vector2<f64>, String> {
 
 pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
     let pairs = folder::pairs(&args.left, &args.right, &args.poses)?;
+    swept_range(pairs.iter().map(|pair| pair.pose.z_mm))?;
     let origin_px = Stereo { left: args.origin_left, right: args.origin_right };
     let mut settings = CalibrationSettings::new(args.pitch_mm, origin_px);
     settings.method = args.method;
@@ -122,6 +124,7 @@ pub fn summary(outcome: &CalibrationOutcome, seconds: f64) -> serde_json::Value 
         "usable": calibration.usable,
         "reason": calibration.reason,
         "method": calibration.method,
+        "checks": calibration.checks,
         "heights": calibration.heights,
         "correspondences": calibration.left.correspondences + calibration.right.correspondences,
         "models": [calibration.left.model.kind(), calibration.right.model.kind()],
@@ -152,6 +155,7 @@ pub fn print(calibration: &Calibration, seconds: f64) {
             _ => String::new(),
         }
     );
+    calibration.checks.sentences().iter().for_each(|sentence| println!("{sentence}"));
     println!("\n             residual, px rms   held-out, px rms   border, px rms     held-out points, µm rms");
     println!("  model         left    right      left    right      left    right        x        y        z");
     for row in stereo_ladder::rows(calibration) {

@@ -1,0 +1,269 @@
+//! Do heights and pitch have the same unit and scale? Without jogs only perspective can tell.
+//!
+//! Both cameras are fitted at once as pinholes with Brown's distortion ([`crate::mapping::pinhole`]) over one frame
+//! ```text
+//! X = (1 + γ/2) x e_x + y (κ e_x + (1 − γ/2) e_y) + z a
+//! ```
+//! with a the motion axis. |a| is the height that the images show, in pitches times the stated pitch, over the height that
+//! the robot tells: 1, if both are right. γ and κ are the print's anisotropy and skew.
+//!
+//! A camera that looks straight down can't tell |a| from its focal length. Two that look at a slant can, as far as pixels
+//! are square, principal points near the middle, prints even, and distortion has a centre: the priors say how far, and the
+//! standard deviation of ln |a| says what comes of it, with the lens's misfit taken as noise of few independent places.
+
+use crate::camera::{Camera, Stereo};
+use crate::least_squares::solve_equilibrated;
+use crate::mapping::adjust::{Adjustable, SparseRow, misfit, student};
+use crate::mapping::dataset::{CameraDataset, Correspondence};
+use crate::mapping::distortion::BROWN;
+use crate::mapping::pinhole::{A, C, F, POSE, Pinhole, T};
+use nalgebra::{DMatrix, Vector3};
+
+/// |a| with its uncertainty.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    /// |a|: seen over told height.
+    pub factor: f64,
+    /// Standard deviation of ln |a|.
+    pub sigma: f64,
+}
+
+/// What speaks against heights or pitch.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Doubt {
+    #[error(
+        "heights and pitch disagree by a factor of {:.3} (± {:.3}; at most {:.3} is accepted): is the pitch {pitch_mm} mm, \
+         or rather {:.3} mm? Are the heights in mm?", .seen.disagreement(), .seen.sigma * .seen.disagreement(), .bound,
+        .pitch_mm / .seen.factor
+    )]
+    Disagree { pitch_mm: f64, seen: Scale, bound: f64 },
+}
+
+/// Parameters of one camera, then the shared ones: a, γ, κ.
+const OWN: usize = POSE + BROWN;
+const SHARED: usize = 2 * OWN;
+const ANISOTROPY: usize = SHARED + 3;
+const SKEW: usize = SHARED + 4;
+const ALL: usize = SHARED + 5;
+
+/// Standard deviations of what is known beforehand: fx/fy; (cx, cy) over the image's width; the radial terms' effect at the
+/// corner, as a share; p₁, p₂; γ, κ; a's tilt, and ln |a|.
+const ASPECT_SIGMA: f64 = 0.001;
+const CENTRE_SIGMA: f64 = 0.03;
+const RADIAL_SIGMA: f64 = 0.5;
+const TANGENTIAL_SIGMA: f64 = 0.002;
+const ANISOTROPY_SIGMA: f64 = 0.005;
+const SKEW_SIGMA: f64 = 0.003;
+const TILT_SIGMA: f64 = 0.02;
+const LENGTH_SIGMA: f64 = 1.0;
+/// Misfits of a lens are alike at neighbouring places: so many of a camera's residuals are independent.
+const INDEPENDENT: f64 = 150.0;
+/// Pairs of a camera that are used.
+const MOST: usize = 1000;
+const ROUNDS: usize = 40;
+/// Disagreement that is always accepted, as laser prints are off by 1 %; and in standard deviations.
+const ACCEPTED: f64 = 0.03;
+const ACCEPTED_SIGMAS: f64 = 4.0;
+/// Less certain than this, the fit may have started in the wrong decade.
+const LOST: f64 = 0.25;
+
+impl Scale {
+    /// The factor or its inverse, above 1.
+    fn disagreement(&self) -> f64 {
+        self.factor.max(1.0 / self.factor)
+    }
+
+    /// Whether this is too far from 1.
+    pub fn doubt(&self, pitch_mm: f64) -> Option<Doubt> {
+        let bound = ACCEPTED.max(ACCEPTED_SIGMAS * self.sigma);
+        // Written so that NaN is a doubt.
+        let agree = self.factor.ln().abs() <= bound;
+        (!agree).then_some(Doubt::Disagree { pitch_mm, seen: *self, bound: bound.exp() })
+    }
+
+    /// What disagreement would not have been seen; none where that is within what is accepted anyway.
+    pub fn unverified(&self) -> Option<String> {
+        let blind = 100.0 * ((ACCEPTED_SIGMAS * self.sigma).exp() - 1.0);
+        (ACCEPTED_SIGMAS * self.sigma > ACCEPTED).then(|| {
+            format!("a pitch that is wrong by up to {blind:.0} % would not have been noticed: measure it, or add jogs")
+        })
+    }
+}
+
+/// Both cameras over one frame.
+#[derive(Clone)]
+struct Rig {
+    cameras: Stereo<Pinhole>,
+    anisotropy: f64,
+    skew: f64,
+}
+
+/// The normal equations at one place.
+struct Sums {
+    ata: DMatrix<f64>,
+    atb: DMatrix<f64>,
+    cost: f64,
+}
+
+/// |a| from the pairs of both cameras. `None` where they don't determine the cameras.
+pub fn estimate(data: Stereo<&CameraDataset>) -> Option<Scale> {
+    let few = data.map(|data| {
+        // An odd stride walks through all regions of every view.
+        let stride = data.correspondences.len().div_ceil(MOST).max(1) | 1;
+        data.correspondences.iter().step_by(stride).copied().collect::<Vec<_>>()
+    });
+    let size = data.map(|data| data.image_size);
+    let scaled = |by: f64| {
+        let higher = |p: &Correspondence| {
+            let [x, y, z] = p.point_in_tool_mm.into();
+            Correspondence { point_in_tool_mm: Vector3::new(x, y, by * z), ..*p }
+        };
+        let points = few.as_ref().map(|points| points.iter().map(higher).collect::<Vec<_>>());
+        fit(size, &points).map(|scale| Scale { factor: by * scale.factor, ..scale })
+    };
+    // By half decades, near ones first, until one start leads to an answer.
+    let decades = (0..=6).flat_map(|n| [0.5 * f64::from(n), -0.5 * f64::from(n)]).skip(1);
+    let mut best: Option<Scale> = None;
+    for scale in decades.filter_map(|n| scaled(10_f64.powf(n))) {
+        if best.is_none_or(|best| scale.sigma < best.sigma) {
+            best = Some(scale);
+        }
+        if scale.sigma < LOST {
+            break;
+        }
+    }
+    best
+}
+
+/// Robust Levenberg–Marquardt.
+fn fit(image_size: Stereo<[u32; 2]>, points: &Stereo<Vec<Correspondence>>) -> Option<Scale> {
+    let start = |camera: Camera| Pinhole::fit(BROWN, image_size[camera], &points[camera]);
+    let mut cameras = Stereo { left: start(Camera::Left)?, right: start(Camera::Right)? };
+    let axis = 0.5 * (Vector3::from(cameras.left.axis) + Vector3::from(cameras.right.axis));
+    for camera in Camera::BOTH {
+        let view = &mut cameras[camera];
+        // Focal length and distance go with the axis's length: the image stays as it is.
+        let ratio = axis.norm() / Vector3::from(view.axis).norm();
+        view.focal_px = view.focal_px.map(|f| f * ratio);
+        view.translation_mm[2] *= ratio;
+        view.axis = axis.into();
+    }
+    let mut rig = Rig { cameras, anisotropy: 0.0, skew: 0.0 };
+    let mut ata = None;
+    for _ in 0..3 {
+        let misfits = Stereo::from_fn(|c| misfit(&points[c], |p| rig.cameras[c].pixel(rig.even(p))));
+        let mut sums = Sums::at(&rig, points, misfits)?;
+        let mut damping = 1e-6;
+        for _ in 0..ROUNDS {
+            let step = solve_equilibrated(sums.ata.clone(), sums.atb.clone(), damping)?;
+            let next = rig.moved(step.as_slice());
+            match Sums::at(&next, points, misfits).filter(|next| next.cost < sums.cost) {
+                Some(better) => {
+                    let done = sums.cost - better.cost < 1e-7 * sums.cost;
+                    (rig, sums) = (next, better);
+                    damping = (0.1 * damping).max(1e-14);
+                    if done {
+                        break;
+                    }
+                }
+                None if damping > 1e4 => break,
+                None => damping *= 10.0,
+            }
+        }
+        ata = Some(sums.ata);
+    }
+    let covariance = solve_equilibrated(ata?, DMatrix::identity(ALL, ALL), 0.0)?;
+    let factor = Vector3::from(rig.cameras.left.axis).norm();
+    let sigma = covariance[(SHARED + 2, SHARED + 2)].sqrt() / factor;
+    Some(Scale { factor, sigma }).filter(|scale| scale.sigma.is_finite())
+}
+
+impl Rig {
+    /// Where γ and κ put a point.
+    fn even(&self, p: Vector3<f64>) -> Vector3<f64> {
+        let half = 0.5 * self.anisotropy;
+        Vector3::new((1.0 + half) * p.x + self.skew * p.y, (1.0 - half) * p.y, p.z)
+    }
+
+    fn moved(&self, step: &[f64]) -> Self {
+        let mut rig = self.clone();
+        for (c, camera) in Camera::BOTH.into_iter().enumerate() {
+            let mut own = step[c * OWN..(c + 1) * OWN].to_vec();
+            own[A..A + 3].copy_from_slice(&step[SHARED..SHARED + 3]);
+            rig.cameras[camera].step(&own);
+        }
+        rig.anisotropy += step[ANISOTROPY];
+        rig.skew += step[SKEW];
+        rig
+    }
+}
+
+impl Sums {
+    fn at(rig: &Rig, points: &Stereo<Vec<Correspondence>>, misfits: Stereo<f64>) -> Option<Self> {
+        let mut sums = Sums { ata: DMatrix::zeros(ALL, ALL), atb: DMatrix::zeros(ALL, 1), cost: 0.0 };
+        let mut rows = [SparseRow::new(), SparseRow::new()];
+        for (c, camera) in Camera::BOTH.into_iter().enumerate() {
+            let share = (INDEPENDENT / points[camera].len() as f64).min(1.0);
+            for point in &points[camera] {
+                rows.iter_mut().for_each(Vec::clear);
+                let p = point.point_in_tool_mm;
+                let miss = point.pixel - rig.cameras[camera].pixel_and_rows(rig.even(p), &mut rows)?;
+                let (weight, cost) = student(point.weight(), misfits[camera], miss);
+                sums.cost += share * cost;
+                for (axis, row) in rows.iter_mut().enumerate() {
+                    // ∂/∂t is ∂/∂X.
+                    let by = |i: usize| row.iter().find(|(n, _)| *n == T + i).map_or(0.0, |(_, value)| *value);
+                    let print = [(ANISOTROPY, 0.5 * (by(0) * p.x - by(1) * p.y)), (SKEW, by(0) * p.y)];
+                    let place = |n: usize| if (A..A + 3).contains(&n) { SHARED + n - A } else { c * OWN + n };
+                    row.iter_mut().for_each(|(n, _)| *n = place(*n));
+                    row.extend(print);
+                    sums.add(row, miss[axis], share * weight);
+                }
+            }
+            sums.add_camera_priors(&rig.cameras[camera], c * OWN);
+        }
+        let [x, y, z] = rig.cameras.left.axis;
+        sums.add_prior(&[(SHARED, 1.0)], -x, TILT_SIGMA);
+        sums.add_prior(&[(SHARED + 1, 1.0)], -y, TILT_SIGMA);
+        sums.add_prior(&[(SHARED + 2, 1.0 / z)], -z.abs().ln(), LENGTH_SIGMA);
+        sums.add_prior(&[(ANISOTROPY, 1.0)], -rig.anisotropy, ANISOTROPY_SIGMA);
+        sums.add_prior(&[(SKEW, 1.0)], -rig.skew, SKEW_SIGMA);
+        sums.cost.is_finite().then_some(sums)
+    }
+
+    fn add_camera_priors(&mut self, camera: &Pinhole, start: usize) {
+        let [fx, fy] = camera.focal_px;
+        let [width, height] = camera.image_size.map(f64::from);
+        self.add_prior(&[(start + F, 1.0 / fx), (start + F + 1, -1.0 / fy)], -(fx / fy).ln(), ASPECT_SIGMA);
+        for (axis, size) in [width, height].into_iter().enumerate() {
+            let miss = 0.5 * (size - 1.0) - camera.principal_point_px[axis];
+            self.add_prior(&[(start + C + axis, 1.0)], miss, CENTRE_SIGMA * width);
+        }
+        let corner = 0.5 * width.hypot(height) / fx;
+        for (n, value) in camera.distortion.iter().enumerate() {
+            let sigma = match n {
+                0 => RADIAL_SIGMA / corner.powi(2),
+                1 => RADIAL_SIGMA / corner.powi(4),
+                4 => RADIAL_SIGMA / corner.powi(6),
+                _ => TANGENTIAL_SIGMA,
+            };
+            self.add_prior(&[(start + POSE + n, 1.0)], -value, sigma);
+        }
+        // a stands among the shared parameters.
+        (A..A + 3).for_each(|n| self.add_prior(&[(start + n, 1.0)], 0.0, 1.0));
+    }
+
+    fn add_prior(&mut self, row: &[(usize, f64)], miss: f64, sigma: f64) {
+        self.cost += (miss / sigma).powi(2);
+        self.add(row, miss, 1.0 / (sigma * sigma));
+    }
+
+    fn add(&mut self, row: &[(usize, f64)], miss: f64, weight: f64) {
+        for (i, a) in row {
+            self.atb[*i] += a * miss * weight;
+            for (j, b) in row {
+                self.ata[(*i, *j)] += a * b * weight;
+            }
+        }
+    }
+}

@@ -1,0 +1,444 @@
+//! Whatever goes wrong in a sweep is put right, or the result is refused with its likely cause. See docs/checks.md.
+//!
+//! Most sweeps here are made of the simulator's exact projections with noise instead of images: slips and bumps are
+//! injected below the phase tracking, which stops most of them before.
+
+use grating_calibration::camera::{Camera, Stereo};
+use grating_calibration::mapping::Calibration;
+use grating_calibration::mapping::bundle::{Bundle, Observation, Views};
+use grating_calibration::mapping::consistency::{Doubt, put_right};
+use grating_calibration::mapping::scale::{self, Scale};
+use grating_calibration::mapping::{origins, placement};
+use grating_calibration::sim::truth::{Axes, points_in_common_volume};
+use grating_calibration::sim::{Preset, Scene, SceneConfig};
+use grating_calibration::sweep::finish::calibrate_views;
+use grating_calibration::sweep::plausibility;
+use grating_calibration::sweep::session::{CalibrationSettings, PairReport, SweepError, SweepSession, ToolPose};
+use nalgebra::{Matrix2, Rotation3, Vector2, Vector3};
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+use rand_distr::StandardNormal;
+
+/// A preset with half-size images.
+fn half_size(preset: Preset) -> SceneConfig {
+    let mut config = preset.config();
+    config.rig.width = 640;
+    config.rig.height = 360;
+    config.lens.freeform_px *= 0.5;
+    config
+}
+
+/// What happens to one view besides what the robot says.
+#[derive(Clone, Copy)]
+struct Mishap {
+    /// Displacement of the target as each camera sees it, mm.
+    shift_mm: Stereo<Vector3<f64>>,
+    /// Turn of the target about the robot's z axis, at the grid's origin.
+    turn_deg: f64,
+}
+
+impl Mishap {
+    const NONE: Mishap = Mishap {
+        shift_mm: Stereo { left: Vector3::new(0.0, 0.0, 0.0), right: Vector3::new(0.0, 0.0, 0.0) },
+        turn_deg: 0.0,
+    };
+
+    fn target(x: f64, y: f64, z: f64) -> Self {
+        let shift = Vector3::new(x, y, z);
+        Mishap { shift_mm: Stereo { left: shift, right: shift }, turn_deg: 0.0 }
+    }
+
+    fn one_camera(camera: Camera, x: f64, y: f64) -> Self {
+        let mut mishap = Mishap::NONE;
+        // A camera that moves one way sees the target move the other way.
+        mishap.shift_mm[camera] = Vector3::new(-x, -y, 0.0);
+        mishap
+    }
+}
+
+/// A sweep to be made.
+struct Sweep {
+    scene: Scene,
+    heights_mm: Vec<f64>,
+    jogs_mm: Vec<[f64; 2]>,
+    noise_px: f64,
+    encoder_noise_mm: f64,
+}
+
+impl Sweep {
+    fn of(config: SceneConfig, heights: u32) -> Self {
+        let heights_mm = (0..heights).map(|i| 20.0 * f64::from(i) / f64::from(heights - 1)).collect();
+        let scene = Scene::new(config).unwrap();
+        Sweep { scene, heights_mm, jogs_mm: Vec::new(), noise_px: 0.03, encoder_noise_mm: 0.001 }
+    }
+
+    fn with_jogs(mut self) -> Self {
+        let steps = || (1..=6).map(|i| 0.3 * f64::from(i));
+        self.jogs_mm = [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]
+            .into_iter()
+            .flat_map(|[x, y]| steps().map(move |s| [s * x, s * y]))
+            .collect();
+        self
+    }
+
+    /// The crossings that both cameras see; `mishap` of each height.
+    fn views(&self, mishap: impl Fn(usize) -> Mishap) -> Views {
+        let mut rng = SmallRng::seed_from_u64(5);
+        let mut normal = |sigma: f64| sigma * rng.sample::<f64, _>(StandardNormal);
+        let config = self.scene.config();
+        let [pitch_s, pitch_t] = config.grid.print.scale.map(|scale| config.grid.pitch_mm * (1.0 + scale));
+        let jitter: [Vec<f64>; 2] = std::array::from_fn(|_| {
+            (0..=60).map(|n| if n == 30 { 0.0 } else { normal(config.grid.print.jitter_mm) }).collect()
+        });
+        let robot_from_lines = self.scene.lines_from_robot().try_inverse().unwrap();
+        let jogs = self.jogs_mm.iter().map(|[x, y]| (Vector3::new(*x, *y, 0.0), Mishap::NONE, true));
+        let heights = (0..).zip(&self.heights_mm).map(|(i, h)| (Vector3::new(0.0, 0.0, *h), mishap(i), false));
+        let mut places: Vec<_> = heights.collect();
+        places.splice(1..1, jogs);
+        let mut observations: Stereo<Vec<Observation>> = Stereo::default();
+        for (view, (moved, mishap, _)) in (0..).zip(&places) {
+            let encoder = Vector3::from_fn(|_, _| normal(self.encoder_noise_mm));
+            let turn = Rotation3::from_axis_angle(&Vector3::z_axis(), mishap.turn_deg.to_radians());
+            for camera in Camera::BOTH {
+                for (n_v, m_h) in (-30..=30).flat_map(|v| (-30..=30).map(move |h| (v, h))) {
+                    let own = |k: usize, n: i32| jitter[k][(n + 30) as usize];
+                    let lines = Vector3::new(
+                        f64::from(n_v) * pitch_s + own(0, n_v),
+                        f64::from(m_h) * pitch_t + own(1, m_h),
+                        0.0,
+                    );
+                    let warp = config.grid.print.warp_mm * (0.1 * (lines.x + 0.6 * lines.y)).sin();
+                    let lines = lines + Vector3::new(warp, -0.7 * warp, 0.0);
+                    let point = turn * (robot_from_lines * lines) + mishap.shift_mm[camera] - moved - encoder;
+                    let Some(pixel) = self.scene.project(camera, point) else { continue };
+                    let pixel = pixel + Vector2::from_fn(|_, _| normal(self.noise_px));
+                    let covariance_px2 = Matrix2::identity() * self.noise_px.powi(2);
+                    observations[camera].push(Observation { pixel, covariance_px2, lines: [n_v, m_h], view });
+                }
+            }
+        }
+        Views {
+            observations,
+            cells: Stereo::default(),
+            image_size: Stereo::from_fn(|_| [config.rig.width, config.rig.height]),
+            moved_mm: places.iter().map(|place| place.0).collect(),
+            is_jog: places.iter().map(|place| place.2).collect(),
+            pitch_mm: config.grid.pitch_mm,
+        }
+    }
+}
+
+/// Every third crossing: a whole calibration then takes a third of the time.
+fn thinned(mut views: Views) -> Views {
+    let Stereo { left, right } = &mut views.observations;
+    [left, right].into_iter().for_each(|seen| seen.retain(|o| (o.lines[0] + o.lines[1]) % 3 == 0));
+    views
+}
+
+fn calibrate(views: Views) -> Result<Calibration, SweepError> {
+    let settings = CalibrationSettings::new(views.pitch_mm, Stereo::default());
+    calibrate_views(views, Vec::new(), &settings).map(|outcome| outcome.calibration)
+}
+
+/// RMS error per axis over the common volume, µm.
+fn rms_um(scene: &Scene, calibration: &Calibration, axes: Axes) -> Vector3<f64> {
+    let points = points_in_common_volume(scene, axes, 20.0, 200, 1);
+    let miss = |p: &grating_calibration::sim::truth::TruthPoint| {
+        calibration.pixel_pair_to_point(p.pixel.left, p.pixel.right).estimate.point_mm - p.point_mm
+    };
+    let squares: Vector3<f64> = points.iter().map(|p| miss(p).component_mul(&miss(p))).sum();
+    (squares / points.len() as f64).map(|s| 1e3 * s.sqrt())
+}
+
+fn lines(views: &Views) -> Vec<[i32; 2]> {
+    Camera::BOTH.iter().flat_map(|camera| views.observations[*camera].iter().map(|o| o.lines)).collect()
+}
+
+/// Every slip of one camera by ±1 or ±2 lines, in one height or from it on, at every height but where only the first
+/// image is on its own: then nobody knows which are right.
+#[test]
+fn a_slip_is_taken_back_at_every_height() {
+    for (heights, preset) in [(9, Preset::Standard), (5, Preset::Strong)] {
+        let clean = Sweep::of(half_size(preset), heights).views(|_| Mishap::NONE);
+        let count = heights as usize;
+        for (camera, by) in Camera::BOTH.into_iter().flat_map(|c| [[1, 0], [0, -1], [-2, 0], [0, 2]].map(|by| (c, by)))
+        {
+            for (first, last) in (0..count).flat_map(|view| [(view, view + 1), (view, count)]) {
+                let mut views = clean.clone();
+                (first..last).for_each(|view| views.renumber(camera, view, by));
+                let findings = put_right(&mut views);
+                let what = format!("{camera} {by:?} in {first}..{last} of {count}: {findings:?}");
+                match (first, last - first) {
+                    // All views: another origin.
+                    (0, all) if all == count => {
+                        assert!(findings.repairs.is_empty() && findings.doubts.is_empty(), "{what}")
+                    }
+                    (0, 1) | (1, _) if last - first == 1 || last == count => {
+                        let alone = first == 0 || last == count;
+                        match alone {
+                            true => assert!(matches!(findings.doubts[..], [Doubt::FirstAlone { .. }]), "{what}"),
+                            false => assert!(findings.doubts.is_empty() && lines(&views) == lines(&clean), "{what}"),
+                        }
+                    }
+                    _ => {
+                        assert!(findings.doubts.is_empty() && lines(&views) == lines(&clean), "{what}");
+                        let [repair] = findings.repairs[..] else { panic!("{what}") };
+                        assert_eq!((repair.camera, repair.lines, repair.views), (camera, by, last - first), "{what}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn slips_of_both_cameras_and_of_jogs_are_taken_back() {
+    let clean = Sweep::of(half_size(Preset::Laser), 9).with_jogs().views(|_| Mishap::NONE);
+    let mut views = clean.clone();
+    // Views 1 … 24 are jogs, then come the heights.
+    views.renumber(Camera::Left, 7, [1, 0]);
+    views.renumber(Camera::Left, 20, [-1, 2]);
+    (28..33).for_each(|view| views.renumber(Camera::Left, view, [0, 1]));
+    (25..33).for_each(|view| views.renumber(Camera::Right, view, [-1, 0]));
+    let findings = put_right(&mut views);
+    assert!(findings.doubts.is_empty() && lines(&views) == lines(&clean), "{findings:?}");
+    assert_eq!(findings.repairs.iter().filter(|r| r.jogs).count(), 2, "{findings:?}");
+    assert_eq!(findings.repairs.len(), 4, "{findings:?}");
+}
+
+#[test]
+fn a_bumped_target_or_camera_is_named_with_its_place() {
+    let sweep = Sweep::of(half_size(Preset::Standard), 9);
+    let turned = Mishap { turn_deg: 0.2, ..Mishap::NONE };
+    let cases = [
+        (Mishap::target(0.1, 0.0, 0.0), "target"),
+        (Mishap::target(0.0, -0.3, 0.0), "target"),
+        (Mishap::target(0.3, 0.3, 0.0), "target"),
+        (Mishap::target(0.0, 0.0, 0.1), "target"),
+        (turned, "target"),
+        (Mishap::one_camera(Camera::Left, 0.1, 0.0), "left camera"),
+        (Mishap::one_camera(Camera::Right, 0.0, 0.3), "right camera"),
+    ];
+    for (mishap, who) in cases {
+        for from in 1..9 {
+            let views = sweep.views(|i| if i < from { Mishap::NONE } else { mishap });
+            let findings = put_right(&mut views.clone());
+            let [Doubt::Jumped { .. }] = findings.doubts[..] else { panic!("{who} from {from}: {findings:?}") };
+            let text = findings.doubts[0].to_string();
+            let place = format!("between heights {:.2} and {:.2} mm", 2.5 * (from as f64 - 1.0), 2.5 * from as f64);
+            assert!(text.starts_with(&place) && text.contains(who), "{who} from {from}: {text}");
+        }
+    }
+    // By a whole pitch the target looks as before: that harms nobody.
+    let mut views = sweep.views(|i| if i < 4 { Mishap::NONE } else { Mishap::target(1.1, 0.0, 0.0) });
+    let findings = put_right(&mut views);
+    assert!(findings.doubts.is_empty() && findings.repairs.len() == 2, "{findings:?}");
+}
+
+/// No preset, noise, tilt or number of heights raises a doubt.
+#[test]
+fn clean_sweeps_raise_no_doubt() {
+    use Preset::{Laser, Mild, Narrow, Noisy, Standard, Strong};
+    for (preset, noise_px) in
+        [(Standard, 0.03), (Mild, 0.03), (Strong, 0.05), (Narrow, 0.03), (Noisy, 0.15), (Laser, 0.03)]
+    {
+        for heights in [5, 11, 41] {
+            let mut config = half_size(preset);
+            config.grid.tilt_deg = [0.1, -0.11];
+            let mut sweep = Sweep::of(config, heights);
+            sweep.noise_px = noise_px;
+            let sweep = if heights == 11 { sweep.with_jogs() } else { sweep };
+            let findings = put_right(&mut sweep.views(|_| Mishap::NONE));
+            assert!(findings.repairs.is_empty() && findings.doubts.is_empty(), "{preset:?} {heights}: {findings:?}");
+        }
+    }
+}
+
+/// Whatever the tracking let pass, a small margin is named with its height; so is a camera that sees little of the grid.
+#[test]
+fn small_margins_and_little_coverage_are_refused() {
+    let pair = |height_mm: f64, margin: f64| PairReport {
+        height_mm,
+        intersections: Stereo { left: 300, right: 300 },
+        residual: Stereo { left: 0.1, right: 0.1 },
+        phase_margin: Stereo { left: 0.9, right: margin },
+        fit_ms: Stereo { left: 50.0, right: 50.0 },
+    };
+    let views = Sweep::of(half_size(Preset::Standard), 5).views(|_| Mishap::NONE);
+    let mut data = Stereo::from_fn(|camera| Bundle::nominal(&views).dataset(&views, camera));
+    assert!(plausibility::doubts(&[pair(0.0, f64::INFINITY), pair(1.0, 0.8)], &data).is_empty());
+    for bad in [0.2, f64::NAN] {
+        let doubts = plausibility::doubts(&[pair(0.0, f64::INFINITY), pair(1.0, bad), pair(2.0, 0.8)], &data);
+        assert!(doubts.len() == 1 && doubts[0].starts_with("right camera: at 1.00 mm"), "{doubts:?}");
+    }
+    data.left.correspondences.retain(|p| p.pixel.x < 200.0);
+    let doubts = plausibility::doubts(&[], &data);
+    assert!(doubts.len() == 1 && doubts[0].starts_with("left camera: crossings were seen in 33 %"), "{doubts:?}");
+}
+
+#[test]
+fn heights_in_other_units_are_named() {
+    for scale in [1e-3, 1e3] {
+        let mut views = Sweep::of(half_size(Preset::Standard), 5).views(|_| Mishap::NONE);
+        views.moved_mm.iter_mut().for_each(|moved| *moved *= scale);
+        let error = calibrate(views).unwrap_err();
+        let range = format!("span {} mm", 20.0 * scale);
+        assert!(matches!(error, SweepError::Range { .. }) && error.to_string().contains(&range), "{error}");
+    }
+}
+
+fn scale_of(views: &Views) -> Scale {
+    let bundle = Bundle::nominal(views);
+    scale::estimate(Stereo::from_fn(|camera| bundle.dataset(views, camera)).as_ref()).unwrap()
+}
+
+/// Without jogs perspective tells whether heights and pitch agree, to the accuracy that it claims; 1 % of a laser print is
+/// no reason for doubt, 1.0 for 1.1 is.
+#[test]
+fn heights_and_pitch_that_disagree_are_noticed() {
+    use Preset::{Laser, Mild, Narrow, Standard, Strong};
+    for preset in [Standard, Strong, Narrow, Laser, Mild] {
+        let config = half_size(preset);
+        let print = config.grid.print.scale;
+        let mut views = Sweep::of(config, 11).views(|_| Mishap::NONE);
+        let right = scale_of(&views);
+        let miss = right.factor.ln() + 0.5 * (print[0] + print[1]);
+        assert!(miss.abs() < 3.0 * right.sigma, "{preset:?}: {right:?}");
+        assert_eq!(right.doubt(1.1), None, "{preset:?}: {right:?}");
+        // A lens without distortion has no centre, and warped paper is no lens's: that is said.
+        assert_eq!(right.unverified().is_some(), matches!(preset, Mild | Narrow | Laser), "{preset:?}: {right:?}");
+        views.pitch_mm = 1.0;
+        let wrong = scale_of(&views);
+        assert_eq!(wrong.doubt(1.0).is_some(), preset != Mild, "{preset:?}: {wrong:?}");
+    }
+    // Centimetres, inches, tenths.
+    for told in [0.1, 1.0 / 25.4, 10.0] {
+        let mut views = Sweep::of(half_size(Standard), 6).views(|_| Mishap::NONE);
+        views.moved_mm.iter_mut().for_each(|moved| moved.z *= told);
+        let seen = scale_of(&views);
+        assert!((seen.factor * told - 1.0).abs() < 0.1 && seen.doubt(1.1).is_some(), "{told}: {seen:?}");
+    }
+}
+
+/// The clicked right origin is another crossing: what the printer did wrong gives it away, where it did anything wrong.
+#[test]
+fn another_origin_in_one_camera_shows_in_the_lines() {
+    let sweep = Sweep::of(half_size(Preset::Laser), 7);
+    let clean = sweep.views(|_| Mishap::NONE);
+    let check = |views: &Views| origins::check(views, &Bundle::nominal(views));
+    assert_eq!(check(&clean), origins::Origins::default());
+    for by in [[1, 0], [-1, 0], [0, 1], [0, -2], [7, 0]] {
+        let mut views = clean.clone();
+        (0..7).for_each(|view| views.renumber(Camera::Right, view, by));
+        let found = check(&views);
+        let Some(origins::Doubt::Differ { lines, .. }) = found.doubt else { panic!("{by:?}: {found:?}") };
+        assert_eq!(lines, by.map(|n| -n));
+    }
+    let even = Sweep::of(half_size(Preset::Standard), 7).views(|_| Mishap::NONE);
+    let found = check(&even);
+    assert!(found.doubt.is_none() && found.unverified.unwrap().contains("can't be told"));
+}
+
+/// The same by the texture of the paper alone, from images.
+#[test]
+fn another_origin_in_one_camera_shows_in_the_paper() {
+    let mut config = half_size(Preset::Standard);
+    config.grid.print.texture = 0.01;
+    config.sensor.blur_px = 0.6;
+    let scene = Scene::new(config).unwrap();
+    let mut origin_px = scene.origin_px().unwrap();
+    // One line further along x, two along -y.
+    let crossing = scene.lines_from_robot().try_inverse().unwrap() * Vector3::new(1.1, -2.2, 0.0);
+    origin_px.right = scene.project(Camera::Right, crossing).unwrap();
+    let mut session = SweepSession::new(CalibrationSettings::new(1.1, origin_px)).unwrap();
+    for (frame, height_mm) in (0..).zip([0.0, 0.3, 0.9, 1.8, 3.0]) {
+        let moved = Vector3::new(0.0, 0.0, height_mm);
+        let images = Stereo::from_fn(|camera| scene.picture(camera, moved, frame).to_gray());
+        session.add_pair(images.as_ref(), ToolPose { x_mm: 0.0, y_mm: 0.0, z_mm: height_mm }).unwrap();
+    }
+    let mut views = session.views();
+    let found = origins::check(&views, &Bundle::nominal(&views));
+    let text = found.doubt.map_or(String::new(), |doubt| doubt.to_string());
+    assert!(text.contains("paper's texture") && text.contains("lies (1, -2) lines"), "{text}");
+    // The message names the pixel that should have been clicked.
+    let right = scene.origin_px().unwrap().right;
+    assert!(text.contains(&format!("click ({:.0}, {:.0}) px", right.x, right.y)), "{text} {right}");
+    (0..5).for_each(|view| views.renumber(Camera::Right, view, [1, -2]));
+    assert_eq!(origins::check(&views, &Bundle::nominal(&views)), origins::Origins::default());
+    let calibration = session.finish().unwrap().calibration;
+    assert!(!calibration.usable && calibration.reason.contains(&text), "{}", calibration.reason);
+}
+
+#[test]
+fn swapped_cameras_are_noticed() {
+    for turn_deg in [0.0, 180.0] {
+        let mut config = half_size(Preset::Standard);
+        (config.cameras.left.turn_deg, config.cameras.right.turn_deg) = (turn_deg, turn_deg);
+        let clean = Sweep::of(config, 5).views(|_| Mishap::NONE);
+        let doubt = |views: &Views| placement::check(views, &Bundle::nominal(views)).doubt;
+        // The images decide what is left: upside down it is the camera on the robot's right.
+        let mut swapped = clean.clone();
+        std::mem::swap(&mut swapped.observations.left, &mut swapped.observations.right);
+        assert_eq!([doubt(&clean).is_some(), doubt(&swapped).is_some()], [turn_deg > 90.0, turn_deg < 90.0]);
+    }
+}
+
+/// From the first check to the verdict, with 1 µm of encoder noise and an axis 0.15° off the grid's normal.
+#[test]
+fn a_clean_and_a_repaired_sweep_are_usable() {
+    for (preset, noise_px, slips) in [(Preset::Standard, 0.03, 3), (Preset::Noisy, 0.12, 0)] {
+        let mut config = half_size(preset);
+        config.grid.tilt_deg = [0.1, -0.11];
+        let mut sweep = Sweep::of(config, 6);
+        sweep.noise_px = noise_px;
+        let mut views = thinned(sweep.views(|_| Mishap::NONE));
+        (3..3 + slips).for_each(|view| views.renumber(Camera::Right, view, [0, 1]));
+        let calibration = calibrate(views).unwrap();
+        assert!(calibration.usable, "{preset:?}: {}", calibration.reason);
+        assert_eq!(calibration.checks.repairs.len(), usize::from(slips > 0));
+        let rms = rms_um(&sweep.scene, &calibration, Axes::Lines);
+        assert!(rms.max() < 400.0 * noise_px, "{preset:?}: {rms}");
+    }
+}
+
+/// With jogs the robot measures the pitch: 1.0 said for 1.1 does no harm.
+#[test]
+fn a_wrong_pitch_is_measured_by_jogs() {
+    let sweep = Sweep::of(half_size(Preset::Laser), 6).with_jogs();
+    let mut views = thinned(sweep.views(|_| Mishap::NONE));
+    views.pitch_mm = 1.0;
+    let calibration = calibrate(views).unwrap();
+    assert!(calibration.usable, "{}", calibration.reason);
+    let pitch = calibration.stage.unwrap().pitch_mm;
+    assert!((pitch[0] - 1.111).abs() < 2e-3 && (pitch[1] - 1.1044).abs() < 2e-3, "{pitch:?}");
+    let rms = rms_um(&sweep.scene, &calibration, Axes::Robot);
+    assert!(rms.max() < 40.0, "{rms}");
+}
+
+/// A bound between the errors at fitted and at held-out places: what was not seen decides.
+#[test]
+fn errors_at_held_out_places_decide() {
+    let views = thinned(Sweep::of(half_size(Preset::Strong), 6).views(|_| Mishap::NONE));
+    let mut settings = CalibrationSettings::new(1.1, Stereo::default());
+    let clean = calibrate_views(views.clone(), Vec::new(), &settings).unwrap().calibration;
+    let fitted_mm = clean.stereo.rms_mm.into_iter().fold(0.0, f64::max);
+    assert!(clean.usable, "{}", clean.reason);
+    settings.usable_rms_mm = fitted_mm * 1.01;
+    let calibration = calibrate_views(views, Vec::new(), &settings).unwrap().calibration;
+    let reason = &calibration.reason;
+    assert!(!calibration.usable && reason.contains("held-out heights and regions err"), "{reason}");
+}
+
+/// Everything at once: each cause is named.
+#[test]
+fn every_likely_cause_is_in_the_reason() {
+    let sweep = Sweep::of(half_size(Preset::Laser), 6);
+    let mut views = thinned(sweep.views(|i| if i < 3 { Mishap::NONE } else { Mishap::target(0.1, 0.0, 0.0) }));
+    std::mem::swap(&mut views.observations.left, &mut views.observations.right);
+    views.pitch_mm = 1.0;
+    let calibration = calibrate(views).unwrap();
+    let reason = &calibration.reason;
+    assert!(!calibration.usable);
+    for cause in ["was the target bumped", "seem to be swapped", "is the pitch 1 mm, or rather 1.1"] {
+        assert!(reason.contains(cause), "{cause} in {reason}");
+    }
+}
