@@ -87,9 +87,10 @@ struct Posterior {
     image_size: Stereo<[u32; 2]>,
     /// Of the parameters of both cameras.
     covariance: DMatrix<f64>,
-    /// ∂(height of the lowest view)/∂(parameters of both cameras), mm.
-    height_slope: DVector<f64>,
-    /// That height, mm: the cameras are from before it became h = 0.
+    /// ∂(frame's origin)/∂(parameters of both cameras), mm. By definition it is at the mean x and y of all views that are
+    /// no jogs, and at the height of the lowest: errors that all share move the frame, not the answers in it.
+    origin_slope: Matrix3xX<f64>,
+    /// Height of the lowest view, mm: the cameras are from before it became h = 0.
     height_mm: f64,
 }
 
@@ -97,7 +98,7 @@ impl Posterior {
     /// Covariance of (u_left, v_left, u_right, v_right) of a point; `None` where a camera can't see it.
     fn pixel_covariance(&self, point_mm: Vector3<f64>) -> Option<Matrix4<f64>> {
         let point_mm = point_mm - Vector3::new(0.0, 0.0, self.height_mm);
-        let mut rows = DMatrix::<f64>::zeros(4, self.height_slope.len());
+        let mut rows = DMatrix::<f64>::zeros(4, self.origin_slope.ncols());
         let mut start = 0;
         for (c, camera) in Camera::BOTH.into_iter().enumerate() {
             let model = &self.cameras[camera];
@@ -111,12 +112,9 @@ impl Posterior {
             model.fill_rows(point_mm, [&mut u, &mut v]);
             for (axis, values) in [u, v].iter().enumerate() {
                 let mut row = rows.row_mut(2 * c + axis);
+                row.copy_from(&(-slope.row(axis) * &self.origin_slope));
                 for (n, value) in values.iter().enumerate() {
-                    row[start + n] = *value;
-                }
-                // The height of the lowest view is subtracted from all points.
-                for (value, by) in row.iter_mut().zip(self.height_slope.iter()) {
-                    *value -= slope[(axis, 2)] * by;
+                    row[start + n] += *value;
                 }
             }
             start += count;
@@ -309,11 +307,11 @@ pub fn solve(views: &Views) -> Option<Bundle> {
     let jogged = |axis: usize| jogs().any(|moved| moved[axis].abs() > LEAST_JOG_MM);
     let print_measured = jogged(0) && jogged(1);
     let mut bundle = Bundle { print_measured, ..Bundle::nominal(views) };
+    // An odd stride walks through all regions of every view. Jogs are few and say most.
+    let stride = Stereo::from_fn(|camera| views.observations[camera].len().div_ceil(MOST).max(1) | 1);
     let mut few = Stereo::from_fn(|camera| {
         let all = &views.observations[camera];
-        // An odd stride walks through all regions of every view. Jogs are few and say most.
-        let stride = all.len().div_ceil(MOST).max(1) | 1;
-        let keep = |(i, o): &(usize, &Observation)| i % stride == 0 || is_jog(o.view);
+        let keep = |(i, o): &(usize, &Observation)| i % stride[camera] == 0 || is_jog(o.view);
         all.iter().enumerate().filter(keep).map(|(_, o)| *o).collect::<Vec<_>>()
     });
     let fit = |bundle: &Bundle, few: &Stereo<Vec<Observation>>, camera: Camera, views_used: &dyn Fn(u32) -> bool| {
@@ -350,9 +348,9 @@ pub fn solve(views: &Views) -> Option<Bundle> {
     for round in 0..ROUNDS {
         // What no unknown explains counts as noise, lest it outweigh the poses.
         let misfit = misfit(views, &few, &cameras, &bundle);
-        let reduced = step(views, &few, &layout, &mut cameras, &mut bundle, pose_sigma_mm, misfit)?;
+        let reduced = step(views, &few, stride, &layout, &mut cameras, &mut bundle, pose_sigma_mm, misfit)?;
         if round + 1 == ROUNDS {
-            bundle.posterior = reduced.posterior(&cameras, views.image_size, lowest);
+            bundle.posterior = reduced.posterior(&cameras, views, lowest);
         }
         if round > 0 {
             let squares: f64 = bundle.pose_error_mm.iter().map(Vector3::norm_squared).sum();
@@ -497,6 +495,7 @@ fn misfit(views: &Views, few: &Stereo<Vec<Observation>>, cameras: &Stereo<Centra
 fn step(
     views: &Views,
     few: &Stereo<Vec<Observation>>,
+    stride: Stereo<usize>,
     layout: &Layout,
     cameras: &mut Stereo<Central>,
     bundle: &mut Bundle,
@@ -521,6 +520,8 @@ fn step(
             // Student's weight: far residuals hardly count.
             let weight = at.weight() / (misfit * misfit);
             let weight = weight / (1.0 + residual.norm_squared() * weight / (ROBUST * ROBUST));
+            // Each stands for those that were left out.
+            let weight = if views.is_jog[o.view as usize] { weight } else { weight * stride[camera] as f64 };
             row_u.fill(0.0);
             row_v.fill(0.0);
             {
@@ -595,15 +596,20 @@ struct Reduced {
 }
 
 impl Reduced {
-    fn posterior(self, cameras: &Stereo<Central>, image_size: Stereo<[u32; 2]>, lowest: usize) -> Option<Posterior> {
+    fn posterior(self, cameras: &Stereo<Central>, views: &Views, lowest: usize) -> Option<Posterior> {
         let all = self.ata.nrows();
         let own = cameras.left.parameters() + cameras.right.parameters();
         let covariance = solve_equilibrated(self.ata, DMatrix::identity(all, all), DAMPING)?;
+        let straight: Vec<_> = self.gains.iter().zip(&views.is_jog).filter(|(_, is_jog)| !**is_jog).collect();
+        let mean = |axis: usize, n: usize| {
+            straight.iter().map(|(gain, _)| gain[(axis, n)]).sum::<f64>() / straight.len().max(1) as f64
+        };
+        let along = |axis: usize, n: usize| if axis == 2 { self.gains[lowest][(2, n)] } else { mean(axis, n) };
         Some(Posterior {
             cameras: cameras.clone(),
-            image_size,
+            image_size: views.image_size,
             covariance: covariance.view((0, 0), (own, own)).into_owned(),
-            height_slope: DVector::from_fn(own, |n, _| -self.gains[lowest][(2, n)]),
+            origin_slope: Matrix3xX::from_fn(own, |axis, n| -along(axis, n)),
             height_mm: 0.0,
         })
     }

@@ -8,7 +8,7 @@
 //! at right angles, motion axis not along their normal. The lens has no constant or linear terms: those are P's.
 
 use crate::grating::chebyshev::values_and_slopes;
-use crate::least_squares::NormalSums;
+use crate::least_squares::{NormalSums, solve_equilibrated};
 use crate::mapping::dataset::Correspondence;
 use crate::mapping::model::Volume;
 use nalgebra::{DMatrix, Matrix2, Matrix2x3, Matrix3x4, Vector2, Vector3, Vector4};
@@ -33,6 +33,8 @@ pub struct Central {
 /// Largest lens degree that a file may hold.
 pub const MAX_LENS_DEGREE: usize = 15;
 const POSE: usize = 11;
+/// Relative to the diagonal.
+const LEAST_DAMPING: f64 = 1e-10;
 
 /// All (i, j) with 2 ≤ i + j ≤ degree.
 pub fn lens_exponents(degree: usize) -> impl Iterator<Item = (usize, usize)> {
@@ -63,7 +65,7 @@ struct Projected {
 }
 
 impl Central {
-    /// Direct linear transform, then Gauss–Newton with rising lens degree. `None` when the points don't determine it.
+    /// Direct linear transform, then least squares with rising lens degree. `None` when the points don't determine it.
     pub fn fit(lens_degree: usize, volume: Volume, image_size: [u32; 2], points: &[Correspondence]) -> Option<Self> {
         if points.len() < POSE + 2 * lens_exponents(lens_degree).count() {
             return None;
@@ -80,19 +82,19 @@ impl Central {
         camera.direct_linear_transform(points)?;
         let few: Vec<Correspondence> = points.iter().step_by((points.len() / 6000).max(1)).copied().collect();
         camera.set_lens_degree(3);
-        camera.gauss_newton(&few, 5, Tilt::Free)?;
+        camera.refine(&few, 5, Tilt::Free)?;
         for degree in [lens_degree.min(6), lens_degree] {
             camera.set_lens_degree(degree);
-            camera.gauss_newton(&few, 3, Tilt::Fixed)?;
+            camera.refine(&few, 3, Tilt::Fixed)?;
         }
-        camera.gauss_newton(points, 2, Tilt::Fixed)?;
+        camera.refine(points, 2, Tilt::Fixed)?;
         Some(camera)
     }
 
     /// The same camera moved on to other points.
     pub fn refit(&self, points: &[Correspondence]) -> Option<Self> {
         let mut camera = self.clone();
-        camera.gauss_newton(points, 3, Tilt::Fixed)?;
+        camera.refine(points, 3, Tilt::Fixed)?;
         Some(camera)
     }
 
@@ -158,8 +160,11 @@ impl Central {
         Projected { homogeneous, depth: camera.z, ideal, values, pixel, bend }
     }
 
-    fn gauss_newton(&mut self, points: &[Correspondence], steps: usize, tilt: Tilt) -> Option<()> {
+    /// Levenberg–Marquardt. `None` when no step lowers a cost that is no number.
+    fn refine(&mut self, points: &[Correspondence], steps: usize, tilt: Tilt) -> Option<()> {
         let lens = self.lens.len();
+        let mut damping = LEAST_DAMPING;
+        let mut cost = self.cost(points);
         for _ in 0..steps {
             let mut sums = NormalSums::new(POSE + 2 * lens, 1);
             for point in points {
@@ -171,10 +176,34 @@ impl Central {
                     sums.add(fill, &[residual[axis]], point.weight() * scale);
                 }
             }
-            let step = sums.solve(1e-10)?;
-            self.step(step.as_slice());
+            let (ata, atb) = sums.finish();
+            let before = self.clone();
+            loop {
+                self.step(solve_equilibrated(ata.clone(), atb.clone(), damping)?.as_slice());
+                let next = self.cost(points);
+                // Written so that NaN is refused.
+                if next <= cost * (1.0 + 1e-9) {
+                    (damping, cost) = ((damping * 0.01).max(LEAST_DAMPING), next);
+                    break;
+                }
+                *self = before.clone();
+                damping = (damping * 100.0).max(1e-8);
+                if damping > 1.0 {
+                    return cost.is_finite().then_some(());
+                }
+            }
         }
-        Some(())
+        cost.is_finite().then_some(())
+    }
+
+    /// Weighted sum of squared residuals.
+    fn cost(&self, points: &[Correspondence]) -> f64 {
+        let half = Vector2::from(self.pixel_half);
+        let square = |point: &Correspondence| {
+            let residual = self.scaled(point.pixel) - self.project(point.point_in_tool_mm).pixel;
+            point.weight() * residual.component_mul(&half).norm_squared()
+        };
+        points.iter().map(square).sum()
     }
 
     /// ∂û or ∂v̂ (`axis` 0 or 1) by the parameters.
