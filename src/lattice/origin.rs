@@ -30,6 +30,20 @@ pub struct OriginMark {
     pub mark: Mark,
 }
 
+impl OriginMark {
+    /// Where the fit has the print's point `at` = (x, y), in pitches, near the mark.
+    pub fn pixel_at(&self, fit: &GratingParameters, at: Vector2<f64>) -> Option<Vector2<f64>> {
+        let seen = self.turn.transpose().map(f64::from) * at;
+        let wanted = self.origin.phases() + Vector2::new(-seen.y, seen.x) * TAU;
+        let mut pixel = self.pixel;
+        for _ in 0..5 {
+            let (phases, jacobian) = fit.phases_and_jacobian(pixel);
+            pixel += jacobian.try_inverse()? * (wanted - phases);
+        }
+        Some(pixel)
+    }
+}
+
 /// Why there is no origin.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum OriginError {

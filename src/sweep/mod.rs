@@ -3,11 +3,13 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`session`] | image pairs and poses in, calibration out |
+//! | [`origin`] | where the origin is and how the cameras are turned |
 //! | [`plan`] | which poses a calibration goes through |
 //! | [`limits`] | where the robot may be sent |
 //! | [`settle`] | has the measured pose come to rest? |
 
 pub mod limits;
+pub mod origin;
 pub mod plan;
 pub mod session;
 pub mod settle;
