@@ -55,8 +55,14 @@ const BAR_MM: f64 = 100.0;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Shape {
     /// Upper left corner and size.
-    Rect { at: [f64; 2], size: [f64; 2] },
-    Circle { centre: [f64; 2], radius: f64 },
+    Rect {
+        at: [f64; 2],
+        size: [f64; 2],
+    },
+    Circle {
+        centre: [f64; 2],
+        radius: f64,
+    },
 }
 
 /// What is on the sheet.
@@ -116,7 +122,9 @@ impl Target {
             format!("The bar must be {BAR_MM} mm long. If it is L mm, the pitch is L × {} mm.", pitch_mm / BAR_MM),
         ];
         if with_mark {
-            lines.push("The dots in the middle mark the origin: both cameras must see all of them at the first height.".into());
+            lines.push(
+                "The dots in the middle mark the origin: both cameras must see all of them at the first height.".into(),
+            );
         }
         let place = |(n, line)| ([left, top + 5.0 + 3.8 * n as f64], line);
         let mut text: Vec<_> = lines.into_iter().enumerate().map(place).collect();

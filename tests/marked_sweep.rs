@@ -85,8 +85,8 @@ fn what_contradicts_the_mark_is_named() {
 
 #[test]
 fn marks_that_are_unlike_or_missing_are_named() {
-    let [marked, other, bare] = [(1.1, OriginMark::Pattern), (1.12, OriginMark::Pattern), (1.1, OriginMark::None)]
-        .map(|(pitch_mm, mark)| {
+    let [marked, other, bare] =
+        [(1.1, OriginMark::Pattern), (1.12, OriginMark::Pattern), (1.1, OriginMark::None)].map(|(pitch_mm, mark)| {
             let mut config = scene(Preset::Standard.config()).config().clone();
             (config.grid.pitch_mm, config.grid.mark) = (pitch_mm, mark);
             Scene::new(config).unwrap()

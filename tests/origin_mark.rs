@@ -58,3 +58,131 @@ fn the_mark_is_found_in_every_light() {
         }
     }
 }
+
+/// A quarter turn to the right, and a mirroring, in pixels and in camera numbers (n_v, −n_h).
+#[test]
+fn the_mark_tells_how_the_image_is_turned_and_mirrored() {
+    let (mut image, mut at) = picture(small(marked(Preset::Strong)));
+    let right = Matrix2::new(0, 1, -1, 0);
+    let mirror = Matrix2::new(-1, 0, 0, 1);
+    // Takes the numbers of the image as it is now to the print's.
+    let mut turn = STRAIGHT;
+    for mirrored in [false, true] {
+        for _ in 0..4 {
+            let found = find(&image).unwrap();
+            assert_eq!((found.turn, found.mark.pitch_mm()), (turn, 1.1), "mirrored: {mirrored}");
+            assert!((found.pixel - at).norm() < 1.0);
+            at = Vector2::new(f64::from(image.height()) - 1.0 - at.y, at.x);
+            image = imageops::rotate90(&image);
+            // What was up is right now.
+            turn *= right.transpose();
+        }
+        at.x = f64::from(image.width()) - 1.0 - at.x;
+        image = imageops::flip_horizontal(&image);
+        turn *= mirror;
+    }
+}
+
+/// Covers the mark's cell (column, row) in an image of the left camera with paper or ink.
+fn cover(image: &mut GrayImage, scene: &Scene, cell: [i32; 2], level: f32) {
+    let robot_from_lines = scene.lines_from_robot().try_inverse().unwrap();
+    let centre =
+        robot_from_lines * Vector3::new(1.1 * (f64::from(cell[0]) + 0.5), 1.1 * (f64::from(cell[1]) + 0.5), 0.0);
+    let pixel = scene.project(Camera::Left, centre).unwrap();
+    for (u, v, value) in image.enumerate_pixels_mut() {
+        if (Vector2::new(f64::from(u), f64::from(v)) - pixel).norm() < 7.0 {
+            value.0[0] = level;
+        }
+    }
+}
+
+#[test]
+fn one_cell_in_doubt_is_made_up_for_a_wrong_one_is_not() {
+    let scene = Scene::new(small(marked(Preset::Standard))).unwrap();
+    let (paper, half, ink) = (0.8, 0.46, 0.12);
+    let with = |changes: &[([i32; 2], f32)]| {
+        let mut image = scene.picture(Camera::Left, Vector3::zeros(), 0).to_gray();
+        changes.iter().for_each(|(cell, level)| cover(&mut image, &scene, *cell, *level));
+        find(&image)
+    };
+    for cell in [[0, 0], [-3, 1], [1, 1], [2, -1], [-1, 0]] {
+        assert_eq!(with(&[(cell, half)]).unwrap().mark.pitch_mm(), 1.1, "{cell:?}");
+    }
+    let origin = scene.origin_px().unwrap().left;
+    for (changes, flaws) in [
+        (&[([1, 0], ink)][..], (0, 0)),
+        (&[([0, 1], paper)], (0, 0)),
+        (&[([1, 1], half), ([2, 0], paper)], (1, 0)),
+        (&[([1, 1], half), ([2, 0], half)], (2, 0)),
+        (&[([3, 0], ink)], (0, 1)),
+    ] {
+        match with(changes) {
+            Err(OriginError::Unreadable { pixel, unread, soiled }) => {
+                assert!((pixel - origin).norm() < 2.0, "{pixel} instead of {origin}");
+                assert_eq!((unread, soiled), flaws, "{changes:?}");
+            }
+            other => panic!("{changes:?}: {other:?}"),
+        }
+    }
+    // Without the dots that make it a mark it is none.
+    let error = with(&[([0, 0], paper)]).unwrap_err();
+    assert!(matches!(error, OriginError::NotFound { dark: 11, .. }), "{error}");
+}
+
+#[test]
+fn no_mark_and_two_marks_and_half_a_mark_are_told_apart() {
+    let (bare, _) = picture(small(SceneConfig::default()));
+    assert!(matches!(find(&bare), Err(OriginError::NotFound { cells: 300.., dark: 0 })));
+    let (image, at) = picture(small(marked(Preset::Mild)));
+    let fit = fit_cold(&image, &FitOptions::default()).unwrap();
+    // The same sheet again, next to the first: what is there now comes from eight lines to the left.
+    let found = origin::find(&image, &fit.parameters).unwrap();
+    let there = |pitches: f64| found.pixel_at(&fit.parameters, Vector2::new(pitches, 0.0)).unwrap();
+    let shift = (there(8.0) - there(0.0)).map(f64::round);
+    let mut two = image.clone();
+    for (u, v, value) in two.enumerate_pixels_mut() {
+        let from = Vector2::new(f64::from(u), f64::from(v)) - shift;
+        if (from - at).x.abs() < 75.0 && (from - at).y.abs() < 55.0 {
+            *value = *image.get_pixel(from.x as u32, from.y as u32);
+        }
+    }
+    let error = find(&two).unwrap_err();
+    assert!(matches!(error, OriginError::Several { .. }), "{error}");
+    // The left border runs through the mark.
+    let left = (at.x - 25.0) as u32;
+    let half = imageops::crop_imm(&image, left, 0, image.width() - left, image.height()).to_image();
+    let error = find(&half).unwrap_err();
+    assert!(matches!(error, OriginError::Unreadable { unread: 4.., .. }), "{error}");
+}
+
+/// Errors of the intersections in units of what they claim: those next to dots are bent and left out, the others are not.
+#[test]
+fn dots_bend_only_the_intersections_next_to_them() {
+    let scene = Scene::new(marked(Preset::Standard)).unwrap();
+    let robot_from_lines = scene.lines_from_robot().try_inverse().unwrap();
+    // [next to dots, within a further line of them, elsewhere]
+    let mut squares = [0.0; 3];
+    let mut counts = [0.0; 3];
+    for frame in 0..3 {
+        let image = scene.picture(Camera::Left, Vector3::zeros(), frame).to_gray();
+        let fit = fit_cold(&image, &FitOptions::default()).unwrap();
+        let found = origin::find(&image, &fit.parameters).unwrap();
+        for i in local::measure(&image, &fit.parameters) {
+            let lines = [i.lines.v - found.origin.v, found.origin.h - i.lines.h];
+            let near = (-1..=1).flat_map(|x| (-1..=1).map(move |y| [lines[0] + x, lines[1] + y]));
+            let class = match (found.mark.touches(lines), near.clone().any(|lines| found.mark.touches(lines))) {
+                (true, _) => 0,
+                (_, true) => 1,
+                _ => 2,
+            };
+            let point = robot_from_lines * Vector3::new(1.1 * f64::from(lines[0]), 1.1 * f64::from(lines[1]), 0.0);
+            let error = scene.project(Camera::Left, point).unwrap() - i.pixel;
+            squares[class] += 0.5 * error.dot(&(i.covariance_px2.try_inverse().unwrap() * error));
+            counts[class] += 1.0;
+        }
+    }
+    let normalised = [0, 1, 2].map(|class| squares[class] / counts[class]);
+    println!("normalised squared error {normalised:.2?} of {counts:?} intersections");
+    assert!(normalised[0] > 9.0, "{normalised:?}");
+    assert!(counts[1] > 40.0 && normalised[1] < 1.3 && normalised[2] < 1.15, "{normalised:?}");
+}

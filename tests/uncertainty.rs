@@ -45,7 +45,10 @@ fn judge(preset: Preset, jog_mm: f64, seed: u64) -> (f64, f64, f64) {
         session.add_pair(images.as_ref(), ToolPose { x_mm, y_mm, z_mm }).unwrap();
     }
     let calibration = session.finish().unwrap().calibration;
-    println!("{:?}\n {:?}\n{:?} {}", calibration.left.ladder, calibration.right.ladder, calibration.stage, calibration.reason);
+    println!(
+        "{:?}\n {:?}\n{:?} {}",
+        calibration.left.ladder, calibration.right.ladder, calibration.stage, calibration.reason
+    );
     {
         let n = noise.len() as f64;
         let hm = noise.iter().map(|x| x.0).sum::<f64>() / n;
@@ -55,7 +58,12 @@ fn judge(preset: Preset, jog_mm: f64, seed: u64) -> (f64, f64, f64) {
             let b = noise.iter().map(|x| x.1[k] * (x.0 - hm)).sum::<f64>() / s2;
             let sq = (0..=20).map(|h| (m + b * (f64::from(h) - hm)).powi(2)).sum::<f64>() / 21.0;
             let th = (0..=20).map(|h| 1.0 / n + (f64::from(h) - hm).powi(2) / s2).sum::<f64>() / 21.0;
-            println!("axis {k}: line rms {:.2} um, expected {:.2}; rms noise {:.2}", 1e3 * sq.sqrt(), th.sqrt(), 1e3 * (noise.iter().map(|x| x.1[k].powi(2)).sum::<f64>() / n).sqrt());
+            println!(
+                "axis {k}: line rms {:.2} um, expected {:.2}; rms noise {:.2}",
+                1e3 * sq.sqrt(),
+                th.sqrt(),
+                1e3 * (noise.iter().map(|x| x.1[k].powi(2)).sum::<f64>() / n).sqrt()
+            );
         }
         println!("{:?}", calibration.stage);
     }
@@ -83,8 +91,16 @@ fn judge(preset: Preset, jog_mm: f64, seed: u64) -> (f64, f64, f64) {
         "  seed {seed}: {:5.1} % within, normalised {:.2}, rms {:.2} {:.2} {:.2} um, claimed {:.2} {:.2} {:.2}, cv {:.4} {:.4} res {:.4} {:?}",
         100.0 * within / count,
         normalised / count,
-        e.x, e.y, e.z, s.x, s.y, s.z,
-        calibration.left.cross_validation_rms_px, calibration.right.cross_validation_rms_px, calibration.left.residual_rms_px, calibration.left.model.kind()
+        e.x,
+        e.y,
+        e.z,
+        s.x,
+        s.y,
+        s.z,
+        calibration.left.cross_validation_rms_px,
+        calibration.right.cross_validation_rms_px,
+        calibration.left.residual_rms_px,
+        calibration.left.model.kind()
     );
     (within, count, normalised)
 }
@@ -101,7 +117,9 @@ fn ellipsoids_hold_as_much_truth_as_they_promise() {
         (Preset::Laser, 1.0),
     ];
     for (preset, jog_mm) in cells {
-        if std::env::var("CELL").is_ok_and(|cell| cell != format!("{preset:?}")) { continue; }
+        if std::env::var("CELL").is_ok_and(|cell| cell != format!("{preset:?}")) {
+            continue;
+        }
         println!("{preset:?}");
         let (mut within, mut count, mut normalised) = (0.0, 0.0, 0.0);
         for seed in 0..seeds {

@@ -365,7 +365,8 @@ impl SweepSession {
             || track_right.add(images.right, place, settings),
         );
         let (left, right) = (left?, right?);
-        if let (true, Some(left), Some(right)) = (self.poses.is_empty(), &self.tracks.left.start, &self.tracks.right.start)
+        if let (true, Some(left), Some(right)) =
+            (self.poses.is_empty(), &self.tracks.left.start, &self.tracks.right.start)
         {
             self.common = Common::of(Stereo { left, right }, settings.pitch_mm)?;
         }
