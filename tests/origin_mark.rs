@@ -49,7 +49,9 @@ fn the_mark_is_found_in_every_light() {
         Preset::Glare,
         Preset::Laser,
     ] {
-        for config in [marked(preset), small(marked(preset))] {
+        // Half-size images of all, full-size ones of some: time.
+        let large = matches!(preset, Preset::Strong | Preset::Glare).then(|| marked(preset));
+        for config in large.into_iter().chain([small(marked(preset))]) {
             let (image, at) = picture(config);
             let found = find(&image).unwrap_or_else(|error| panic!("{preset:?}, {} px: {error}", image.width()));
             println!("{preset:?} {}: {:.2} px off", image.width(), (found.pixel - at).norm());
@@ -135,15 +137,16 @@ fn no_mark_and_two_marks_and_half_a_mark_are_told_apart() {
     assert!(matches!(find(&bare), Err(OriginError::NotFound { cells: 300.., dark: 0 })));
     let (image, at) = picture(small(marked(Preset::Mild)));
     let fit = fit_cold(&image, &FitOptions::default()).unwrap();
-    // The same sheet again, next to the first: what is there now comes from eight lines to the left.
+    // Its dots again, eight lines to the right.
     let found = origin::find(&image, &fit.parameters).unwrap();
-    let there = |pitches: f64| found.pixel_at(&fit.parameters, Vector2::new(pitches, 0.0)).unwrap();
-    let shift = (there(8.0) - there(0.0)).map(f64::round);
     let mut two = image.clone();
-    for (u, v, value) in two.enumerate_pixels_mut() {
-        let from = Vector2::new(f64::from(u), f64::from(v)) - shift;
-        if (from - at).x.abs() < 75.0 && (from - at).y.abs() < 55.0 {
-            *value = *image.get_pixel(from.x as u32, from.y as u32);
+    for [column, row] in found.mark.dots() {
+        let centre = Vector2::new(f64::from(column) + 8.5, f64::from(row) + 0.5);
+        let centre = found.pixel_at(&fit.parameters, centre).unwrap();
+        for (u, v, value) in two.enumerate_pixels_mut() {
+            if (Vector2::new(f64::from(u), f64::from(v)) - centre).norm() < 5.5 {
+                value.0[0] = 0.12;
+            }
         }
     }
     let error = find(&two).unwrap_err();
@@ -155,34 +158,34 @@ fn no_mark_and_two_marks_and_half_a_mark_are_told_apart() {
     assert!(matches!(error, OriginError::Unreadable { unread: 4.., .. }), "{error}");
 }
 
-/// Errors of the intersections in units of what they claim: those next to dots are bent and left out, the others are not.
+/// Squared errors of the intersections in units of what they claim: those next to dots are bent, if not dropped, and are
+/// what a session leaves out; the others are not.
 #[test]
 fn dots_bend_only_the_intersections_next_to_them() {
-    let scene = Scene::new(marked(Preset::Standard)).unwrap();
+    let scene = Scene::new(small(marked(Preset::Noisy))).unwrap();
     let robot_from_lines = scene.lines_from_robot().try_inverse().unwrap();
-    // [next to dots, within a further line of them, elsewhere]
-    let mut squares = [0.0; 3];
-    let mut counts = [0.0; 3];
+    // Next to dots, one line further, elsewhere.
+    let mut errors: [Vec<f64>; 3] = Default::default();
     for frame in 0..3 {
         let image = scene.picture(Camera::Left, Vector3::zeros(), frame).to_gray();
         let fit = fit_cold(&image, &FitOptions::default()).unwrap();
         let found = origin::find(&image, &fit.parameters).unwrap();
         for i in local::measure(&image, &fit.parameters) {
             let lines = [i.lines.v - found.origin.v, found.origin.h - i.lines.h];
-            let near = (-1..=1).flat_map(|x| (-1..=1).map(move |y| [lines[0] + x, lines[1] + y]));
-            let class = match (found.mark.touches(lines), near.clone().any(|lines| found.mark.touches(lines))) {
-                (true, _) => 0,
-                (_, true) => 1,
-                _ => 2,
+            let mut near = (-1..=1).flat_map(|x| (-1..=1).map(move |y| [lines[0] + x, lines[1] + y]));
+            let class = match found.mark.touches(lines) {
+                true => 0,
+                false if near.any(|lines| found.mark.touches(lines)) => 1,
+                false => 2,
             };
             let point = robot_from_lines * Vector3::new(1.1 * f64::from(lines[0]), 1.1 * f64::from(lines[1]), 0.0);
             let error = scene.project(Camera::Left, point).unwrap() - i.pixel;
-            squares[class] += 0.5 * error.dot(&(i.covariance_px2.try_inverse().unwrap() * error));
-            counts[class] += 1.0;
+            errors[class].push(0.5 * error.dot(&(i.covariance_px2.try_inverse().unwrap() * error)));
         }
     }
-    let normalised = [0, 1, 2].map(|class| squares[class] / counts[class]);
+    let counts = errors.each_ref().map(Vec::len);
+    let normalised = errors.map(|errors| errors.iter().sum::<f64>() / errors.len() as f64);
     println!("normalised squared error {normalised:.2?} of {counts:?} intersections");
     assert!(normalised[0] > 9.0, "{normalised:?}");
-    assert!(counts[1] > 40.0 && normalised[1] < 1.3 && normalised[2] < 1.15, "{normalised:?}");
+    assert!(counts[1] > 80 && normalised[1] < 1.3 && normalised[2] < 1.1, "{normalised:?}");
 }

@@ -5,7 +5,7 @@
 //! ```text
 //! darkness = (paper − centre) / (paper − lines)
 //! ```
-//! is 1 for a dot, 0 for none; in between, or where the lines don't show, the cell counts as unread. The mark
+//! is about 1 for a dot, 0 for none; in between, or where the lines don't show, the cell counts as unread. The mark
 //! ([`crate::lattice::mark`]) is then looked for around every crossing, in all eight orientations.
 
 use crate::GrayImage;
@@ -66,9 +66,11 @@ pub enum OriginError {
     Unreadable { pixel: Vector2<f64>, unread: usize, soiled: usize },
 }
 
-/// Cells as dark as that are dots; as light as that are none. A fraction of the darkness of lines.
+/// Cells as dark as that are dots; as light as that are none. A fraction of the darkness of lines; blur makes the lines
+/// lighter and the paper next to them darker, so that blank cells are less than 0.
 const DARK: f64 = 0.6;
 const LIGHT: f64 = 0.35;
+const BRIGHT: f64 = -1.5;
 /// Lines that show less than this share of what the fit expects are washed out.
 const LEAST_CONTRAST: f64 = 0.15;
 
@@ -163,7 +165,7 @@ impl Cells {
     }
 
     fn crossing(&self, fit: &GratingParameters, lines: LineNumbers) -> Vector2<f64> {
-        let near = |(cell, _): &(&LineNumbers, _)| (cell.h - lines.h).abs() + (cell.v - lines.v).abs();
+        let near = |(cell, _): &(&LineNumbers, _)| ((cell.h - lines.h).abs() + (cell.v - lines.v).abs(), **cell);
         let start = self.centre_px.iter().min_by_key(near).map_or(Vector2::zeros(), |(_, centre)| *centre);
         solve(fit, lines, start).unwrap_or(start)
     }
@@ -205,7 +207,7 @@ fn is_dark(image: &GrayImage, fit: &GratingParameters, centre: Vector2<f64>) -> 
     }
     match (paper - middle) / contrast {
         darkness if darkness > DARK => Some(true),
-        darkness if darkness.abs() < LIGHT => Some(false),
+        darkness if (BRIGHT..LIGHT).contains(&darkness) => Some(false),
         _ => None,
     }
 }
