@@ -47,7 +47,7 @@ const MOST_LINE: f64 = 0.3;
 /// Printers leave a border blank.
 const BORDER_MM: f64 = 10.0;
 /// Below the grid: bar and text.
-const FOOT_MM: f64 = 24.0;
+const FOOT_MM: f64 = 28.0;
 /// Length of the bar.
 const BAR_MM: f64 = 100.0;
 

@@ -44,14 +44,14 @@ fn turned_and_mirrored_cameras_count_along_the_axes_of_the_print() {
     for (preset, mirror) in [(Preset::Turned, false), (Preset::Turned, true)] {
         let scene = scene(preset.config());
         let mut session = SweepSession::new(CalibrationSettings::by_mark()).unwrap();
-        for step in 0..9_u32 {
-            let height_mm = 6.0 * (f64::from(step) / 8.0).powf(1.5);
+        for step in 0..6_u32 {
+            let height_mm = 3.0 * (f64::from(step) / 5.0).powf(1.5);
             session.add_pair(pair(&scene, height_mm, step.into(), mirror).as_ref(), pose(height_mm)).unwrap();
         }
         let calibration = session.finish().unwrap().calibration;
         assert!(calibration.usable && calibration.pitch_mm == 1.1, "{}", calibration.reason);
         let mut worst_mm = 0.0_f64;
-        let points = points_in_common_volume(&scene, Axes::Lines, 6.0, 200, 1);
+        let points = points_in_common_volume(&scene, Axes::Lines, 3.0, 200, 1);
         assert_eq!(points.len(), 200);
         for point in points {
             let left = point.pixel.left;
@@ -116,7 +116,7 @@ fn marks_that_are_unlike_or_missing_are_named() {
 fn the_original_method_starts_from_the_mark_too() {
     let scene = scene(Preset::Standard.config());
     let mut settings = CalibrationSettings { method: Method::Original, ..CalibrationSettings::by_mark() };
-    settings.original.draws = 2000;
+    settings.original.draws = 1000;
     settings.original.stride = 3;
     let mut session = SweepSession::new(settings).unwrap();
     session.add_pair(pair(&scene, 0.0, 0, false).as_ref(), pose(0.0)).unwrap();
