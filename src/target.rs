@@ -119,7 +119,7 @@ impl Target {
         let mut lines = vec![
             "Print at 100 % (actual size, no fitting to the page), at the best quality, on matt paper; glue it onto something flat."
                 .to_string(),
-            format!("The bar must be {BAR_MM} mm long. If it is L mm, the pitch is L × {} mm.", pitch_mm / BAR_MM),
+            format!("The bar must be {BAR_MM} mm long. If it is L mm, the pitch is {pitch_mm} mm × L / {BAR_MM}."),
         ];
         if with_mark {
             lines.push(

@@ -67,6 +67,7 @@ fn the_printed_file_shows_grid_and_mark() {
         let [width, height] = paper.size_mm();
         assert!(svg.contains(&format!("width=\"{width}mm\" height=\"{height}mm\" viewBox=\"0 0 {width} {height}\"")));
         let page = Page::read(&svg);
+        assert!(svg.contains(&format!("the pitch is {pitch_mm} mm × L / 100.")));
         // Inside what printers reach.
         assert!(
             page.rects.iter().all(|[x, y, w, h]| *x > 9.9 && *y > 9.9 && x + w < width - 9.9 && y + h < height - 9.9)
