@@ -60,7 +60,7 @@ def generate_launch_description():
             DeclareLaunchArgument(
                 "autostart",
                 default_value="false",
-                description="Calibrate right away: THE ROBOT MOVES. Needs origin_left and origin_right in params_file.",
+                description="Calibrate right away: THE ROBOT MOVES. Needs an origin mark, or the origins in params_file.",
             ),
             PushRosNamespace(argument("namespace")),
             OpaqueFunction(function=calibration_node),

@@ -8,6 +8,7 @@
 //! | [`lattice`] | gratings → numbered, localised grid intersections | (5)–(15) |
 //! | [`mapping`] | (pixel, point) pairs → pixel ↔ world model with covariance | (16) and beyond |
 //! | [`sweep`] | the plan of a calibration and the session that feeds the stages, no I/O | |
+//! | [`target`] | the sheet to print | |
 //! | [`report`] | what a person reads about a finished session | |
 //! | [`sim`] | a ray-traced cell, the judge: shares no projection, lens or grid code with the stages above | |
 //!
@@ -30,6 +31,7 @@ pub mod ros;
 pub mod sim;
 pub mod statistics;
 pub mod sweep;
+pub mod target;
 
 /// A grey image, row-major, brightness in 0 … 1 of the sensor's full scale.
 pub type GrayImage = image::ImageBuffer<image::Luma<f32>, Vec<f32>>;

@@ -156,6 +156,46 @@ fn correspondences_from_another_detector_are_mapped() {
     );
 }
 
+/// Sheet, sweep and calibration with an origin mark: no pixel and no pitch is given.
+#[test]
+fn a_marked_sheet_needs_no_clicks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let run = |arguments: &str| {
+        let output = gratingcal(&arguments.split(' ').collect::<Vec<_>>(), path, "");
+        assert!(output.status.success(), "{arguments}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    run("target --pitch-mm 1.1 --paper letter --out target.svg");
+    assert!(std::fs::read_to_string(path.join("target.svg")).unwrap().ends_with("</svg>\n"));
+    let refused = gratingcal(&["target", "--pitch-mm", "1.105", "--out", "no.svg"], path, "");
+    assert!(!refused.status.success() && text(&refused.stderr).contains("hundredths"));
+
+    let scene = "rig: {width: 640, height: 360}\nsensor: {blur_px: 0.6}\nlens: {freeform_px: 0.25}\n\
+                 cameras: {left: {turn_deg: 180}}\ngrid: {mark: {kind: pattern}}\n";
+    std::fs::write(path.join("scene.yaml"), scene).unwrap();
+    let truth = run("simulate --out s --scene scene.yaml --heights 6 --depth-mm 2 --truth-points 5 --json");
+    let truth: serde_json::Value = serde_json::from_str(&truth).unwrap();
+    let fit: serde_json::Value = serde_json::from_str(&run("fit s/left/00000.png --overlay o.png --json")).unwrap();
+    let near = |place: &str, other: &serde_json::Value, axis: usize, limit: f64| {
+        let found = fit["mark"].pointer(place).unwrap()[axis].as_f64().unwrap();
+        (found - other[axis].as_f64().unwrap()).abs() < limit
+    };
+    assert_eq!(fit["mark"]["pitch_mm"], 1.1);
+    assert!((0..2).all(|axis| near("/origin_px", &truth["origin_left"], axis, 0.5)), "{}", fit["mark"]);
+    // Upside down: +x to the left, +y down.
+    let axes = [serde_json::json!([-23.6, 0.0]), serde_json::json!([0.0, 23.6])];
+    assert!((0..2).all(|axis| near("/axes_px/0", &axes[0], axis, 3.0) && near("/axes_px/1", &axes[1], axis, 3.0)));
+    assert!(run("fit s/left/00000.png").contains("+x towards left, +y towards down, pitch 1.1 mm"));
+
+    let sweep = "calibrate --left s/left --right s/right --poses s/poses.csv --out c.yaml --json";
+    let summary: serde_json::Value = serde_json::from_str(&run(sweep)).unwrap();
+    assert_eq!(summary["usable"], true);
+    let wrong = format!("{sweep} --pitch-mm 1.0");
+    let refused = gratingcal(&wrong.split(' ').collect::<Vec<_>>(), path, "");
+    assert!(text(&refused.stderr).contains("1 mm") && text(&refused.stderr).contains("1.1 mm"));
+}
+
 #[test]
 fn mistakes_are_answered_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();

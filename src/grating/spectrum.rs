@@ -40,6 +40,10 @@ impl Carriers {
 
 /// Peaks weaker than this multiple of the spectrum's median are noise.
 const FLOOR: f64 = 8.0;
+/// Fundamentals explain this share at least of what the best pair explains.
+const ENOUGH: f64 = 0.8;
+/// Perspective smears peaks: how far from whole multiples of the fundamentals they may be.
+const OFF_LATTICE: f64 = 0.12;
 
 /// `None` where no two crossing gratings stand out.
 pub fn carriers(image: &GrayImage) -> Option<Carriers> {
@@ -155,17 +159,25 @@ impl Spectrum {
         peaks
     }
 
-    /// The shortest two peaks among the strong ones that are not collinear.
+    /// The shortest two peaks that, with their sums and multiples, explain about all that stands out. Something else than
+    /// lines (an origin mark, dirt) may well have strong low frequencies, but they explain little besides themselves.
     fn fundamentals(&self) -> Option<(Vector2<f64>, Vector2<f64>)> {
-        let peaks = self.peaks();
+        let mut peaks = self.peaks();
         let strongest = peaks.first()?.1;
-        let mut strong: Vec<Vector2<f64>> =
-            peaks.iter().filter(|(_, value)| *value > 0.25 * strongest).map(|(f, _)| *f).collect();
-        strong.sort_by(|a, b| a.norm_squared().total_cmp(&b.norm_squared()));
-        let first = *strong.first()?;
-        let across = |f: &&Vector2<f64>| (first.perp(f) / (first.norm() * f.norm())).abs() > 0.5;
-        let second = *strong.iter().find(across)?;
-        Some((first, second))
+        peaks.retain(|(_, value)| *value > 0.25 * strongest);
+        peaks.sort_by(|a, b| a.0.norm_squared().total_cmp(&b.0.norm_squared()));
+        let mut pairs = Vec::new();
+        for (n, (first, _)) in peaks.iter().enumerate() {
+            for (second, _) in &peaks[n + 1..] {
+                if (first.perp(second) / (first.norm() * second.norm())).abs() > 0.5 {
+                    pairs.push((explained(&peaks, *first, *second), *first, *second));
+                }
+            }
+        }
+        let most = pairs.iter().map(|pair| pair.0).fold(0.0, f64::max);
+        pairs.retain(|pair| pair.0 > ENOUGH * most);
+        let length = |pair: &(f64, Vector2<f64>, Vector2<f64>)| pair.1.norm_squared() + pair.2.norm_squared();
+        pairs.into_iter().min_by(|a, b| length(a).total_cmp(&length(b))).map(|(_, first, second)| (first, second))
     }
 
     /// Windowed transform at any frequency, phase referred to `centre`.
@@ -190,6 +202,16 @@ impl Spectrum {
         }
         (sum, total)
     }
+}
+
+/// Summed strength of the `peaks` that are sums of multiples of `first` and `second`.
+fn explained(peaks: &[(Vector2<f64>, f64)], first: Vector2<f64>, second: Vector2<f64>) -> f64 {
+    let area = first.perp(&second);
+    let on_lattice = |f: &Vector2<f64>| {
+        let multiples = [f.perp(&second) / area, first.perp(f) / area];
+        multiples.iter().all(|x| (x - x.round()).abs() < OFF_LATTICE)
+    };
+    peaks.iter().filter(|(f, _)| on_lattice(f)).map(|(_, value)| value).sum()
 }
 
 fn transpose(data: &[Complex<f64>], side: usize) -> Vec<Complex<f64>> {

@@ -4,6 +4,7 @@ use crate::GrayImage;
 use crate::camera::Camera;
 use crate::grating::normal_equations::GratingParameters;
 use crate::lattice::intersections::{Intersection, PhaseField};
+use crate::lattice::origin::OriginMark;
 use crate::mapping::Calibration;
 use image::{Rgb, RgbImage};
 use nalgebra::{Vector2, Vector3};
@@ -40,8 +41,13 @@ fn cross(canvas: &mut RgbImage, at: Vector2<f64>, reach: i64) {
     }
 }
 
-/// The fitted lines (h blue, v orange) and the measured intersections over the image.
-pub fn draw(image: &GrayImage, fit: &GratingParameters, intersections: &[Intersection]) -> RgbImage {
+/// The fitted lines (h blue, v orange), the measured intersections, and the origin mark's axes: +x a long, +y a short line.
+pub fn draw(
+    image: &GrayImage,
+    fit: &GratingParameters,
+    intersections: &[Intersection],
+    mark: Option<&OriginMark>,
+) -> RgbImage {
     let mut canvas = canvas(image);
     for v in 0..image.height() {
         for u in 0..image.width() {
@@ -56,6 +62,17 @@ pub fn draw(image: &GrayImage, fit: &GratingParameters, intersections: &[Interse
     }
     for intersection in intersections {
         cross(&mut canvas, intersection.pixel, 4);
+    }
+    if let Some(mark) = mark {
+        for (axis, pitches) in [(0, 3.0), (1, 2.0)] {
+            for dot in 0..400 {
+                let mut at = Vector2::zeros();
+                at[axis] = pitches * f64::from(dot) / 400.0;
+                if let Some(pixel) = mark.pixel_at(fit, at) {
+                    dot_at(&mut canvas, pixel, CROSS);
+                }
+            }
+        }
     }
     canvas
 }

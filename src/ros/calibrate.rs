@@ -84,15 +84,26 @@ impl Sweep {
     ) -> Result<Self, Stop> {
         let parameters = &shared.parameters;
         let jogs_mm: Vec<[f64; 2]> = goal.jogs.iter().map(|jog| [1e3 * jog.x, 1e3 * jog.y]).collect();
-        let plan = Plan::new(1e3 * goal.height_start, 1e3 * goal.height_stop, 1e3 * goal.height_step)?
-            .with_jogs(&jogs_mm, 1e3 * parameters.number("pitch"))?;
+        // Otherwise the origin mark tells it.
+        let pitch_mm = Some(1e3 * parameters.number("pitch")).filter(|pitch_mm| *pitch_mm >= 0.01);
+        let mut plan = Plan::new(1e3 * goal.height_start, 1e3 * goal.height_stop, 1e3 * goal.height_step)?;
+        if !jogs_mm.is_empty() {
+            let Some(pitch_mm) = pitch_mm else {
+                return failed("jogs are made in steps of a fraction of the pitch: set the parameter pitch");
+            };
+            plan = plan.with_jogs(&jogs_mm, pitch_mm)?;
+        }
         let method = match goal.method.as_str() {
             "" | "auto" => Method::Auto,
             "original" => Method::Original,
             other => return failed(format!("method '{other}' is unknown: use auto or original")),
         };
-        let mut settings = CalibrationSettings::new(1e3 * parameters.number("pitch"), origins(&shared, &goal)?);
-        settings.method = method;
+        let mut settings = CalibrationSettings {
+            method,
+            pitch_mm,
+            origin_px: origins(&shared, &goal)?,
+            ..CalibrationSettings::by_mark()
+        };
         settings.fit.phase_degree = parameters.whole("phase_degree") as usize;
         settings.usable_rms_mm = 1e3 * parameters.number("usable_rms");
         settings.original.draws = parameters.whole("original.draws") as usize;
@@ -361,8 +372,8 @@ fn writable(file: &Path) -> Result<(), Stop> {
     }
 }
 
-/// Origin pixels of the goal, else of the parameters.
-fn origins(shared: &Shared, goal: &Calibrate::Goal) -> Result<Stereo<Vector2<f64>>, Stop> {
+/// Origin pixels of the goal, else of the parameters, else none: the origin mark is looked for.
+fn origins(shared: &Shared, goal: &Calibrate::Goal) -> Result<Stereo<Option<Vector2<f64>>>, Stop> {
     let origins = match goal.origins.as_slice() {
         [] => {
             Stereo { left: shared.parameters.numbers("origin_left"), right: shared.parameters.numbers("origin_right") }
@@ -371,10 +382,11 @@ fn origins(shared: &Shared, goal: &Calibrate::Goal) -> Result<Stereo<Vector2<f64
         other => return failed(format!("origins has {} pixels, 2 are needed: left, right", other.len())),
     };
     let pixel = |camera: Camera| match origins[camera].as_slice() {
-        [u, v] if u.is_finite() && v.is_finite() => Ok(Vector2::new(*u, *v)),
+        [] => Ok(None),
+        [u, v] if u.is_finite() && v.is_finite() => Ok(Some(Vector2::new(*u, *v))),
         _ => failed(format!(
-            "the grid's origin in the {camera} image is not known: give both pixels in the goal's origins or as \
-             parameters origin_left and origin_right"
+            "the grid's origin in the {camera} image is no pixel: give both in the goal's origins or as parameters \
+             origin_left and origin_right, or none where the origin mark is in view"
         )),
     };
     Ok(Stereo { left: pixel(Camera::Left)?, right: pixel(Camera::Right)? })

@@ -9,20 +9,25 @@ pub fn specs() -> Vec<Spec> {
     const ANYWHERE: [f64; 2] = [-100.0, 100.0];
     vec![
         Spec::any("use_sim_time", ParameterValue::Bool(false), "Take the time from /clock."),
-        Spec::number("pitch", 0.0011, [1e-5, 0.1], "Distance between neighbouring printed lines [m], 1e-5 … 0.1."),
+        Spec::number(
+            "pitch",
+            0.0011,
+            [0.0, 0.1],
+            "Distance between neighbouring printed lines [m], 1e-5 … 0.1; less: what the origin mark tells.",
+        ),
         Spec::numbers(
             "origin_left",
             &[],
             ANY_PX,
             &[0, 2],
-            "Pixel [u, v] of the grid's origin in the first left image [px]; empty: must be in the goal.",
+            "Pixel [u, v] of the grid's origin in the first left image [px]; empty: the goal's, else the origin mark's.",
         ),
         Spec::numbers(
             "origin_right",
             &[],
             ANY_PX,
             &[0, 2],
-            "Pixel [u, v] of the grid's origin in the first right image [px]; empty: must be in the goal.",
+            "Pixel [u, v] of the grid's origin in the first right image [px]; empty: the goal's, else the origin mark's.",
         ),
         Spec::text(
             "calibration_file",

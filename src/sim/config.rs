@@ -4,6 +4,7 @@
 
 use crate::camera::Stereo;
 use crate::sim::SceneError;
+use crate::sim::mark::pattern_tells;
 use serde::{Deserialize, Serialize};
 
 /// A whole scene. `SceneConfig::default()` is the standard cell.
@@ -168,6 +169,9 @@ pub enum OriginMark {
         centre_mm: [f64; 2],
         diameter_mm: f64,
     },
+    /// Dots half a pitch wide in cells around it that tell origin, axes and pitch ([`crate::sim::mark`]); the pitch must be
+    /// a whole number of hundredths of a millimetre, up to 20.47.
+    Pattern,
 }
 
 /// What the printer did wrong. All zero: a perfect print.
@@ -306,6 +310,13 @@ impl SceneConfig {
         if let OriginMark::Dot { centre_mm, diameter_mm } = grid.mark {
             within("grid.mark.centre_mm", centre_mm[0].abs().max(centre_mm[1].abs()), 0.0, 1e3)?;
             within("grid.mark.diameter_mm", diameter_mm, 0.01, 1e3)?;
+        }
+        if grid.mark == OriginMark::Pattern && !pattern_tells(grid.pitch_mm) {
+            return Err(SceneError::Parameter {
+                name: "grid.pitch_mm".into(),
+                value: grid.pitch_mm,
+                bound: "whole hundredths up to 20.47, for grid.mark pattern".into(),
+            });
         }
         within("grid.print.warp_mm", print.warp_mm, 0.0, 0.45 * grid.pitch_mm)?;
         within("grid.print.warp_length_mm", print.warp_length_mm, 5.0, 1e5)?;

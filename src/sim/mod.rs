@@ -7,6 +7,7 @@
 //! | [`lens`] | ray ↔ pixel: Brown's model plus a smooth part that no Brown model holds |
 //! | [`view`] | a lens at its place on the tool, and its table of rays |
 //! | [`print`] | the printed grid: which part of a pixel's footprint is ink |
+//! | [`mark`] | where the dots of the origin mark are |
 //! | [`sensor`] | light → counts: noise, gamma, saturation, 8 or 16 bits |
 //! | [`scene`] | all of it together: pictures and exact projections |
 //! | [`truth`] | points with their pixels, for a judge |
@@ -24,6 +25,7 @@
 
 pub mod config;
 pub mod lens;
+pub mod mark;
 pub mod normal;
 pub mod preset;
 pub mod print;

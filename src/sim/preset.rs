@@ -24,7 +24,7 @@ pub enum Preset {
     Glare,
     /// What a laser printer does: 1 % scale error, warp, jitter, speckled paper; sheet and axis tilted by 0.15°.
     Laser,
-    /// Cameras turned by 180° and 90°, an origin dot.
+    /// Cameras turned by 180° and 90°, an origin mark.
     Turned,
 }
 
@@ -81,7 +81,7 @@ impl Preset {
             Preset::Turned => {
                 config.cameras.left.turn_deg = 180.0;
                 config.cameras.right.turn_deg = 90.0;
-                config.grid.mark = OriginMark::Dot { centre_mm: [0.55, 0.55], diameter_mm: 0.5 };
+                config.grid.mark = OriginMark::Pattern;
             }
         }
         config

@@ -1,6 +1,7 @@
 //! The printed sheet: where its lines lie, and how much of a pixel's footprint is ink.
 
 use crate::sim::config::{GridConfig, OriginMark};
+use crate::sim::mark::Pattern;
 use crate::sim::normal::{NormalTable, REACH};
 use nalgebra::{Matrix2, Matrix3, Rotation3, Vector2, Vector3};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
@@ -20,6 +21,7 @@ pub struct Print {
     sets: [LineSet; 2],
     warp: Option<Warp>,
     mark: OriginMark,
+    pattern: Pattern,
     pitch_mm: f64,
     texture: Option<Texture>,
     normal_table: NormalTable,
@@ -131,6 +133,7 @@ impl Print {
             sets,
             warp: (print.warp_mm > 0.0).then(|| Warp { amplitude_mm: print.warp_mm, wave: TAU / print.warp_length_mm }),
             mark: config.mark,
+            pattern: Pattern::of_pitch_mm(config.pitch_mm),
             pitch_mm: config.pitch_mm,
             texture: (print.texture > 0.0).then_some(Texture { amplitude: print.texture, seed }),
             normal_table: NormalTable::new(),
@@ -177,12 +180,25 @@ impl Print {
                 1.0 - (1.0 - lines) * (1.0 - inside)
             }
             OriginMark::Dot { centre_mm, diameter_mm } => {
-                let distance = (moved - Vector2::from(centre_mm)).norm();
-                let spread = (0.5 * (sigma.x * sigma.x + sigma.y * sigma.y)).sqrt().max(1e-9);
-                let inside = self.normal_table.at((0.5 * diameter_mm - distance) / spread).0;
-                1.0 - (1.0 - lines) * (1.0 - inside)
+                1.0 - (1.0 - lines) * (1.0 - self.dot(moved, Vector2::from(centre_mm), diameter_mm, sigma))
+            }
+            OriginMark::Pattern => {
+                let pitch = Vector2::new(self.sets[0].pitch_mm, self.sets[1].pitch_mm);
+                let at = moved.component_div(&pitch);
+                // Dots printed with the lines: where these are too far apart, so are the dots.
+                let dots = self.pattern.dots_near([at.x, at.y]).map(|[x, y]| {
+                    self.dot(moved, Vector2::new(x, y).component_mul(&pitch), Pattern::DIAMETER * self.pitch_mm, sigma)
+                });
+                // The paper that is left between the lines.
+                1.0 - (1.0 - lines) * dots.fold(1.0, |paper, dot| paper * (1.0 - dot))
             }
         }
+    }
+
+    /// Share of the footprint that a dot of ink covers.
+    fn dot(&self, at: Vector2<f64>, centre: Vector2<f64>, diameter_mm: f64, sigma: Vector2<f64>) -> f64 {
+        let spread = (0.5 * (sigma.x * sigma.x + sigma.y * sigma.y)).sqrt().max(1e-9);
+        self.normal_table.at((0.5 * diameter_mm - (at - centre).norm()) / spread).0
     }
 
     /// Share of the footprint that the lines of one set cover.

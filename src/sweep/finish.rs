@@ -39,7 +39,7 @@ pub fn calibrate_views(
     let margins = pairs.iter().flat_map(|r| [r.phase_margin.left, r.phase_margin.right]);
     let context = CalibrationContext {
         method: settings.method,
-        pitch_mm: settings.pitch_mm,
+        pitch_mm: views.pitch_mm,
         min_phase_margin: margins.fold(f64::INFINITY, f64::min),
         usable_rms_mm: settings.usable_rms_mm,
         bundle: known.then_some(&bundle),
@@ -59,7 +59,7 @@ pub fn calibrate_views(
     let mut doubts: Vec<String> = findings.doubts.iter().map(ToString::to_string).collect();
     doubts.extend(placed.doubt.map(|doubt| doubt.to_string()));
     doubts.extend(origins.doubt.map(|doubt| doubt.to_string()));
-    doubts.extend(scale.flatten().and_then(|scale| scale.doubt(settings.pitch_mm)).map(|doubt| doubt.to_string()));
+    doubts.extend(scale.flatten().and_then(|scale| scale.doubt(views.pitch_mm)).map(|doubt| doubt.to_string()));
     doubts.extend(plausibility::doubts(&pairs, &data));
     let unverified = placed.unverified.into_iter().chain(origins.unverified).chain(untold);
     calibration.checks = Checks { repairs: findings.repairs, unverified: unverified.collect() };

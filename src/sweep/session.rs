@@ -7,10 +7,11 @@
 use crate::GrayImage;
 use crate::camera::{Camera, Stereo};
 use crate::grating::cpu::Cpu;
-use crate::grating::refine::{self, FitError, FitOptions, GratingFit, Warm};
+use crate::grating::refine::{self, FitError, FitOptions, GratingFit, Warm, fit_cold};
 use crate::grating::stochastic::{OriginalFitter, OriginalSettings};
-use crate::lattice::intersections::{Intersection, LineNumbers, PhaseField, solve};
+use crate::lattice::intersections::{Intersection, LineNumbers};
 use crate::lattice::local;
+use crate::lattice::origin::OriginError;
 use crate::lattice::texture::{self, CellShade};
 use crate::lattice::tracking::{Tracker, TrackingError};
 use crate::mapping::bundle::{Cell, Observation, Views};
@@ -18,6 +19,7 @@ use crate::mapping::calibration::Calibration;
 use crate::mapping::dataset::CameraDataset;
 use crate::mapping::select::SelectError;
 use crate::sweep::finish::calibrate_views;
+use crate::sweep::origin::{Common, Start, lines_at};
 use nalgebra::{Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
@@ -54,10 +56,10 @@ pub struct ToolPose {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CalibrationSettings {
     pub method: Method,
-    /// Pitch of the printed lines, mm.
-    pub pitch_mm: f64,
-    /// Pixel of the grid's origin in the first pair.
-    pub origin_px: Stereo<Vector2<f64>>,
+    /// Pitch of the printed lines, mm; none: the origin mark tells it.
+    pub pitch_mm: Option<f64>,
+    /// Pixel of the grid's origin in the first pair; none: the origin mark tells it.
+    pub origin_px: Stereo<Option<Vector2<f64>>>,
     /// How the default method fits an image.
     pub fit: FitOptions,
     /// How hard the original method searches.
@@ -69,10 +71,16 @@ pub struct CalibrationSettings {
 impl CalibrationSettings {
     /// Defaults for everything that has one.
     pub fn new(pitch_mm: f64, origin_px: Stereo<Vector2<f64>>) -> Self {
+        let origin_px = origin_px.map(Some);
+        CalibrationSettings { pitch_mm: Some(pitch_mm), origin_px, ..CalibrationSettings::by_mark() }
+    }
+
+    /// Origin, axes and pitch from the origin mark.
+    pub fn by_mark() -> Self {
         CalibrationSettings {
             method: Method::Auto,
-            pitch_mm,
-            origin_px,
+            pitch_mm: None,
+            origin_px: Stereo::default(),
             fit: FitOptions::default(),
             original: OriginalSettings::default(),
             usable_rms_mm: 0.05,
@@ -113,6 +121,25 @@ pub enum SweepError {
          crossing that is the grid's origin in the first {camera} image"
     )]
     Origin { camera: Camera, u: f64, v: f64, distance_px: f64 },
+    #[error("{camera} image: {cause}")]
+    Mark { camera: Camera, cause: OriginError },
+    #[error(
+        "{camera} image: the origin was given at ({:.1}, {:.1}) px, the origin mark is at ({:.1}, {:.1}) px: leave the pixel \
+         out, or click the mark's centre", .click_px[0], .click_px[1], .mark_px[0], .mark_px[1]
+    )]
+    OtherOrigin { camera: Camera, click_px: [f64; 2], mark_px: [f64; 2] },
+    #[error(
+        "the pitch was given as {stated_mm} mm, the origin mark tells {mark_mm} mm: a printer is not that far off; measure \
+         the pitch again, or leave it out"
+    )]
+    OtherPitch { stated_mm: f64, mark_mm: f64 },
+    #[error(
+        "the origin marks tell {left_mm} mm in the left image and {right_mm} mm in the right one: both cameras must see the \
+         same sheet"
+    )]
+    OtherMarks { left_mm: f64, right_mm: f64 },
+    #[error("the pitch is not known: no origin mark is in view that tells it; give --pitch-mm (pitch of the node)")]
+    PitchUnknown,
     #[error("the measured pose of pair {pair} is not a finite number")]
     Pose { pair: usize },
     #[error(
@@ -146,6 +173,8 @@ struct CameraTrack {
     camera: Camera,
     fitter: Fitter,
     tracker: Tracker,
+    /// What the first image told.
+    start: Option<Start>,
     /// Lines through the origin.
     origin: LineNumbers,
     size: Option<[u32; 2]>,
@@ -164,8 +193,14 @@ enum Fitter {
 }
 
 impl Fitter {
-    /// Intersections with the fit's own numbers, and the residual.
-    fn fit(&mut self, image: &GrayImage, height_mm: f64, origin_px: Vector2<f64>) -> Result<Fitted, FitError> {
+    /// Intersections with the fit's own numbers, and the residual. `cold`: of the first image.
+    fn fit(
+        &mut self,
+        image: &GrayImage,
+        height_mm: f64,
+        cold: Option<GratingFit>,
+        origin_px: Vector2<f64>,
+    ) -> Result<Fitted, FitError> {
         match self {
             Fitter::Auto { options, history } => {
                 let warm = match history.as_slice() {
@@ -178,7 +213,7 @@ impl Fitter {
                         Some(Warm { last, before })
                     }
                 };
-                let fit = refine::fit(image, warm, options)?;
+                let fit = cold.map_or_else(|| refine::fit(image, warm, options), Ok)?;
                 let intersections = local::measure(image, &fit.parameters);
                 Ok(Fitted { intersections, residual: fit.residual, fit: Some(fit) })
             }
@@ -239,14 +274,20 @@ impl CameraTrack {
             return Err(SweepError::ImageSize { camera, pair, found, expected });
         }
         let start = Instant::now();
-        let origin_px = settings.origin_px[camera];
         let height_mm = place.height_mm;
-        let fit = self.fitter.fit(image, height_mm, origin_px).map_err(|cause| SweepError::Fit { camera, pair, cause });
+        let failed = |cause| SweepError::Fit { camera, pair, cause };
+        // Whatever the method, it is the default fit that finds the mark.
+        let cold = if pair == 0 { Some(fit_cold(image, &settings.fit).map_err(failed)?) } else { None };
+        if let Some(fit) = &cold {
+            self.start = Some(Start::of(camera, image, &fit.parameters, settings.origin_px[camera])?);
+        }
+        let origin_px = self.start.as_ref().map_or(Vector2::zeros(), |start| start.origin_px);
+        let fit = self.fitter.fit(image, height_mm, cold, origin_px).map_err(failed);
         let Fitted { mut intersections, residual, fit } = fit?;
         let fit_ms = start.elapsed().as_secs_f64() * 1e3;
         let mut margin = f64::INFINITY;
         if self.tracker.is_empty() {
-            self.origin = origin_lines(camera, &intersections, fit.as_ref(), origin_px)?;
+            self.origin = lines_at(camera, &intersections, fit.as_ref(), origin_px)?;
         } else {
             let tracked = match place.jog_mm {
                 None => self.tracker.track(height_mm, &intersections),
@@ -285,53 +326,24 @@ impl CameraTrack {
     }
 }
 
-/// The lines that cross at the origin, Eq. (7), (8).
-fn origin_lines(
-    camera: Camera,
-    intersections: &[Intersection],
-    fit: Option<&GratingFit>,
-    origin_px: Vector2<f64>,
-) -> Result<LineNumbers, SweepError> {
-    let (u, v) = (origin_px.x, origin_px.y);
-    let distance = |i: &Intersection| (i.pixel - origin_px).norm();
-    let nearest = intersections.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
-    let unseen = SweepError::Origin { camera, u, v, distance_px: f64::INFINITY };
-    let nearest = nearest.ok_or(unseen)?;
-    // A click is a few px off; half way to the next crossing it is a guess.
-    let pitch_px = intersections
-        .iter()
-        .filter(|i| i.lines != nearest.lines)
-        .map(|i| (i.pixel - nearest.pixel).norm())
-        .fold(f64::INFINITY, f64::min);
-    if distance(nearest) <= NEAR * pitch_px {
-        return Ok(nearest.lines);
-    }
-    // The crossing itself may be hidden by glare or dirt: the phases go on there.
-    let hidden = fit.and_then(|fit| {
-        let lines = LineNumbers::nearest(fit.parameters.phases(origin_px));
-        let pixel = solve(&fit.parameters, lines, origin_px)?;
-        ((pixel - origin_px).norm() <= NEAR * pitch_px && distance(nearest) < 3.0 * pitch_px).then_some(lines)
-    });
-    hidden.ok_or(SweepError::Origin { camera, u, v, distance_px: distance(nearest) })
-}
-
-/// How far from a crossing a click may be, in pitches.
-const NEAR: f64 = 0.35;
-
 /// A calibration under way. No I/O: whoever feeds it with the same images and poses gets the same numbers.
 pub struct SweepSession {
     settings: CalibrationSettings,
     tracks: Stereo<CameraTrack>,
     poses: Vec<ToolPose>,
     reports: Vec<PairReport>,
+    /// What both first images told.
+    common: Common,
 }
 
 impl SweepSession {
     /// # Errors
     /// [`SweepError::Pitch`].
     pub fn new(settings: CalibrationSettings) -> Result<Self, SweepError> {
-        if !(settings.pitch_mm > 0.0 && settings.pitch_mm.is_finite()) {
-            return Err(SweepError::Pitch { pitch_mm: settings.pitch_mm });
+        if let Some(pitch_mm) = settings.pitch_mm
+            && !(pitch_mm > 0.0 && pitch_mm.is_finite())
+        {
+            return Err(SweepError::Pitch { pitch_mm });
         }
         let tracks = Stereo::from_fn(|camera| CameraTrack {
             camera,
@@ -340,12 +352,13 @@ impl SweepSession {
                 Method::Original => Fitter::Original(Box::new(OriginalFitter::new(settings.original, Box::new(Cpu)))),
             },
             tracker: Tracker::default(),
+            start: None,
             origin: LineNumbers { h: 0, v: 0 },
             size: None,
             intersections: Vec::new(),
             cells: Vec::new(),
         });
-        Ok(SweepSession { settings, tracks, poses: Vec::new(), reports: Vec::new() })
+        Ok(SweepSession { settings, tracks, poses: Vec::new(), reports: Vec::new(), common: Common::default() })
     }
 
     /// Fits both images (on two threads) and numbers their intersections.
@@ -364,6 +377,11 @@ impl SweepSession {
             || track_right.add(images.right, place, settings),
         );
         let (left, right) = (left?, right?);
+        if let (true, Some(left), Some(right)) =
+            (self.poses.is_empty(), &self.tracks.left.start, &self.tracks.right.start)
+        {
+            self.common = Common::of(Stereo { left, right }, settings.pitch_mm)?;
+        }
         let report = PairReport {
             height_mm: place.height_mm,
             residual: Stereo { left: left.residual, right: right.residual },
@@ -403,13 +421,12 @@ impl SweepSession {
         let moved = |pose: &ToolPose| Vector3::new(pose.x_mm, pose.y_mm, pose.z_mm) - reference.push(lowest);
         let observations = |track: &CameraTrack| {
             let numbered = |(view, intersections): (usize, &Vec<Intersection>)| {
-                let observation = |i: &Intersection| Observation {
-                    pixel: i.pixel,
-                    covariance_px2: i.covariance_px2,
-                    lines: [i.lines.v - track.origin.v, track.origin.h - i.lines.h],
-                    view: view as u32,
+                let observation = |i: &Intersection| {
+                    let seen = [i.lines.v - track.origin.v, track.origin.h - i.lines.h];
+                    let lines = self.common.numbered(track.camera, seen)?;
+                    Some(Observation { pixel: i.pixel, covariance_px2: i.covariance_px2, lines, view: view as u32 })
                 };
-                intersections.iter().map(observation).collect::<Vec<_>>()
+                intersections.iter().filter_map(observation).collect::<Vec<_>>()
             };
             track.intersections.iter().enumerate().flat_map(numbered).collect()
         };
@@ -428,7 +445,7 @@ impl SweepSession {
             image_size: Stereo::from_fn(|camera| self.tracks[camera].size.unwrap_or([0, 0])),
             moved_mm: self.poses.iter().map(moved).collect(),
             is_jog,
-            pitch_mm: self.settings.pitch_mm,
+            pitch_mm: self.common.pitch_mm,
         }
     }
 

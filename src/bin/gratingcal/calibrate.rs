@@ -26,15 +26,15 @@ pub struct CalibrateArgs {
     /// Measured tool poses: index,x_mm,y_mm,z_mm.
     #[arg(long)]
     poses: PathBuf,
-    /// Distance between neighbouring printed lines, mm.
+    /// Distance between neighbouring printed lines, mm; left out: the origin mark tells it.
     #[arg(long)]
-    pitch_mm: f64,
-    /// Pixel of the grid's origin in the lowest left image, U,V.
+    pitch_mm: Option<f64>,
+    /// Pixel of the grid's origin in the first left image, U,V; left out: the origin mark is looked for.
     #[arg(long, value_parser = pixel)]
-    origin_left: Vector2<f64>,
-    /// Pixel of the grid's origin in the lowest right image, U,V.
+    origin_left: Option<Vector2<f64>>,
+    /// Pixel of the grid's origin in the first right image, U,V; left out: the origin mark is looked for.
     #[arg(long, value_parser = pixel)]
-    origin_right: Vector2<f64>,
+    origin_right: Option<Vector2<f64>>,
     #[arg(long, value_enum, default_value = "auto")]
     method: Method,
     /// Degree of the phase polynomials of `--method auto`.
@@ -71,7 +71,7 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
     let pairs = folder::pairs(&args.left, &args.right, &args.poses)?;
     swept_range(pairs.iter().map(|pair| pair.pose.z_mm))?;
     let origin_px = Stereo { left: args.origin_left, right: args.origin_right };
-    let mut settings = CalibrationSettings::new(args.pitch_mm, origin_px);
+    let mut settings = CalibrationSettings { pitch_mm: args.pitch_mm, origin_px, ..CalibrationSettings::by_mark() };
     settings.method = args.method;
     settings.fit.phase_degree = args.phase_degree.into();
     settings.original.draws = args.original_draws;

@@ -5,8 +5,9 @@ use clap::Args;
 use grating_calibration::folder;
 use grating_calibration::grating::refine::{FitOptions, fit_cold};
 use grating_calibration::grating::spectrum;
-use grating_calibration::lattice::local;
+use grating_calibration::lattice::{local, origin};
 use grating_calibration::report::overlay;
+use nalgebra::{Matrix2, Vector2};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -31,8 +32,9 @@ pub fn run(args: &FitArgs) -> anyhow::Result<ExitCode> {
     let fit_ms = start.elapsed().as_secs_f64() * 1e3;
     let intersections = local::measure(&image, &fit.parameters);
     let total_ms = start.elapsed().as_secs_f64() * 1e3;
+    let mark = origin::find(&image, &fit.parameters);
     if let Some(path) = &args.overlay {
-        overlay::draw(&image, &fit.parameters, &intersections)
+        overlay::draw(&image, &fit.parameters, &intersections, mark.as_ref().ok())
             .save(path)
             .with_context(|| path.display().to_string())?;
     }
@@ -44,15 +46,26 @@ pub fn run(args: &FitArgs) -> anyhow::Result<ExitCode> {
                 serde_json::json!({"n_h": i.lines.h, "n_v": i.lines.v, "u": i.pixel.x, "v": i.pixel.y, "sigma_px": sigma})
             })
             .collect();
+        // Axes: where +x and +y lead from the origin, px a pitch.
+        let axes = |found: &origin::OriginMark| {
+            let at = |x, y| found.pixel_at(&fit.parameters, Vector2::new(x, y)).map(|p| p - found.pixel);
+            [at(1.0, 0.0), at(0.0, 1.0)].map(|axis| axis.map(<[f64; 2]>::from))
+        };
+        let mark = match &mark {
+            Ok(found) => serde_json::json!({
+                "origin_px": [found.pixel.x, found.pixel.y], "axes_px": axes(found), "pitch_mm": found.mark.pitch_mm(),
+            }),
+            Err(error) => serde_json::json!({ "error": error.to_string() }),
+        };
         let json = serde_json::json!({
             "residual": fit.residual, "rms": fit.rms, "passes": fit.passes, "fit_ms": fit_ms,
-            "duty": fit.parameters.duty, "intersections": points,
+            "duty": fit.parameters.duty, "intersections": points, "mark": mark,
         });
         println!("{}", serde_json::to_string_pretty(&json)?);
         return Ok(ExitCode::SUCCESS);
     }
     println!("{name}: {}×{} px", image.width(), image.height());
-    let period = |gradient: nalgebra::Vector2<f64>| std::f64::consts::TAU / gradient.norm();
+    let period = |gradient: Vector2<f64>| std::f64::consts::TAU / gradient.norm();
     if let Some(c) = spectrum::carriers(&image) {
         println!(
             "  pitch at the centre  {:.2} px across h lines, {:.2} px across v lines",
@@ -63,6 +76,28 @@ pub fn run(args: &FitArgs) -> anyhow::Result<ExitCode> {
     }
     println!("  residual             {:.3} of the signal ({:?})", fit.residual, fit.stopped);
     println!("  intersections        {}", intersections.len());
+    match &mark {
+        Ok(found) => println!(
+            "  origin mark          at ({:.1}, {:.1}) px, +x towards {}, +y towards {}, pitch {} mm",
+            found.pixel.x,
+            found.pixel.y,
+            direction(found.turn, Vector2::x()),
+            direction(found.turn, Vector2::y()),
+            found.mark.pitch_mm()
+        ),
+        Err(error) => println!("  origin mark          {error}"),
+    }
     println!("  time                 {fit_ms:.0} ms fit, {:.0} ms intersections", total_ms - fit_ms);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where an axis of the print leads in the image.
+fn direction(turn: Matrix2<i32>, axis: Vector2<i32>) -> &'static str {
+    // In the camera's numbers: along u, against v.
+    match <[i32; 2]>::from(turn.transpose() * axis) {
+        [1, 0] => "right",
+        [-1, 0] => "left",
+        [0, 1] => "up",
+        _ => "down",
+    }
 }

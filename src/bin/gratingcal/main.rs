@@ -7,6 +7,7 @@ mod pixel_to_world;
 mod points;
 mod simulate;
 mod table;
+mod target;
 mod world_to_pixel;
 
 use clap::{Parser, Subcommand};
@@ -33,6 +34,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Fit one image and print its gratings.
     Fit(fit::FitArgs),
+    /// Draw the sheet to print: grid, origin mark, scale bar.
+    Target(target::TargetArgs),
 }
 
 fn main() -> std::process::ExitCode {
@@ -47,6 +50,7 @@ fn main() -> std::process::ExitCode {
         Command::Map(args) => map::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Fit(args) => fit::run(&args),
+        Command::Target(args) => target::run(&args),
     };
     match result {
         Ok(code) => code,
