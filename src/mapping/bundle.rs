@@ -3,14 +3,16 @@
 //! A robot's measured pose is wrong by micrometres, a printer's lines by tens of them, and either is mistaken for the lens
 //! if it is taken as exact. Here all are unknowns of one weighted least squares problem:
 //! ```text
-//! pixel = camera(X),   X = G n + w(n) + (line offsets) − (pose + δ)
+//! pixel = camera(L),   L = pitch · n + w(n) + (line offsets) − A (pose + δ)
 //! ```
-//! with n = (n_v, −n_h) the line numbers, G the 3×2 matrix from numbers to the robot's axes, w a smooth warp of the print,
-//! δ the error of each pose. δ, w and the line offsets are held near 0 by their prior standard deviations.
+//! with n = (n_v, −n_h, 0) the line numbers, w a smooth warp of the print, δ the error of each pose, and A the 3×3 matrix
+//! from the robot's axes to the *lines frame*: x and y along the printed lines, in which the pitch is what the user says,
+//! z along the robot's. δ, w and the line offsets are held near 0 by their prior standard deviations. What is served is
+//! in the robot's axes, X = A⁻¹ L.
 //!
-//! Without jogs along both x and y, G = pitch · [1 0; 0 1; 0 0] *defines* the axes, and w and line offsets stay 0: the
-//! images can't tell them from the lens. δ's mean and its linear part along the heights can't be told from the frame's
-//! origin, scale and motion axis either; the priors leave them 0.
+//! Without jogs along both x and y, A = 1 *defines* the axes, and w and line offsets stay 0: the images can't tell them
+//! from the lens. δ's mean and its linear part along the heights can't be told from the frame's origin, scale and motion
+//! axis either; the priors leave them 0. The cameras live in the lines frame so that they hold whatever A turns out to be.
 
 use crate::camera::{Camera, Stereo};
 use crate::grating::chebyshev::values_at;
@@ -21,7 +23,7 @@ use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::model::Volume;
 use crate::mapping::uncertainty::Uncertainty;
 use crate::statistics::median;
-use nalgebra::{DMatrix, DVector, Matrix2, Matrix2x3, Matrix3, Matrix3x2, Matrix3xX, Matrix4, Vector2, Vector3};
+use nalgebra::{DMatrix, DVector, Matrix2, Matrix2x3, Matrix3, Matrix3xX, Matrix4, Vector2, Vector3};
 use std::collections::HashMap;
 
 /// One grid intersection seen by one camera in one view.
@@ -55,11 +57,15 @@ pub struct Views {
 /// Where the printed lines are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Print {
-    /// G: takes (n_v, −n_h) to the tool frame at h = 0, mm.
-    pub matrix_mm: Matrix3x2<f64>,
-    /// Displacement of each line across itself, by number: v lines along G's first column, h lines along its second; mm.
+    /// A: takes the robot's axes to the lines frame.
+    pub lines_from_robot: Matrix3<f64>,
+    /// Its inverse.
+    pub robot_from_lines: Matrix3<f64>,
+    /// Pitch in the lines frame, as the user says, mm.
+    pub nominal_pitch_mm: f64,
+    /// Displacement of each line across itself, by number: v lines along x, h lines along y of the lines frame, mm.
     pub offset_mm: [HashMap<i32, f64>; 2],
-    /// Smooth warp along G's columns: coefficients of T_i T_j of the line numbers over `reach`, [`warp_exponents`], mm.
+    /// Smooth warp along x and y: coefficients of T_i T_j of the line numbers over `reach`, [`warp_exponents`], mm.
     pub warp_mm: [Vec<f64>; 2],
     /// Largest line number that was seen.
     pub reach: f64,
@@ -85,11 +91,13 @@ pub struct Bundle {
 struct Posterior {
     cameras: Stereo<Central>,
     image_size: Stereo<[u32; 2]>,
-    /// Of the parameters of both cameras.
+    lines_from_robot: Matrix3<f64>,
+    /// Of the parameters of both cameras, then of A's first two columns.
     covariance: DMatrix<f64>,
-    /// ∂(height of the lowest view)/∂(parameters of both cameras), mm.
-    height_slope: DVector<f64>,
-    /// That height, mm: the cameras are from before it became h = 0.
+    /// ∂(frame's origin)/∂(the same), mm. By definition it is at the mean x and y of all views that are
+    /// no jogs, and at the height of the lowest: errors that all share move the frame, not the answers in it.
+    origin_slope: Matrix3xX<f64>,
+    /// Height of the lowest view, mm: the cameras are from before it became h = 0.
     height_mm: f64,
 }
 
@@ -97,26 +105,30 @@ impl Posterior {
     /// Covariance of (u_left, v_left, u_right, v_right) of a point; `None` where a camera can't see it.
     fn pixel_covariance(&self, point_mm: Vector3<f64>) -> Option<Matrix4<f64>> {
         let point_mm = point_mm - Vector3::new(0.0, 0.0, self.height_mm);
-        let mut rows = DMatrix::<f64>::zeros(4, self.height_slope.len());
+        let in_lines_mm = self.lines_from_robot * point_mm;
+        let mut rows = DMatrix::<f64>::zeros(4, self.origin_slope.ncols());
+        let axes = self.cameras.left.parameters() + self.cameras.right.parameters();
         let mut start = 0;
         for (c, camera) in Camera::BOTH.into_iter().enumerate() {
             let model = &self.cameras[camera];
-            let (pixel, slope) = model.pixel_and_jacobian(point_mm);
+            let (pixel, slope) = model.pixel_and_jacobian(in_lines_mm);
             let size = self.image_size[camera];
             if (0..2).any(|axis| !(0.0..f64::from(size[axis])).contains(&pixel[axis])) {
                 return None;
             }
             let count = model.parameters();
             let (mut u, mut v) = (vec![0.0; count], vec![0.0; count]);
-            model.fill_rows(point_mm, [&mut u, &mut v]);
+            model.fill_rows(in_lines_mm, [&mut u, &mut v]);
             for (axis, values) in [u, v].iter().enumerate() {
                 let mut row = rows.row_mut(2 * c + axis);
+                row.copy_from(&(-slope.row(axis) * self.lines_from_robot * &self.origin_slope));
                 for (n, value) in values.iter().enumerate() {
-                    row[start + n] = *value;
+                    row[start + n] += *value;
                 }
-                // The height of the lowest view is subtracted from all points.
-                for (value, by) in row.iter_mut().zip(self.height_slope.iter()) {
-                    *value -= slope[(axis, 2)] * by;
+                // ∂L/∂A; without jogs A is no unknown.
+                for n in axes..row.len() {
+                    let (i, k) = ((n - axes) / 2, (n - axes) % 2);
+                    row[n] += slope[(axis, i)] * point_mm[k];
                 }
             }
             start += count;
@@ -130,8 +142,9 @@ impl Posterior {
 const WARP_DEGREE: usize = 7;
 /// Degree of the lens while poses and print are estimated.
 const LENS_DEGREE: usize = 9;
-/// Observations of each camera that are used.
+/// Observations of each camera that are used, of straight views and of jogs.
 const MOST: usize = 16_000;
+const MOST_OF_JOGS: usize = 12_000;
 /// Jogs that reach less far along an axis say nothing about the print, mm.
 const LEAST_JOG_MM: f64 = 0.05;
 /// Prior standard deviations, mm. The first is where the poses' own spread starts from.
@@ -154,7 +167,9 @@ impl Print {
     /// Lines as the user says they are.
     pub fn nominal(pitch_mm: f64, reach: f64) -> Self {
         Print {
-            matrix_mm: Matrix3x2::new(pitch_mm, 0.0, 0.0, pitch_mm, 0.0, 0.0),
+            lines_from_robot: Matrix3::identity(),
+            robot_from_lines: Matrix3::identity(),
+            nominal_pitch_mm: pitch_mm,
             offset_mm: Default::default(),
             warp_mm: [Vec::new(), Vec::new()],
             reach: reach.max(1.0),
@@ -163,12 +178,16 @@ impl Print {
 
     /// The crossing of `lines` = (n_v, −n_h), tool frame at h = 0, mm.
     pub fn point_mm(&self, lines: [i32; 2]) -> Vector3<f64> {
-        let along = self.displacement_mm(lines);
-        let [a, b] = self.directions();
-        self.matrix_mm * Vector2::new(f64::from(lines[0]), f64::from(lines[1])) + a * along.x + b * along.y
+        self.robot_from_lines * self.point_in_lines_mm(lines)
     }
 
-    /// How far warp and line offsets move a crossing along G's columns, mm.
+    /// The same in the lines frame.
+    fn point_in_lines_mm(&self, lines: [i32; 2]) -> Vector3<f64> {
+        let even = Vector2::from(lines.map(f64::from)) * self.nominal_pitch_mm;
+        (even + self.displacement_mm(lines)).push(0.0)
+    }
+
+    /// How far warp and line offsets move a crossing, lines frame, mm.
     fn displacement_mm(&self, lines: [i32; 2]) -> Vector2<f64> {
         Vector2::from_fn(|k, _| {
             let warp: f64 = match self.warp_mm[k].as_slice() {
@@ -189,14 +208,21 @@ impl Print {
         warp_exponents().map(move |(i, j)| values[0][i] * values[1][j] - at_origin(i) * at_origin(j))
     }
 
-    /// Unit vectors along G's columns.
-    fn directions(&self) -> [Vector3<f64>; 2] {
-        [0, 1].map(|k| self.matrix_mm.column(k).normalize())
+    /// Where the lines frame's x and y lead in the robot's axes; longer than 1 where the true pitch is larger than stated.
+    fn axes(&self) -> [Vector3<f64>; 2] {
+        [0, 1].map(|k| self.robot_from_lines.column(k).into_owned())
     }
 
     /// Pitch across v lines and across h lines, mm.
     pub fn pitch_mm(&self) -> [f64; 2] {
-        [0, 1].map(|k| self.matrix_mm.column(k).norm())
+        self.axes().map(|axis| axis.norm() * self.nominal_pitch_mm)
+    }
+
+    /// `None` when the axes fall together.
+    fn set_axes(&mut self, lines_from_robot: Matrix3<f64>) -> Option<()> {
+        self.robot_from_lines = lines_from_robot.try_inverse()?;
+        self.lines_from_robot = lines_from_robot;
+        Some(())
     }
 }
 
@@ -214,7 +240,8 @@ struct Layout {
 }
 
 impl Layout {
-    const MATRIX: usize = 6;
+    /// Numbers of A's first two columns, row by row.
+    const AXES: usize = 6;
 
     /// Nothing shared where the print is not asked for.
     fn of(observations: &Stereo<Vec<Observation>>, print: bool) -> Self {
@@ -223,7 +250,7 @@ impl Layout {
             return Layout { lines, warp: 0, shared: 0 };
         }
         let warp = warp_exponents().count();
-        let mut shared = Self::MATRIX + 2 * warp;
+        let mut shared = Self::AXES + 2 * warp;
         for observation in observations.left.iter().chain(&observations.right) {
             for (k, line) in observation.lines.into_iter().enumerate() {
                 // The two lines through the origin are where the origin is.
@@ -238,40 +265,49 @@ impl Layout {
         Layout { lines, warp, shared }
     }
 
-    /// ∂pixel by the shared unknowns; `slope` is ∂pixel/∂X.
-    fn fill(&self, print: &Print, lines: [i32; 2], slope: &Matrix2x3<f64>, rows: [&mut [f64]; 2]) {
-        let along = print.directions().map(|d| slope * d);
+    /// ∂pixel by the shared unknowns; `slope` is ∂pixel/∂L.
+    fn fill(
+        &self,
+        print: &Print,
+        lines: [i32; 2],
+        pose_mm: Vector3<f64>,
+        slope: &Matrix2x3<f64>,
+        rows: [&mut [f64]; 2],
+    ) {
         for (axis, row) in rows.into_iter().enumerate() {
             for i in 0..3 {
                 for k in 0..2 {
-                    row[2 * i + k] = slope[(axis, i)] * f64::from(lines[k]);
+                    row[2 * i + k] = -slope[(axis, i)] * pose_mm[k];
                 }
             }
             for k in 0..2 {
-                let warp = row[Self::MATRIX + k * self.warp..].iter_mut();
-                warp.zip(print.warp_terms(lines)).for_each(|(value, term)| *value = along[k][axis] * term);
+                let warp = row[Self::AXES + k * self.warp..].iter_mut();
+                warp.zip(print.warp_terms(lines)).for_each(|(value, term)| *value = slope[(axis, k)] * term);
                 if let Some(at) = self.lines[k].get(&lines[k]) {
-                    row[*at] = along[k][axis];
+                    row[*at] = slope[(axis, k)];
                 }
             }
         }
     }
 
-    fn step(&self, print: &mut Print, step: &[f64]) {
+    fn step(&self, print: &mut Print, step: &[f64]) -> Option<()> {
+        let mut lines_from_robot = print.lines_from_robot;
         for i in 0..3 {
             for k in 0..2 {
-                print.matrix_mm[(i, k)] += step[2 * i + k];
+                lines_from_robot[(i, k)] += step[2 * i + k];
             }
         }
+        print.set_axes(lines_from_robot)?;
         for k in 0..2 {
             print.warp_mm[k].resize(self.warp, 0.0);
             for (n, value) in print.warp_mm[k].iter_mut().enumerate() {
-                *value += step[Self::MATRIX + k * self.warp + n];
+                *value += step[Self::AXES + k * self.warp + n];
             }
             for (line, at) in &self.lines[k] {
                 *print.offset_mm[k].entry(*line).or_insert(0.0) += step[*at];
             }
         }
+        Some(())
     }
 
     /// Adds what the priors say: warp and offsets are near 0.
@@ -283,7 +319,7 @@ impl Layout {
         for k in 0..2 {
             for n in 0..self.warp {
                 let value = print.warp_mm[k].get(n).copied().unwrap_or(0.0);
-                prior(Self::MATRIX + k * self.warp + n, value, WARP_SIGMA_MM);
+                prior(Self::AXES + k * self.warp + n, value, WARP_SIGMA_MM);
             }
             for (line, at) in &self.lines[k] {
                 prior(*at, print.offset_mm[k].get(line).copied().unwrap_or(0.0), LINE_SIGMA_MM);
@@ -302,6 +338,38 @@ struct PoseSums {
     cross: DMatrix<f64>,
 }
 
+/// How many observations each of the used ones stands for.
+#[derive(Clone, Copy)]
+struct StandsFor {
+    straight: usize,
+    jog: usize,
+}
+
+impl StandsFor {
+    fn of(&self, is_jog: bool) -> f64 {
+        (if is_jog { self.jog } else { self.straight }) as f64
+    }
+}
+
+/// Fewer observations, from all regions of all views.
+fn thinned(views: &Views) -> (Stereo<Vec<Observation>>, Stereo<StandsFor>) {
+    let part = |camera: Camera, jogs: bool, most: usize| {
+        let all = || views.observations[camera].iter().filter(|o| views.is_jog[o.view as usize] == jogs);
+        // An odd stride walks through all regions of every view.
+        let stride = all().count().div_ceil(most).max(1) | 1;
+        (all().step_by(stride).copied().collect::<Vec<_>>(), stride)
+    };
+    let mut stands_for = Stereo { left: StandsFor { straight: 1, jog: 1 }, right: StandsFor { straight: 1, jog: 1 } };
+    let few = Stereo::from_fn(|camera| {
+        let (mut few, straight) = part(camera, false, MOST);
+        let (jogs, jog) = part(camera, true, MOST_OF_JOGS);
+        few.extend(jogs);
+        stands_for[camera] = StandsFor { straight, jog };
+        few
+    });
+    (few, stands_for)
+}
+
 /// Least squares over everything. `None` when the data does not determine it.
 pub fn solve(views: &Views) -> Option<Bundle> {
     let is_jog = |view: u32| views.is_jog[view as usize];
@@ -309,50 +377,39 @@ pub fn solve(views: &Views) -> Option<Bundle> {
     let jogged = |axis: usize| jogs().any(|moved| moved[axis].abs() > LEAST_JOG_MM);
     let print_measured = jogged(0) && jogged(1);
     let mut bundle = Bundle { print_measured, ..Bundle::nominal(views) };
-    let mut few = Stereo::from_fn(|camera| {
-        let all = &views.observations[camera];
-        // An odd stride walks through all regions of every view. Jogs are few and say most.
-        let stride = all.len().div_ceil(MOST).max(1) | 1;
-        let keep = |(i, o): &(usize, &Observation)| i % stride == 0 || is_jog(o.view);
-        all.iter().enumerate().filter(keep).map(|(_, o)| *o).collect::<Vec<_>>()
-    });
-    let fit = |bundle: &Bundle, few: &Stereo<Vec<Observation>>, camera: Camera, views_used: &dyn Fn(u32) -> bool| {
-        let used = few[camera].iter().filter(|o| views_used(o.view));
-        let points: Vec<Correspondence> = used.map(|o| bundle.correspondence(views, o)).collect();
+    let (mut few, stands_for) = thinned(views);
+    // In the lines frame each camera is consistent whatever the robot's axes are.
+    let fit = |bundle: &Bundle, few: &Stereo<Vec<Observation>>, camera: Camera| {
+        let straight = few[camera].iter().filter(|o| !is_jog(o.view));
+        let points: Vec<Correspondence> = straight.map(|o| bundle.in_lines(views, o)).collect();
         let volume = Volume::around(points.iter().map(|p| p.point_in_tool_mm));
         Central::fit(LENS_DEGREE, volume, views.image_size[camera], &points)
     };
-    // Without jogs first: in the frame of its own lines each camera is consistent whatever pitch and axes are.
-    let straight = |view: u32| !is_jog(view);
-    let mut cameras = Stereo {
-        left: fit(&bundle, &few, Camera::Left, &straight)?,
-        right: fit(&bundle, &few, Camera::Right, &straight)?,
-    };
+    let mut cameras = Stereo { left: fit(&bundle, &few, Camera::Left)?, right: fit(&bundle, &few, Camera::Right)? };
     if print_measured {
-        let mut lines_from_robot_both = Matrix2::zeros();
+        let mut axes = Matrix2::zeros();
         for camera in Camera::BOTH {
             let found = lines_from_robot(views, &few[camera], &cameras[camera], &bundle)?;
             let turn = nearest_turn(&found);
             bundle.turn[camera] = turn;
             few[camera].iter_mut().for_each(|o| o.lines = turned(turn, o.lines));
-            lines_from_robot_both += 0.5 * turn.map(f64::from) * found;
+            axes += 0.5 * turn.map(f64::from) * found;
         }
-        let mut robot_from_lines = Matrix3::identity();
-        robot_from_lines.fixed_view_mut::<2, 2>(0, 0).copy_from(&lines_from_robot_both.try_inverse()?);
-        bundle.print.matrix_mm = robot_from_lines * bundle.print.matrix_mm;
-        let all = |_: u32| true;
-        cameras =
-            Stereo { left: fit(&bundle, &few, Camera::Left, &all)?, right: fit(&bundle, &few, Camera::Right, &all)? };
+        let mut lines_from_robot = Matrix3::identity();
+        lines_from_robot.fixed_view_mut::<2, 2>(0, 0).copy_from(&axes);
+        bundle.print.set_axes(lines_from_robot)?;
+        cameras = Stereo { left: fit(&bundle, &few, Camera::Left)?, right: fit(&bundle, &few, Camera::Right)? };
     }
-    let layout = Layout::of(&few, print_measured);
+    let problem = Problem { views, layout: Layout::of(&few, print_measured), few, stands_for };
     let mut pose_sigma_mm = POSE_SIGMA_MM;
-    let lowest = (0..views.moved_mm.len()).min_by(|a, b| views.moved_mm[*a].z.total_cmp(&views.moved_mm[*b].z))?;
+    let straight = (0..views.moved_mm.len()).filter(|view| !views.is_jog[*view]);
+    let lowest = straight.min_by(|a, b| views.moved_mm[*a].z.total_cmp(&views.moved_mm[*b].z))?;
     for round in 0..ROUNDS {
         // What no unknown explains counts as noise, lest it outweigh the poses.
-        let misfit = misfit(views, &few, &cameras, &bundle);
-        let reduced = step(views, &few, &layout, &mut cameras, &mut bundle, pose_sigma_mm, misfit)?;
+        let misfit = problem.misfit(&cameras, &bundle);
+        let reduced = problem.step(&mut cameras, &mut bundle, pose_sigma_mm, misfit)?;
         if round + 1 == ROUNDS {
-            bundle.posterior = reduced.posterior(&cameras, views.image_size, lowest);
+            bundle.posterior = reduced.posterior(&cameras, &bundle, views, lowest);
         }
         if round > 0 {
             let squares: f64 = bundle.pose_error_mm.iter().map(Vector3::norm_squared).sum();
@@ -399,7 +456,7 @@ impl Bundle {
 
     /// What people want to know about poses and print.
     pub fn stage_figures(&self) -> StageFigures {
-        let [a, b] = self.print.directions();
+        let [x, y] = self.print.axes();
         let lines: Vec<[i32; 2]> = self.print.offset_mm[0]
             .keys()
             .flat_map(|v| self.print.offset_mm[1].keys().map(move |h| [*v, *h]))
@@ -409,8 +466,8 @@ impl Bundle {
             pose_error_rms_mm: self.pose_error_rms_mm(),
             print_measured: self.print_measured,
             pitch_mm: self.print.pitch_mm(),
-            rotation_deg: a.y.atan2(a.x).to_degrees(),
-            skew_deg: a.dot(&b).clamp(-1.0, 1.0).acos().to_degrees() - 90.0,
+            rotation_deg: x.y.atan2(x.x).to_degrees(),
+            skew_deg: x.angle(&y).to_degrees() - 90.0,
             unevenness_rms_mm: (squares / lines.len().max(1) as f64).sqrt(),
         }
     }
@@ -438,6 +495,13 @@ impl Bundle {
             view: observation.view,
         }
     }
+
+    /// The same with its point in the lines frame.
+    fn in_lines(&self, views: &Views, observation: &Observation) -> Correspondence {
+        let pose_mm = self.pose_mm(views, observation.view);
+        let point = self.print.point_in_lines_mm(observation.lines) - self.print.lines_from_robot * pose_mm;
+        Correspondence { point_in_tool_mm: point, ..self.correspondence(views, observation) }
+    }
 }
 
 /// How far the lines of one camera seem to move, in its own numbering and the stated pitch, when the robot jogs:
@@ -455,7 +519,7 @@ fn lines_from_robot(
         let mut sums: HashMap<u32, (Matrix3<f64>, Vector3<f64>)> = HashMap::new();
         for o in observations.iter().filter(|o| views.is_jog[o.view as usize]) {
             let at = *seen_mm.entry(o.view).or_insert_with(|| height(o.view));
-            let (pixel, slope) = camera.pixel_and_jacobian(bundle.print.point_mm(o.lines) - at);
+            let (pixel, slope) = camera.pixel_and_jacobian(bundle.print.point_in_lines_mm(o.lines) - at);
             let entry = sums.entry(o.view).or_default();
             entry.0 += slope.transpose() * slope;
             entry.1 -= slope.transpose() * (o.pixel - pixel);
@@ -481,110 +545,126 @@ fn nearest_turn(lines_from_robot: &Matrix2<f64>) -> Matrix2<i32> {
     turns.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_else(Matrix2::identity)
 }
 
-/// Median residual in units of what the covariances promise; 1 at least.
-fn misfit(views: &Views, few: &Stereo<Vec<Observation>>, cameras: &Stereo<Central>, bundle: &Bundle) -> f64 {
-    let size = |camera: Camera, o: &Observation| {
-        let at = bundle.correspondence(views, o);
-        (cameras[camera].pixel_and_jacobian(at.point_in_tool_mm).0 - o.pixel).norm() * at.weight().sqrt()
-    };
-    let mut sizes: Vec<f64> =
-        Camera::BOTH.into_iter().flat_map(|camera| few[camera].iter().map(move |o| size(camera, o))).collect();
-    // The length of a 2-D normal deviate has its median at 1.1774 σ.
-    (median(&mut sizes).unwrap_or(0.0) / 1.1774).max(1.0)
+/// What stays the same from step to step.
+struct Problem<'a> {
+    views: &'a Views,
+    /// The observations in use, lines numbered as in the print.
+    few: Stereo<Vec<Observation>>,
+    /// How many each of them stands for.
+    stands_for: Stereo<StandsFor>,
+    layout: Layout,
 }
 
-/// One Gauss–Newton step on all unknowns; the poses are eliminated view by view.
-fn step(
-    views: &Views,
-    few: &Stereo<Vec<Observation>>,
-    layout: &Layout,
-    cameras: &mut Stereo<Central>,
-    bundle: &mut Bundle,
-    pose_sigma_mm: f64,
-    misfit: f64,
-) -> Option<Reduced> {
-    let own = [cameras.left.parameters(), cameras.right.parameters()];
-    let start = [0, own[0]];
-    let shared_start = own[0] + own[1];
-    let all = shared_start + layout.shared;
-    let empty = PoseSums { own: Matrix3::zeros(), side: Vector3::zeros(), cross: DMatrix::zeros(3, all) };
-    let mut poses = vec![empty; views.moved_mm.len()];
-    let (mut ata, mut atb) = (DMatrix::<f64>::zeros(all, all), DVector::<f64>::zeros(all));
-    for (c, camera) in Camera::BOTH.into_iter().enumerate() {
-        let unknowns = own[c] + layout.shared;
-        let mut sums = NormalSums::new(unknowns, 1);
-        let (mut row_u, mut row_v) = (vec![0.0; unknowns], vec![0.0; unknowns]);
-        for o in &few[camera] {
-            let at = bundle.correspondence(views, o);
-            let (pixel, slope) = cameras[camera].pixel_and_jacobian(at.point_in_tool_mm);
-            let residual = o.pixel - pixel;
-            // Student's weight: far residuals hardly count.
-            let weight = at.weight() / (misfit * misfit);
-            let weight = weight / (1.0 + residual.norm_squared() * weight / (ROBUST * ROBUST));
-            row_u.fill(0.0);
-            row_v.fill(0.0);
-            {
-                let (u, shared_u) = row_u.split_at_mut(own[c]);
-                let (v, shared_v) = row_v.split_at_mut(own[c]);
-                cameras[camera].fill_rows(at.point_in_tool_mm, [u, v]);
-                if layout.shared > 0 {
-                    layout.fill(&bundle.print, o.lines, &slope, [shared_u, shared_v]);
+impl Problem<'_> {
+    /// Median residual in units of what the covariances promise; 1 at least.
+    fn misfit(&self, cameras: &Stereo<Central>, bundle: &Bundle) -> f64 {
+        let Problem { views, few, .. } = self;
+        let size = |camera: Camera, o: &Observation| {
+            let at = bundle.in_lines(views, o);
+            (cameras[camera].pixel_and_jacobian(at.point_in_tool_mm).0 - o.pixel).norm() * at.weight().sqrt()
+        };
+        let mut sizes: Vec<f64> =
+            Camera::BOTH.into_iter().flat_map(|camera| few[camera].iter().map(move |o| size(camera, o))).collect();
+        // The length of a 2-D normal deviate has its median at 1.1774 σ.
+        (median(&mut sizes).unwrap_or(0.0) / 1.1774).max(1.0)
+    }
+
+    /// One Gauss–Newton step on all unknowns; the poses are eliminated view by view.
+    fn step(
+        &self,
+        cameras: &mut Stereo<Central>,
+        bundle: &mut Bundle,
+        pose_sigma_mm: f64,
+        misfit: f64,
+    ) -> Option<Reduced> {
+        let Problem { views, few, stands_for, layout } = self;
+        let own = [cameras.left.parameters(), cameras.right.parameters()];
+        let start = [0, own[0]];
+        let shared_start = own[0] + own[1];
+        let all = shared_start + layout.shared;
+        let empty = PoseSums { own: Matrix3::zeros(), side: Vector3::zeros(), cross: DMatrix::zeros(3, all) };
+        let mut poses = vec![empty; views.moved_mm.len()];
+        let (mut ata, mut atb) = (DMatrix::<f64>::zeros(all, all), DVector::<f64>::zeros(all));
+        for (c, camera) in Camera::BOTH.into_iter().enumerate() {
+            let unknowns = own[c] + layout.shared;
+            let mut sums = NormalSums::new(unknowns, 1);
+            let (mut row_u, mut row_v) = (vec![0.0; unknowns], vec![0.0; unknowns]);
+            for o in &few[camera] {
+                let at = bundle.in_lines(views, o);
+                let (pixel, slope) = cameras[camera].pixel_and_jacobian(at.point_in_tool_mm);
+                let residual = o.pixel - pixel;
+                // Student's weight: far residuals hardly count.
+                let weight = at.weight() / (misfit * misfit);
+                let weight = weight / (1.0 + residual.norm_squared() * weight / (ROBUST * ROBUST));
+                // Each stands for those that were left out.
+                let weight = weight * stands_for[camera].of(views.is_jog[o.view as usize]);
+                row_u.fill(0.0);
+                row_v.fill(0.0);
+                {
+                    let (u, shared_u) = row_u.split_at_mut(own[c]);
+                    let (v, shared_v) = row_v.split_at_mut(own[c]);
+                    cameras[camera].fill_rows(at.point_in_tool_mm, [u, v]);
+                    if layout.shared > 0 {
+                        let pose_mm = bundle.pose_mm(views, o.view);
+                        layout.fill(&bundle.print, o.lines, pose_mm, &slope, [shared_u, shared_v]);
+                    }
+                }
+                let pose = &mut poses[o.view as usize];
+                // ∂L/∂δ = −A.
+                let by_pose = -slope * bundle.print.lines_from_robot;
+                for (axis, row) in [&row_u, &row_v].into_iter().enumerate() {
+                    sums.add(|target| target.copy_from_slice(row), &[residual[axis]], weight);
+                    for i in 0..3 {
+                        let weighted = by_pose[(axis, i)] * weight;
+                        pose.side[i] += weighted * residual[axis];
+                        for j in 0..3 {
+                            pose.own[(i, j)] += weighted * by_pose[(axis, j)];
+                        }
+                        for (n, value) in row.iter().enumerate() {
+                            let at = if n < own[c] { start[c] + n } else { shared_start + n - own[c] };
+                            pose.cross[(i, at)] += weighted * value;
+                        }
+                    }
                 }
             }
-            let pose = &mut poses[o.view as usize];
-            for (axis, row) in [&row_u, &row_v].into_iter().enumerate() {
-                sums.add(|target| target.copy_from_slice(row), &[residual[axis]], weight);
-                for i in 0..3 {
-                    // ∂X/∂δ = −1.
-                    let by_pose = -slope[(axis, i)] * weight;
-                    pose.side[i] += by_pose * residual[axis];
-                    for j in 0..3 {
-                        pose.own[(i, j)] -= by_pose * slope[(axis, j)];
-                    }
-                    for (n, value) in row.iter().enumerate() {
-                        let at = if n < own[c] { start[c] + n } else { shared_start + n - own[c] };
-                        pose.cross[(i, at)] += by_pose * value;
-                    }
+            let (block, side) = sums.finish();
+            let place = |n: usize| if n < own[c] { start[c] + n } else { shared_start + n - own[c] };
+            for i in 0..unknowns {
+                atb[place(i)] += side[(i, 0)];
+                for j in 0..unknowns {
+                    ata[(place(i), place(j))] += block[(i, j)];
                 }
             }
         }
-        let (block, side) = sums.finish();
-        let place = |n: usize| if n < own[c] { start[c] + n } else { shared_start + n - own[c] };
-        for i in 0..unknowns {
-            atb[place(i)] += side[(i, 0)];
-            for j in 0..unknowns {
-                ata[(place(i), place(j))] += block[(i, j)];
-            }
+        if layout.shared > 0 {
+            layout.add_priors(&bundle.print, &mut ata, &mut atb, shared_start);
         }
+        let information = 1.0 / (pose_sigma_mm * pose_sigma_mm);
+        let mut gains = Vec::with_capacity(poses.len());
+        let mut inverses = Vec::with_capacity(poses.len());
+        for (pose, error) in poses.iter_mut().zip(&bundle.pose_error_mm) {
+            pose.own += Matrix3::identity() * information;
+            pose.side -= error * information;
+            let inverse = pose.own.cholesky()?.inverse();
+            let gain = inverse * &pose.cross;
+            ata.gemm_tr(-1.0, &pose.cross, &gain, 1.0);
+            atb.gemv_tr(-1.0, &gain, &pose.side, 1.0);
+            inverses.push(inverse);
+            gains.push(gain);
+        }
+        let side = DMatrix::from_column_slice(all, 1, atb.as_slice());
+        let solution = solve_equilibrated(ata.clone(), side, DAMPING)?.column(0).into_owned();
+        for ((pose, inverse), error) in poses.iter().zip(&inverses).zip(&mut bundle.pose_error_mm) {
+            *error += inverse * (pose.side - &pose.cross * &solution);
+        }
+        let step = solution.as_slice();
+        cameras.left.step(&step[..own[0]]);
+        cameras.right.step(&step[own[0]..shared_start]);
+        if layout.shared > 0 {
+            layout.step(&mut bundle.print, &step[shared_start..])?;
+        }
+        Some(Reduced { ata, gains })
     }
-    if layout.shared > 0 {
-        layout.add_priors(&bundle.print, &mut ata, &mut atb, shared_start);
-    }
-    let information = 1.0 / (pose_sigma_mm * pose_sigma_mm);
-    let mut gains = Vec::with_capacity(poses.len());
-    let mut inverses = Vec::with_capacity(poses.len());
-    for (pose, error) in poses.iter_mut().zip(&bundle.pose_error_mm) {
-        pose.own += Matrix3::identity() * information;
-        pose.side -= error * information;
-        let inverse = pose.own.cholesky()?.inverse();
-        let gain = inverse * &pose.cross;
-        ata.gemm_tr(-1.0, &pose.cross, &gain, 1.0);
-        atb.gemv_tr(-1.0, &gain, &pose.side, 1.0);
-        inverses.push(inverse);
-        gains.push(gain);
-    }
-    let side = DMatrix::from_column_slice(all, 1, atb.as_slice());
-    let solution = solve_equilibrated(ata.clone(), side, DAMPING)?.column(0).into_owned();
-    for ((pose, inverse), error) in poses.iter().zip(&inverses).zip(&mut bundle.pose_error_mm) {
-        *error += inverse * (pose.side - &pose.cross * &solution);
-    }
-    let step = solution.as_slice();
-    cameras.left.step(&step[..own[0]]);
-    cameras.right.step(&step[own[0]..shared_start]);
-    if layout.shared > 0 {
-        layout.step(&mut bundle.print, &step[shared_start..]);
-    }
-    Some(Reduced { ata, gains })
 }
 
 /// The normal equations after the poses are eliminated.
@@ -595,15 +675,22 @@ struct Reduced {
 }
 
 impl Reduced {
-    fn posterior(self, cameras: &Stereo<Central>, image_size: Stereo<[u32; 2]>, lowest: usize) -> Option<Posterior> {
+    fn posterior(self, cameras: &Stereo<Central>, bundle: &Bundle, views: &Views, lowest: usize) -> Option<Posterior> {
         let all = self.ata.nrows();
-        let own = cameras.left.parameters() + cameras.right.parameters();
+        let axes = if bundle.print_measured { Layout::AXES } else { 0 };
+        let own = cameras.left.parameters() + cameras.right.parameters() + axes;
         let covariance = solve_equilibrated(self.ata, DMatrix::identity(all, all), DAMPING)?;
+        let straight: Vec<_> = self.gains.iter().zip(&views.is_jog).filter(|(_, is_jog)| !**is_jog).collect();
+        let mean = |axis: usize, n: usize| {
+            straight.iter().map(|(gain, _)| gain[(axis, n)]).sum::<f64>() / straight.len().max(1) as f64
+        };
+        let along = |axis: usize, n: usize| if axis == 2 { self.gains[lowest][(2, n)] } else { mean(axis, n) };
         Some(Posterior {
             cameras: cameras.clone(),
-            image_size,
+            image_size: views.image_size,
+            lines_from_robot: bundle.print.lines_from_robot,
             covariance: covariance.view((0, 0), (own, own)).into_owned(),
-            height_slope: DVector::from_fn(own, |n, _| -self.gains[lowest][(2, n)]),
+            origin_slope: Matrix3xX::from_fn(own, |axis, n| -along(axis, n)),
             height_mm: 0.0,
         })
     }

@@ -9,7 +9,7 @@ use crate::camera::{Camera, Stereo};
 use crate::grating::cpu::Cpu;
 use crate::grating::refine::{self, FitError, FitOptions, GratingFit, Warm};
 use crate::grating::stochastic::{OriginalFitter, OriginalSettings};
-use crate::lattice::intersections::{Intersection, LineNumbers};
+use crate::lattice::intersections::{Intersection, LineNumbers, PhaseField, solve};
 use crate::lattice::local;
 use crate::lattice::tracking::{Tracker, TrackingError};
 use crate::mapping::bundle::{self, Bundle, Observation, Views};
@@ -237,7 +237,7 @@ impl CameraTrack {
         let fit_ms = start.elapsed().as_secs_f64() * 1e3;
         let mut margin = f64::INFINITY;
         if self.tracker.is_empty() {
-            self.origin = origin_lines(camera, &intersections, origin_px)?;
+            self.origin = origin_lines(camera, &intersections, fit.as_ref(), origin_px)?;
         } else {
             let tracked = match place.jog_mm {
                 None => self.tracker.track(height_mm, &intersections),
@@ -274,10 +274,11 @@ impl CameraTrack {
     }
 }
 
-/// The intersection at the origin mark, Eq. (7), (8).
+/// The lines that cross at the origin, Eq. (7), (8).
 fn origin_lines(
     camera: Camera,
     intersections: &[Intersection],
+    fit: Option<&GratingFit>,
     origin_px: Vector2<f64>,
 ) -> Result<LineNumbers, SweepError> {
     let (u, v) = (origin_px.x, origin_px.y);
@@ -291,13 +292,20 @@ fn origin_lines(
         .filter(|i| i.lines != nearest.lines)
         .map(|i| (i.pixel - nearest.pixel).norm())
         .fold(f64::INFINITY, f64::min);
-    let distance_px = distance(nearest);
-    if distance_px <= 0.35 * pitch_px {
-        Ok(nearest.lines)
-    } else {
-        Err(SweepError::Origin { camera, u, v, distance_px })
+    if distance(nearest) <= NEAR * pitch_px {
+        return Ok(nearest.lines);
     }
+    // The crossing itself may be hidden by glare or dirt: the phases go on there.
+    let hidden = fit.and_then(|fit| {
+        let lines = LineNumbers::nearest(fit.parameters.phases(origin_px));
+        let pixel = solve(&fit.parameters, lines, origin_px)?;
+        ((pixel - origin_px).norm() <= NEAR * pitch_px && distance(nearest) < 3.0 * pitch_px).then_some(lines)
+    });
+    hidden.ok_or(SweepError::Origin { camera, u, v, distance_px: distance(nearest) })
 }
+
+/// How far from a crossing a click may be, in pitches.
+const NEAR: f64 = 0.35;
 
 /// A calibration under way. No I/O: whoever feeds it with the same images and poses gets the same numbers.
 pub struct SweepSession {
