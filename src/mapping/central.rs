@@ -8,8 +8,8 @@
 //! at right angles, motion axis not along their normal. The lens has no constant or linear terms: those are P's.
 
 use crate::grating::chebyshev::values_and_slopes;
-use crate::least_squares::{NormalSums, solve_equilibrated};
-use crate::mapping::adjust::{misfit, student};
+use crate::least_squares::NormalSums;
+use crate::mapping::adjust::{AddPrior, Adjustable, SparseRow, adjust};
 use crate::mapping::dataset::Correspondence;
 use crate::mapping::model::Volume;
 use nalgebra::{DMatrix, Matrix2, Matrix2x3, Matrix3x4, Vector2, Vector3, Vector4};
@@ -34,8 +34,6 @@ pub struct Central {
 /// Largest lens degree that a file may hold.
 pub const MAX_LENS_DEGREE: usize = 15;
 const POSE: usize = 11;
-/// Relative to the diagonal.
-const LEAST_DAMPING: f64 = 1e-10;
 
 /// All (i, j) with 2 ≤ i + j ≤ degree.
 pub fn lens_exponents(degree: usize) -> impl Iterator<Item = (usize, usize)> {
@@ -74,13 +72,12 @@ impl Central {
         let mut camera = Self::linear(volume, image_size, points)?;
         let few: Vec<Correspondence> = points.iter().step_by((points.len() / 6000).max(1)).copied().collect();
         camera.set_lens_degree(3);
-        camera.refine(&few, 5, Tilt::Free)?;
+        camera = camera.adjusted(&few, 2, 5, Tilt::Free)?;
         for degree in [lens_degree.min(6), lens_degree] {
             camera.set_lens_degree(degree);
-            camera.refine(&few, 3, Tilt::Fixed)?;
+            camera = camera.adjusted(&few, 1, 4, Tilt::Fixed)?;
         }
-        camera.refine(points, 2, Tilt::Fixed)?;
-        Some(camera)
+        camera.adjusted(points, 1, 2, Tilt::Fixed)
     }
 
     /// Direct linear transform: P without a lens.
@@ -104,9 +101,11 @@ impl Central {
 
     /// The same camera moved on to other points.
     pub fn refit(&self, points: &[Correspondence]) -> Option<Self> {
-        let mut camera = self.clone();
-        camera.refine(points, 3, Tilt::Fixed)?;
-        Some(camera)
+        self.clone().adjusted(points, 1, 3, Tilt::Fixed)
+    }
+
+    fn adjusted(self, points: &[Correspondence], stages: usize, rounds: usize, tilt: Tilt) -> Option<Self> {
+        adjust(Adjusting { camera: self, tilt }, points, stages, rounds).map(|adjusting| adjusting.camera)
     }
 
     fn set_lens_degree(&mut self, degree: usize) {
@@ -171,73 +170,25 @@ impl Central {
         Projected { homogeneous, depth: camera.z, ideal, values, pixel, bend }
     }
 
-    /// Levenberg–Marquardt. `None` when no step lowers a cost that is no number.
-    fn refine(&mut self, points: &[Correspondence], steps: usize, tilt: Tilt) -> Option<()> {
-        let lens = self.lens.len();
-        let half = Vector2::from(self.pixel_half);
-        let misfit = misfit(points, |point| self.pixel_and_jacobian(point).0);
-        let mut damping = LEAST_DAMPING;
-        let mut cost = self.cost(points, misfit);
-        for _ in 0..steps {
-            let mut sums = NormalSums::new(POSE + 2 * lens, 1);
-            for point in points {
-                let at = self.project(point.point_in_tool_mm);
-                let residual = self.scaled(point.pixel) - at.pixel;
-                let (weight, _) = student(point.weight(), misfit, residual.component_mul(&half));
-                for axis in 0..2 {
-                    let fill = |row: &mut [f64]| self.fill_row(&at, axis, tilt, row);
-                    sums.add(fill, &[residual[axis]], weight * half[axis] * half[axis]);
-                }
-            }
-            let (ata, atb) = sums.finish();
-            let before = self.clone();
-            loop {
-                self.step(solve_equilibrated(ata.clone(), atb.clone(), damping)?.as_slice());
-                let next = self.cost(points, misfit);
-                // Written so that NaN is refused.
-                if next <= cost * (1.0 + 1e-9) {
-                    (damping, cost) = ((damping * 0.01).max(LEAST_DAMPING), next);
-                    break;
-                }
-                *self = before.clone();
-                damping = (damping * 100.0).max(1e-8);
-                if damping > 1.0 {
-                    return cost.is_finite().then_some(());
-                }
-            }
-        }
-        cost.is_finite().then_some(())
-    }
-
-    /// Σ ρ of the residuals, see [`crate::mapping::adjust`].
-    fn cost(&self, points: &[Correspondence], misfit: f64) -> f64 {
-        let half = Vector2::from(self.pixel_half);
-        let part = |point: &Correspondence| {
-            let residual = self.scaled(point.pixel) - self.project(point.point_in_tool_mm).pixel;
-            student(point.weight(), misfit, residual.component_mul(&half)).1
-        };
-        points.iter().map(part).sum()
-    }
-
-    /// ∂û or ∂v̂ (`axis` 0 or 1) by the parameters.
-    fn fill_row(&self, at: &Projected, axis: usize, tilt: Tilt, row: &mut [f64]) {
-        let x = at.homogeneous;
+    /// ∂u or ∂v (`axis` 0 or 1) by P, px.
+    fn by_projection(&self, at: &Projected, axis: usize, tilt: Tilt) -> [f64; POSE] {
+        let (x, scale) = (at.homogeneous, self.pixel_half[axis] / at.depth);
         // ∂ξ/∂P₁ = X/depth, ∂ξ/∂P₃ = −ξ X/depth.
-        let (by_xi, by_eta) = (at.bend[(axis, 0)] / at.depth, at.bend[(axis, 1)] / at.depth);
+        let (by_xi, by_eta) = (at.bend[(axis, 0)] * scale, at.bend[(axis, 1)] * scale);
         let by_depth = -(by_xi * at.ideal.x + by_eta * at.ideal.y);
-        for i in 0..4 {
-            row[i] = by_xi * x[i];
-            row[4 + i] = by_eta * x[i];
-        }
-        if tilt == Tilt::Free {
-            row[8] = by_depth * x[0];
-            row[9] = by_depth * x[1];
-        }
-        row[10] = by_depth * x[2];
-        let start = POSE + axis * self.lens.len();
-        for (value, (i, j)) in row[start..].iter_mut().zip(lens_exponents(self.lens_degree)) {
-            *value = at.values[0][i] * at.values[1][j];
-        }
+        let by_tilt = if tilt == Tilt::Free { by_depth } else { 0.0 };
+        std::array::from_fn(|n| match n {
+            0..4 => by_xi * x[n],
+            4..8 => by_eta * x[n - 4],
+            8 | 9 => by_tilt * x[n - 8],
+            _ => by_depth * x[2],
+        })
+    }
+
+    /// ∂u or ∂v by the coefficients of its own part of the lens, px.
+    fn by_lens(&self, at: &Projected, axis: usize) -> impl Iterator<Item = f64> {
+        let half = self.pixel_half[axis];
+        lens_exponents(self.lens_degree).map(move |(i, j)| half * at.values[0][i] * at.values[1][j])
     }
 
     /// How many numbers [`Self::step`] takes.
@@ -261,16 +212,21 @@ impl Central {
     pub(super) fn fill_rows(&self, point_mm: Vector3<f64>, rows: [&mut [f64]; 2]) {
         let at = self.project(point_mm);
         for (axis, row) in rows.into_iter().enumerate() {
-            self.fill_row(&at, axis, Tilt::Fixed, row);
-            row.iter_mut().for_each(|x| *x *= self.pixel_half[axis]);
+            row[..POSE].copy_from_slice(&self.by_projection(&at, axis, Tilt::Fixed));
+            let own = row[POSE + axis * self.lens.len()..].iter_mut();
+            own.zip(self.by_lens(&at, axis)).for_each(|(value, by)| *value = by);
         }
+    }
+
+    fn pixel_of(&self, at: &Projected) -> Vector2<f64> {
+        at.pixel.component_mul(&Vector2::from(self.pixel_half)) + Vector2::from(self.pixel_centre)
     }
 
     /// Pixel and ∂(u, v)/∂(x, y, z), px/mm.
     pub fn pixel_and_jacobian(&self, point_mm: Vector3<f64>) -> (Vector2<f64>, Matrix2x3<f64>) {
         let at = self.project(point_mm);
         let half = Vector2::from(self.pixel_half);
-        let pixel = at.pixel.component_mul(&half) + Vector2::from(self.pixel_centre);
+        let pixel = self.pixel_of(&at);
         let p = self.matrix();
         let rows = p.fixed_columns::<3>(0).into_owned();
         let ideal_by_point = Matrix2x3::from_rows(&[
@@ -287,4 +243,38 @@ impl Central {
         }
         (pixel, jacobian)
     }
+}
+
+/// A camera on its way to the least cost.
+#[derive(Clone)]
+struct Adjusting {
+    camera: Central,
+    tilt: Tilt,
+}
+
+impl Adjustable for Adjusting {
+    fn parameters(&self) -> usize {
+        self.camera.parameters()
+    }
+
+    fn pixel_and_rows(&self, point_mm: Vector3<f64>, rows: &mut [SparseRow; 2]) -> Option<Vector2<f64>> {
+        let camera = &self.camera;
+        let at = camera.project(point_mm);
+        for (axis, row) in rows.iter_mut().enumerate() {
+            row.extend(camera.by_projection(&at, axis, self.tilt).into_iter().enumerate());
+            let from = POSE + axis * camera.lens.len();
+            row.extend(camera.by_lens(&at, axis).enumerate().map(|(n, by)| (from + n, by)));
+        }
+        (at.depth > 0.0).then(|| camera.pixel_of(&at))
+    }
+
+    fn pixel(&self, point_mm: Vector3<f64>) -> Vector2<f64> {
+        self.camera.pixel_of(&self.camera.project(point_mm))
+    }
+
+    fn step(&mut self, step: &[f64]) {
+        self.camera.step(step);
+    }
+
+    fn priors(&self, _: &mut AddPrior) {}
 }

@@ -5,7 +5,7 @@
 //! ```
 //! Both errors are those of [`cross_validation`](crate::mapping::cross_validation). Extrapolating a rim is harder than the
 //! served model's job, which has seen it, so an error there up to thrice the one inside costs nothing; beyond, a model that
-//! wins inside the data and fails at its border loses to a tamer one.
+//! wins inside the data and fails at its border loses to a tamer one. The simplest of equals is served.
 
 use crate::mapping::cross_validation::{Folds, Score};
 use crate::mapping::dataset::{CameraDataset, Correspondence};
@@ -68,6 +68,8 @@ pub enum SelectError {
 
 /// How much worse than inside a model may be at the border for nothing.
 const BORDER_GRACE: f64 = 3.0;
+/// Of models whose scores differ by no more than this factor the simplest is the best.
+const PARITY: f64 = 1.002;
 /// Residuals beyond this many robust standard deviations are outliers.
 const OUTLIER: f64 = 6.0;
 
@@ -94,8 +96,8 @@ pub fn fit_ladder(data: &CameraDataset, kinds: &[ModelKind]) -> Result<Ladder, S
     };
     let mut rungs: Vec<Rung> = fitted.into_par_iter().filter_map(judge).collect();
     let none = SelectError::NoModel { correspondences: data.correspondences.len() };
-    let scores = rungs.iter().map(|rung| rung.entry.score_px());
-    let best = scores.enumerate().min_by(|a, b| a.1.total_cmp(&b.1)).map(|(at, _)| at).ok_or(none)?;
+    let least = rungs.iter().map(|rung| rung.entry.score_px()).min_by(f64::total_cmp).ok_or(none.clone())?;
+    let best = rungs.iter().position(|rung| rung.entry.score_px() <= PARITY * least).ok_or(none)?;
     if clean.correspondences.len() < data.correspondences.len()
         && let Some(cleaner) = rungs[best].model.refit(&clean.correspondences)
     {

@@ -10,7 +10,7 @@
 //! ```text
 //! Σ (Δ_i² a)² + 2 (Δ_i Δ_j a)² + (Δ_j² a)²   over   σ² = ( m (h / L)² )²
 //! ```
-//! m is what Brown's model leaves, px RMS, h a cell's size and L the length over which corrections of that size bend. Where
+//! m is what Brown's model leaves beyond noise, px RMS, h a cell's size and L the length over which corrections of that size bend. Where
 //! there are pairs they outweigh it; where there are none it carries on straight, so that extrapolation stays tame.
 
 use crate::mapping::adjust::{AddPrior, Adjustable, SparseRow, adjust};
@@ -43,8 +43,9 @@ const MAX_CELLS: usize = 256;
 const PAIRS_PER_NODE: usize = 2;
 /// L above, in halves of the image's longer side.
 const BENDING_LENGTH: f64 = 0.2;
-/// m above is no less, px: neither is any lens perfect.
-const LEAST_CORRECTION_PX: f64 = 0.005;
+/// m above is no less than this share of the residual, and no less than this, px: stated noise may be overstated.
+const LEAST_SHARE: f64 = 0.3;
+const LEAST_CORRECTION_PX: f64 = 1e-3;
 /// Of each coefficient, px: weak, so that whatever the pinhole can do is done by it.
 const SIZE_SIGMA_PX: f64 = 1.0;
 /// Most pairs while the parameters are still off.
@@ -85,11 +86,10 @@ impl Spline {
     /// Brown's camera, then everything at once. `None` when the points don't determine it.
     pub fn fit(image_size: [u32; 2], points: &[Correspondence]) -> Option<Self> {
         let pinhole = Pinhole::fit(BROWN, image_size, points)?;
-        let squares = points.iter().map(|p| (pinhole.pixel(p.point_in_tool_mm) - p.pixel).norm_squared()).sum::<f64>();
-        let left_px = (0.5 * squares / points.len() as f64).sqrt();
+        let correction_px = correction_px(&pinhole, points);
         let cells = cells(image_size, points.len())?;
         let camera = Spline {
-            bending_px: left_px.max(LEAST_CORRECTION_PX) * (cell_size(image_size, cells) / BENDING_LENGTH).powi(2),
+            bending_px: correction_px * (cell_size(image_size, cells) / BENDING_LENGTH).powi(2),
             coefficients: vec![[0.0; 2]; (cells[0] + 3) * (cells[1] + 3)],
             pinhole,
             cells,
@@ -153,6 +153,14 @@ impl Spline {
         }
         self.pinhole.complaint(BROWN).map(|complaint| format!("pinhole: {complaint}"))
     }
+}
+
+/// m above: RMS residual per axis beyond what the pixels' covariances explain, px.
+fn correction_px(pinhole: &Pinhole, points: &[Correspondence]) -> f64 {
+    let square = |p: &Correspondence| 0.5 * (pinhole.pixel(p.point_in_tool_mm) - p.pixel).norm_squared();
+    let mean = |value: &dyn Fn(&Correspondence) -> f64| points.iter().map(value).sum::<f64>() / points.len() as f64;
+    let (all, noise) = (mean(&square), mean(&|p| 1.0 / p.weight()));
+    (all - noise).max(LEAST_SHARE * LEAST_SHARE * all).sqrt().max(LEAST_CORRECTION_PX)
 }
 
 /// Square cells, [`CELLS`] along the longer side, or fewer where there are few pairs. `None` if not even one a side.
