@@ -90,6 +90,16 @@ pub fn solve_equilibrated(mut a: DMatrix<f64>, mut b: DMatrix<f64>, damping: f64
     solution.iter().all(|x| x.is_finite()).then_some(solution)
 }
 
+/// How much of the least determined unknown the others leave over, as a share of its square: 0 without full rank, 1 for
+/// an orthogonal matrix.
+pub fn least_pivot(a: &DMatrix<f64>) -> f64 {
+    let scale: Vec<f64> = a.diagonal().iter().map(|d| 1.0 / d.sqrt()).collect();
+    let scaled = DMatrix::from_fn(a.nrows(), a.ncols(), |i, j| a[(i, j)] * scale[i] * scale[j]);
+    scaled
+        .cholesky()
+        .map_or(0.0, |factor| factor.l_dirty().diagonal().iter().fold(1.0, |least, d| d.min(least)).powi(2))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -59,6 +59,9 @@ fn simulate_calibrate_and_ask() {
     let summary: serde_json::Value = serde_json::from_slice(&calibrated.stdout).unwrap();
     assert_eq!(summary["usable"], true);
     assert_eq!(summary["heights"], 9);
+    let ladder = summary["ladder"].as_array().unwrap();
+    let served = ladder.iter().find(|row| row["served"]["left"] == true).unwrap();
+    assert!(served["stereo"]["rms_mm"][2].as_f64().unwrap() < 0.06, "{served}");
     assert!(std::fs::read_to_string(folder.path().join("r.html")).unwrap().contains("usable"));
 
     let mut pairs = std::fs::read_to_string(folder.path().join("s/truth_points.csv")).unwrap();
@@ -95,6 +98,62 @@ fn simulate_calibrate_and_ask() {
     let fit: serde_json::Value = serde_json::from_slice(&fitted.stdout).unwrap();
     assert!(fit["intersections"].as_array().unwrap().len() > 300);
     assert!(folder.path().join("o.png").exists());
+}
+
+/// 8 × 6 corners at five heights, both cameras ideal pinholes 12 mm apart that look straight down.
+fn chessboard() -> String {
+    let mut text = String::from("camera,u,v,x_mm,y_mm,z_mm,suu,suv,svv\n");
+    for (camera, centre) in [("left", -6.0), ("right", 6.0)] {
+        for (view, z) in [0.0, -4.0, -9.0, -15.0, -20.0].into_iter().enumerate() {
+            for (i, j) in (0..8).flat_map(|i| (0..6).map(move |j| (i, j))) {
+                let (x, y) = (2.0 * f64::from(i) - 7.0, 2.0 * f64::from(j) - 5.0);
+                let depth = 40.0 - z;
+                // Errors of a twentieth of a pixel, the same in every run.
+                let error = |k: usize| 0.05 * ((7 * view + 31 * i as usize + 17 * j as usize + 101 * k) as f64).sin();
+                let (u, v) = (639.5 + 1300.0 * (x - centre) / depth, 359.5 - 1300.0 * y / depth);
+                let row = format!("{camera},{:.4},{:.4},{x},{y},{z},0.002,0.0005,0.002\n", u + error(1), v + error(2));
+                text.push_str(&row);
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn correspondences_from_another_detector_are_mapped() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("points.csv"), chessboard()).unwrap();
+    let arguments = ["map", "--points", "points.csv", "--image-size", "1280,720", "--out", "c.yaml"];
+    let mapped = gratingcal(&[&arguments[..], &["--report", "r.html", "--json"]].concat(), folder.path(), "");
+    assert!(mapped.status.success(), "{}", text(&mapped.stderr));
+    let summary: serde_json::Value = serde_json::from_slice(&mapped.stdout).unwrap();
+    assert_eq!((&summary["usable"], &summary["heights"]), (&true.into(), &5.into()));
+    let kinds: Vec<&str> =
+        summary["ladder"].as_array().unwrap().iter().map(|row| row["model"].as_str().unwrap()).collect();
+    assert!(kinds.contains(&"brown") && !kinds.contains(&"septic"), "{kinds:?}");
+    let report = std::fs::read_to_string(folder.path().join("r.html")).unwrap();
+    assert!(report.contains("<td>brown") && !report.contains("phase margin"));
+    let table = text(&gratingcal(&arguments, folder.path(), "").stdout);
+    assert!(table.contains("brown") && table.contains("served by both"), "{table}");
+    // Where both see (1.3, −2.1, −11.5), between the corners and the heights.
+    let pixels = format!(
+        "u_left,v_left,u_right,v_right\n{},{v},{},{v}\n",
+        639.5 + 1300.0 * 7.3 / 51.5,
+        639.5 - 1300.0 * 4.7 / 51.5,
+        v = 359.5 + 1300.0 * 2.1 / 51.5
+    );
+    let answer = text(&gratingcal(&["pixel-to-world", "--calibration", "c.yaml"], folder.path(), &pixels).stdout);
+    let point: Vec<f64> = answer.lines().nth(1).unwrap().split(',').take(3).map(|x| x.parse().unwrap()).collect();
+    for (found, truth) in point.iter().zip([1.3, -2.1, -11.5]) {
+        assert!((found - truth).abs() < 0.01, "{answer}");
+    }
+    let spoilt = chessboard().replacen("left,", "centre,", 1);
+    std::fs::write(folder.path().join("points.csv"), spoilt).unwrap();
+    let complaint = text(&gratingcal(&arguments, folder.path(), "").stderr);
+    assert!(
+        complaint.contains("points.csv") && complaint.contains("row 1") && complaint.contains("'centre'"),
+        "{complaint}"
+    );
 }
 
 #[test]

@@ -3,12 +3,16 @@
 use grating_calibration::camera::Stereo;
 use grating_calibration::mapping::calibration::{Calibration, CalibrationContext, fit_calibration};
 use grating_calibration::mapping::model::ModelKind;
+use grating_calibration::mapping::select::fit_ladder;
 use grating_calibration::mapping::{CameraDataset, Correspondence, Model};
+use grating_calibration::sim::truth::{Axes, points_in_common_volume};
 use grating_calibration::sim::{Scene, SceneConfig};
 use grating_calibration::sweep::session::Method;
 use grating_calibration::{camera::Camera, mapping::AnswerStatus};
 use nalgebra::{Matrix2, Vector2, Vector3};
 use proptest::prelude::*;
+use rand::{SeedableRng, rngs::SmallRng};
+use rand_distr::{Distribution, Normal};
 use std::sync::LazyLock;
 
 static SCENE: LazyLock<Scene> = LazyLock::new(|| Scene::new(SceneConfig::default()).unwrap());
@@ -56,8 +60,109 @@ fn the_ladder_gets_better_from_rung_to_rung() {
     assert!((0.7..4.0).contains(&residual(ModelKind::Cubic)));
     assert!(residual(ModelKind::Quintic) < 0.3);
     assert!(residual(ModelKind::Septic) < 0.03);
+    // The lens has a part of 0.5 px that no physical model holds.
+    assert!((0.03..0.3).contains(&residual(ModelKind::Brown)));
+    assert!((0.03..residual(ModelKind::Brown)).contains(&residual(ModelKind::Rational)));
+    assert!(residual(ModelKind::Spline) < 0.003);
     assert!(residual(ModelKind::Central) < 0.003);
-    assert_eq!(CALIBRATION.left.model.kind(), ModelKind::Central);
+    for camera in Camera::BOTH {
+        let served = CALIBRATION.camera(camera).model.kind();
+        assert!(matches!(served, ModelKind::Spline | ModelKind::Central), "{camera} serves {served}");
+    }
+}
+
+/// What is said about held-out points agrees with points that were never in the data.
+#[test]
+fn held_out_points_err_like_new_ones() {
+    let truth = points_in_common_volume(&SCENE, Axes::Lines, 20.0, 1000, 7);
+    for kind in [ModelKind::Quintic, ModelKind::Brown, ModelKind::Rational] {
+        let entry = CALIBRATION.stereo_ladder.iter().find(|entry| entry.model == kind).unwrap();
+        assert!(entry.pairs > 1000 && entry.unanswered == 0, "{entry:?}");
+        let mut calibration = CALIBRATION.clone();
+        calibration.left.model = Model::fit(kind, &DATA.left).unwrap();
+        calibration.right.model = Model::fit(kind, &DATA.right).unwrap();
+        let mut squares = Vector3::zeros();
+        for point in &truth {
+            let answer = calibration.pixel_pair_to_point(point.pixel.left, point.pixel.right);
+            let miss = answer.estimate.point_mm - point.point_mm;
+            squares += miss.component_mul(&miss);
+        }
+        for axis in 0..3 {
+            let ratio = entry.rms_mm[axis] / (squares[axis] / truth.len() as f64).sqrt();
+            assert!((0.6..2.5).contains(&ratio), "{kind}, axis {axis}: {ratio}");
+        }
+    }
+}
+
+/// Pairs of the left camera every `step` lines, in `views` heights, with noise.
+fn sparse(step: usize, views: u32, noise_px: f64) -> CameraDataset {
+    let mut rng = SmallRng::seed_from_u64(5);
+    let noise = Normal::new(0.0, noise_px).unwrap();
+    let mut correspondences = Vec::new();
+    for view in 0..views {
+        for (h, v) in (-18..=18).step_by(step).flat_map(|h| (-27..=27).step_by(step).map(move |v| (h, v))) {
+            let depth_mm = 20.0 * f64::from(view) / f64::from(views - 1);
+            let point_in_tool_mm = Vector3::new(1.1 * f64::from(v), 1.1 * f64::from(h), -depth_mm);
+            let robot = SCENE.lines_from_robot().try_inverse().unwrap() * point_in_tool_mm;
+            if let Some(pixel) = SCENE.project(Camera::Left, robot) {
+                let pixel = pixel + Vector2::from_fn(|_, _| noise.sample(&mut rng));
+                let pixel_covariance_px2 = Matrix2::identity() * (noise_px * noise_px);
+                correspondences.push(Correspondence { pixel, pixel_covariance_px2, point_in_tool_mm, view });
+            }
+        }
+    }
+    CameraDataset { image_size: [1280, 720], correspondences }
+}
+
+/// The seventh degree follows the lens where Brown's model can't, but rings at the rims and outermost heights.
+#[test]
+fn a_model_that_wins_inside_and_fails_at_the_border_is_not_served() {
+    let data = sparse(3, 11, 0.02);
+    let ladder = fit_ladder(&data, &[ModelKind::Septic, ModelKind::Brown]).unwrap();
+    let [septic, brown] = [0, 1].map(|at| &ladder.rungs[at].entry);
+    assert!(septic.residual_rms_px < 0.5 * brown.residual_rms_px, "{septic:?} {brown:?}");
+    assert!(septic.cross_validation_rms_px < 0.8 * brown.cross_validation_rms_px, "{septic:?} {brown:?}");
+    assert!(septic.border_rms_px > 2.0 * brown.border_rms_px, "{septic:?} {brown:?}");
+    assert_eq!(ladder.rungs[ladder.best].model.kind(), ModelKind::Brown);
+    // With four times the pairs it rings no more, and wins.
+    let ladder = fit_ladder(&DATA.left, &[ModelKind::Septic, ModelKind::Brown]).unwrap();
+    assert_eq!(ladder.rungs[ladder.best].model.kind(), ModelKind::Septic);
+}
+
+/// A chessboard of a few corners at five heights.
+#[test]
+fn few_pairs_leave_out_the_models_with_many_parameters() {
+    let data = sparse(4, 5, 0.05);
+    assert!((200..300).contains(&data.correspondences.len()), "{}", data.correspondences.len());
+    let ladder = fit_ladder(&data, &ModelKind::LADDER).unwrap();
+    let kinds: Vec<ModelKind> = ladder.rungs.iter().map(|rung| rung.entry.model).collect();
+    assert!(kinds.contains(&ModelKind::Brown) && kinds.contains(&ModelKind::Spline), "{kinds:?}");
+    for kind in [ModelKind::Quintic, ModelKind::Septic, ModelKind::Central] {
+        assert!(!kinds.contains(&kind), "{kinds:?}");
+    }
+    // Against places that it has not seen, exact.
+    let served = &ladder.rungs[ladder.best].model;
+    let misses =
+        DATA.left.correspondences.iter().map(|p| (served.pixel_and_jacobian(p.point_in_tool_mm).0 - p.pixel).norm());
+    let worst = misses.fold(0.0, f64::max);
+    assert!(worst < 0.6, "{} is off by {worst} px", served.kind());
+}
+
+/// One pair in twenty is somewhere else altogether.
+#[test]
+fn gross_outliers_don_t_matter() {
+    let mut data = sparse(1, 9, 0.02);
+    data.correspondences.iter_mut().step_by(20).for_each(|p| p.pixel += Vector2::new(-17.0, 23.0));
+    for kind in ModelKind::LADDER.into_iter().filter(|kind| *kind != ModelKind::Published) {
+        let spoilt = Model::fit(kind, &data).unwrap();
+        let clean = Model::fit(kind, &sparse(1, 9, 0.02)).unwrap();
+        let residual = |model: &Model| {
+            let miss = |p: &Correspondence| (model.pixel_and_jacobian(p.point_in_tool_mm).0 - p.pixel).norm_squared();
+            (DATA.left.correspondences.iter().map(miss).sum::<f64>() / DATA.left.correspondences.len() as f64).sqrt()
+        };
+        let (spoilt, clean) = (residual(&spoilt), residual(&clean));
+        assert!(spoilt < 1.3 * clean + 0.01, "{kind}: {spoilt} px against {clean} px");
+    }
 }
 
 #[test]
@@ -113,8 +218,12 @@ proptest! {
 fn a_file_comes_back_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("calibration.yaml");
-    CALIBRATION.save(&path).unwrap();
-    assert_eq!(Calibration::load(&path).unwrap(), *CALIBRATION);
+    for kind in ModelKind::LADDER {
+        let mut calibration = CALIBRATION.clone();
+        calibration.left.model = Model::fit(kind, &DATA.left).unwrap();
+        calibration.save(&path).unwrap();
+        assert_eq!(Calibration::load(&path).unwrap(), calibration);
+    }
     // Nothing else is left behind.
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
@@ -144,13 +253,42 @@ fn damaged_files_are_refused_with_a_place() {
         }
         refused(&text[..cut]);
     }
-    // Any single coefficient that is no number is noticed.
-    let lens = text.find("lens:").unwrap();
-    for (place, _) in text[lens..].match_indices("\n    - - ").step_by(9).take(12) {
-        let start = lens + place + "\n    - - ".len();
-        let end = start + text[start..].find('\n').unwrap();
-        let error = refused(&format!("{}.nan{}", &text[..start], &text[end..]));
-        assert!(error.contains("model"), "{error}");
-    }
     assert!(Calibration::load(&folder.path().join("none.yaml")).unwrap_err().to_string().contains("none.yaml"));
+}
+
+#[test]
+fn any_number_of_a_model_that_is_none_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("calibration.yaml");
+    for kind in ModelKind::LADDER {
+        let mut calibration = CALIBRATION.clone();
+        calibration.left.model = Model::fit(kind, &DATA.left).unwrap();
+        calibration.save(&path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let start = text.find("left:").unwrap();
+        let start = start + text[start..].find("model:\n").unwrap();
+        let end = start + text[start..].find("\nright:").unwrap() + 1;
+        // What follows the last space or dash of a line and has a point is a number.
+        let numbers: Vec<(usize, usize)> = text[start..end]
+            .split_inclusive('\n')
+            .scan(start, |at, line| {
+                *at += line.len();
+                let cell = line.trim_end().rsplit(' ').next().unwrap_or_default();
+                Some((*at - 1 - cell.len(), *at - 1, cell.parse::<f64>().is_ok() && cell.contains('.')))
+            })
+            .filter_map(|(from, to, is_number)| is_number.then_some((from, to)))
+            .collect();
+        assert!(numbers.len() >= 20, "{kind}: {} numbers", numbers.len());
+        for (from, to) in numbers.iter().step_by(1 + numbers.len() / 12) {
+            std::fs::write(&path, format!("{}.nan{}", &text[..*from], &text[*to..])).unwrap();
+            let error = Calibration::load(&path).unwrap_err().to_string();
+            assert!(error.contains("model"), "{kind}: {error}");
+        }
+        // An entry too many in any list.
+        for (place, _) in text[start..end].match_indices("- ").step_by(7).take(3) {
+            let (head, tail) = text.split_at(start + place);
+            std::fs::write(&path, format!("{head}- 1.5\n    {tail}")).unwrap();
+            assert!(Calibration::load(&path).is_err(), "{kind} with an entry too many");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use crate::statistics::median;
 use nalgebra::{DMatrix, Vector2, Vector3};
 
 /// Residuals beyond this many standard deviations count less; c above.
-pub const ROBUST: f64 = 4.0;
+pub const ROBUST: f64 = 6.0;
 /// A round whose cost falls by less than this share ends the search.
 const DONE: f64 = 1e-8;
 /// Damping relative to the diagonal: where it starts, and where no step helps any more.
@@ -107,11 +107,14 @@ pub fn adjust<C: Adjustable>(mut camera: C, points: &[Correspondence], stages: u
         let mut sums = Sums::at(&camera, points, misfit)?;
         let mut damping = DAMPING[0];
         for _ in 0..rounds {
-            let step = solve_equilibrated(sums.ata.clone(), sums.atb.clone(), damping)?;
-            let mut next = camera.clone();
-            next.step(step.as_slice());
-            match Sums::at(&next, points, misfit).filter(|next| next.cost < sums.cost) {
-                Some(better) => {
+            let next = solve_equilibrated(sums.ata.clone(), sums.atb.clone(), damping).map(|step| {
+                let mut next = camera.clone();
+                next.step(step.as_slice());
+                next
+            });
+            let next = next.and_then(|next| Some((Sums::at(&next, points, misfit)?, next)));
+            match next.filter(|(next, _)| next.cost < sums.cost) {
+                Some((better, next)) => {
                     let done = sums.cost - better.cost < DONE * sums.cost;
                     (camera, sums) = (next, better);
                     damping = (0.1 * damping).max(1e-14);

@@ -6,12 +6,12 @@ use crate::mapping::checks::Checks;
 use crate::mapping::dataset::CameraDataset;
 use crate::mapping::invert::{self, PointEstimate};
 use crate::mapping::model::{Model, ModelKind, Volume};
-use crate::mapping::select::{LadderEntry, SelectError, fit_ladder};
-use crate::mapping::uncertainty::Uncertainty;
+use crate::mapping::select::{Ladder, LadderEntry, Rung, SelectError, fit_ladder};
+use crate::mapping::stereo_ladder::{StereoEntry, held_out, shared_pairs};
+use crate::mapping::uncertainty::{self, Uncertainty};
 use crate::sweep::session::Method;
 use nalgebra::{Matrix2, Matrix4, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 
 /// Why an answer is, or is not, to be trusted. The numbers are those of msg/PointEstimate.msg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -114,6 +114,8 @@ pub struct CameraCalibration {
     pub residual_rms_px: f64,
     pub residual_max_px: f64,
     pub cross_validation_rms_px: f64,
+    /// What neighbouring residuals have in common: not noise but what the model can't follow, RMS per axis, px.
+    pub systematic_rms_px: f64,
     pub correspondences: usize,
     /// All models that were tried.
     pub ladder: Vec<LadderEntry>,
@@ -175,6 +177,8 @@ pub struct Calibration {
     /// Box around all intersections, tool frame.
     pub volume: Volume,
     pub stereo: StereoFigures,
+    /// How far each model's points lie from pairs that it has not seen.
+    pub stereo_ladder: Vec<StereoEntry>,
     /// What the images say about the robot's poses and the print; none for correspondences from elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<StageFigures>,
@@ -204,8 +208,6 @@ pub const FORMAT_VERSION: u32 = 1;
 /// A pair whose RMS residual exceeds this many standard deviations, and [`MISS_PX`], is not one point.
 const MISS_SIGMA: f64 = 8.0;
 const MISS_PX: f64 = 2.0;
-/// Share of the held-out error that is expected where nothing was held out.
-const MODEL_SHARE: f64 = 0.3;
 /// Swept heights are measured; a plane this little outside is still inside, mm.
 const HEIGHT_TOLERANCE_MM: f64 = 0.02;
 
@@ -218,7 +220,8 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
         Method::Auto => &ModelKind::LADDER,
         Method::Original => &[ModelKind::Published],
     };
-    let (left, right) = rayon::join(|| fit_camera(data.left, kinds), || fit_camera(data.right, kinds));
+    let (left, right) = rayon::join(|| fit_ladder(data.left, kinds), || fit_ladder(data.right, kinds));
+    let (left, right) = (left?, right?);
     let all = || data.left.correspondences.iter().chain(&data.right.correspondences);
     let volume = Volume::around(all().map(|p| p.point_in_tool_mm));
     let heights = all().map(|p| p.view).collect::<std::collections::HashSet<_>>().len();
@@ -244,30 +247,31 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
         stage: context.bundle.map(Bundle::stage_figures),
         uncertainty: context.bundle.and_then(|bundle| bundle.uncertainty(&volume)),
         checks: Checks::default(),
-        left: left?,
-        right: right?,
+        stereo_ladder: held_out(Stereo { left: &left, right: &right }, &volume),
+        left: served(left, data.left),
+        right: served(right, data.right),
     };
     calibration.stereo = calibration.stereo_figures(data);
     (calibration.usable, calibration.reason) = calibration.verdict(context.usable_rms_mm);
     Ok(calibration)
 }
 
-fn fit_camera(data: &CameraDataset, kinds: &[ModelKind]) -> Result<CameraCalibration, SelectError> {
-    let (model, ladder) = fit_ladder(data, kinds)?;
-    let none = SelectError::NoModel { correspondences: data.correspondences.len() };
-    let entry = *ladder.iter().find(|entry| entry.model == model.kind()).ok_or(none)?;
+fn served(mut ladder: Ladder, data: &CameraDataset) -> CameraCalibration {
+    let entries = ladder.rungs.iter().map(|rung| rung.entry).collect();
+    let Rung { model, entry, .. } = ladder.rungs.swap_remove(ladder.best);
     let range = Volume::around(data.correspondences.iter().map(|p| p.pixel.push(0.0)));
-    Ok(CameraCalibration {
+    CameraCalibration {
         image_size: data.image_size,
         pixel_min: [range.min_mm[0], range.min_mm[1]],
         pixel_max: [range.max_mm[0], range.max_mm[1]],
         residual_rms_px: entry.residual_rms_px,
         residual_max_px: entry.residual_max_px,
         cross_validation_rms_px: entry.cross_validation_rms_px,
+        systematic_rms_px: uncertainty::systematic_rms_px(&model, data),
         correspondences: data.correspondences.len(),
-        ladder,
+        ladder: entries,
         model,
-    })
+    }
 }
 
 impl Calibration {
@@ -290,13 +294,10 @@ impl Calibration {
         let mut covariance = Matrix4::zeros();
         for (c, camera) in Camera::BOTH.into_iter().enumerate() {
             let side = self.camera(camera);
-            // Without a table all of the held-out error; with it, what held-out places show beyond the fitted ones.
-            let fitted = if self.uncertainty.is_some() { side.residual_rms_px } else { 0.0 };
-            let excess = (side.cross_validation_rms_px.powi(2) - fitted * fitted).max(1e-8);
-            let share = if self.uncertainty.is_some() { MODEL_SHARE } else { 1.0 };
-            covariance
-                .fixed_view_mut::<2, 2>(2 * c, 2 * c)
-                .copy_from(&(Matrix2::identity() * (excess * share * share)));
+            // Without a table of what the parameters cost, all of the held-out error.
+            let misfit = if self.uncertainty.is_some() { side.systematic_rms_px } else { side.cross_validation_rms_px }
+                .max(1e-4);
+            covariance.fixed_view_mut::<2, 2>(2 * c, 2 * c).copy_from(&(Matrix2::identity() * (misfit * misfit)));
         }
         match &self.uncertainty {
             Some(uncertainty) => covariance + uncertainty.at(&self.volume, point_mm),
@@ -395,17 +396,11 @@ impl Calibration {
 
     /// Answers the dataset's own pairs and compares: intersections that both cameras saw at the same pose.
     fn stereo_figures(&self, data: Stereo<&CameraDataset>) -> StereoFigures {
-        let key = |p: &crate::mapping::Correspondence| {
-            // The same line numbers give bit-identical points.
-            (p.view, p.point_in_tool_mm.x.to_bits(), p.point_in_tool_mm.y.to_bits())
-        };
-        let right: HashMap<_, _> = data.right.correspondences.iter().map(|p| (key(p), p.pixel)).collect();
-        let shared: Vec<_> =
-            data.left.correspondences.iter().filter_map(|p| right.get(&key(p)).map(|pixel| (p, *pixel))).collect();
+        let shared = shared_pairs(data);
         let (mut squares, mut worst, mut epipolar, mut pairs) = (Vector3::zeros(), 0.0_f64, 0.0, 0);
         // A few thousand are plenty.
         for (left, right) in shared.iter().step_by((shared.len() / 5000).max(1)) {
-            let answer = self.pixel_pair_to_point(left.pixel, *right);
+            let answer = self.pixel_pair_to_point(left.pixel, right.pixel);
             if !answer.status.is_answered() {
                 continue;
             }

@@ -9,6 +9,7 @@
 
 use crate::grating::chebyshev::values_and_slopes;
 use crate::least_squares::{NormalSums, solve_equilibrated};
+use crate::mapping::adjust::{misfit, student};
 use crate::mapping::dataset::Correspondence;
 use crate::mapping::model::Volume;
 use nalgebra::{DMatrix, Matrix2, Matrix2x3, Matrix3x4, Vector2, Vector3, Vector4};
@@ -173,24 +174,26 @@ impl Central {
     /// Levenberg–Marquardt. `None` when no step lowers a cost that is no number.
     fn refine(&mut self, points: &[Correspondence], steps: usize, tilt: Tilt) -> Option<()> {
         let lens = self.lens.len();
+        let half = Vector2::from(self.pixel_half);
+        let misfit = misfit(points, |point| self.pixel_and_jacobian(point).0);
         let mut damping = LEAST_DAMPING;
-        let mut cost = self.cost(points);
+        let mut cost = self.cost(points, misfit);
         for _ in 0..steps {
             let mut sums = NormalSums::new(POSE + 2 * lens, 1);
             for point in points {
                 let at = self.project(point.point_in_tool_mm);
                 let residual = self.scaled(point.pixel) - at.pixel;
+                let (weight, _) = student(point.weight(), misfit, residual.component_mul(&half));
                 for axis in 0..2 {
-                    let scale = self.pixel_half[axis] * self.pixel_half[axis];
                     let fill = |row: &mut [f64]| self.fill_row(&at, axis, tilt, row);
-                    sums.add(fill, &[residual[axis]], point.weight() * scale);
+                    sums.add(fill, &[residual[axis]], weight * half[axis] * half[axis]);
                 }
             }
             let (ata, atb) = sums.finish();
             let before = self.clone();
             loop {
                 self.step(solve_equilibrated(ata.clone(), atb.clone(), damping)?.as_slice());
-                let next = self.cost(points);
+                let next = self.cost(points, misfit);
                 // Written so that NaN is refused.
                 if next <= cost * (1.0 + 1e-9) {
                     (damping, cost) = ((damping * 0.01).max(LEAST_DAMPING), next);
@@ -206,14 +209,14 @@ impl Central {
         cost.is_finite().then_some(())
     }
 
-    /// Weighted sum of squared residuals.
-    fn cost(&self, points: &[Correspondence]) -> f64 {
+    /// Σ ρ of the residuals, see [`crate::mapping::adjust`].
+    fn cost(&self, points: &[Correspondence], misfit: f64) -> f64 {
         let half = Vector2::from(self.pixel_half);
-        let square = |point: &Correspondence| {
+        let part = |point: &Correspondence| {
             let residual = self.scaled(point.pixel) - self.project(point.point_in_tool_mm).pixel;
-            point.weight() * residual.component_mul(&half).norm_squared()
+            student(point.weight(), misfit, residual.component_mul(&half)).1
         };
-        points.iter().map(square).sum()
+        points.iter().map(part).sum()
     }
 
     /// ∂û or ∂v̂ (`axis` 0 or 1) by the parameters.

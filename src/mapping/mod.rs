@@ -13,10 +13,13 @@
 //! | [`polynomial`] | full polynomials in (x, y, z): cubic, quintic, septic |
 //! | [`pinhole`] | physical camera with Brown's or the rational distortion, oblique frame |
 //! | [`distortion`] | both, as in OpenCV |
+//! | [`spline`] | Brown's camera with a smooth correction |
 //! | [`central`] | projective camera with a smooth lens: all rays through one point |
 //! | [`adjust`] | robust Levenberg–Marquardt for the cameras among them |
 //! | [`model`] | any of them |
-//! | [`select`] | fits the ladder, scores by blocked cross-validation, picks |
+//! | [`select`] | fits the ladder, scores, picks |
+//! | [`cross_validation`] | what a model says about heights, regions and borders that it has not seen |
+//! | [`stereo_ladder`] | the same in micrometres, for points from both cameras |
 //! | [`uncertainty`] | how sure the models are of their pixels |
 //! | [`invert`] | pixel pair → point, pixel + plane → point, with covariance |
 //! | [`calibration`] | the served models with what is known about them; answers with a status |
@@ -29,6 +32,7 @@ pub mod calibration;
 pub mod central;
 pub mod checks;
 pub mod consistency;
+pub mod cross_validation;
 pub mod dataset;
 pub mod distortion;
 pub mod file;
@@ -42,6 +46,8 @@ pub mod published;
 pub mod rays;
 pub mod scale;
 pub mod select;
+pub mod spline;
+pub mod stereo_ladder;
 pub mod uncertainty;
 
 pub use calibration::{AnswerStatus, Calibration};

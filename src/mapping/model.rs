@@ -3,9 +3,10 @@
 use crate::mapping::central::{Central, MAX_LENS_DEGREE, lens_exponents};
 use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::distortion;
-use crate::mapping::pinhole::Pinhole;
+use crate::mapping::pinhole::{self, Pinhole};
 use crate::mapping::polynomial::{self, Polynomial};
 use crate::mapping::published::Published;
+use crate::mapping::spline::Spline;
 use nalgebra::{Matrix2x3, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 
@@ -59,21 +60,42 @@ pub enum ModelKind {
     Brown,
     /// Pinhole with rational distortion and thin prism.
     Rational,
+    /// Brown's with a smooth correction.
+    Spline,
     /// Projective camera with a smooth lens.
     Central,
 }
 
 impl ModelKind {
     /// Simplest first.
-    pub const LADDER: [ModelKind; 7] = [
+    pub const LADDER: [ModelKind; 8] = [
         ModelKind::Published,
         ModelKind::Cubic,
         ModelKind::Quintic,
         ModelKind::Septic,
         ModelKind::Brown,
         ModelKind::Rational,
+        ModelKind::Spline,
         ModelKind::Central,
     ];
+
+    /// Numbers that the points alone have to determine; the spline's nodes are held by their neighbours.
+    fn parameters(self) -> usize {
+        match self {
+            ModelKind::Published => 2 * 14 + 1,
+            ModelKind::Cubic => 2 * polynomial::exponents(3).count(),
+            ModelKind::Quintic => 2 * polynomial::exponents(5).count(),
+            ModelKind::Septic => 2 * polynomial::exponents(7).count(),
+            ModelKind::Brown | ModelKind::Spline => pinhole::parameters(distortion::BROWN),
+            ModelKind::Rational => pinhole::parameters(distortion::RATIONAL),
+            ModelKind::Central => 11 + 2 * lens_exponents(LENS_DEGREE).count(),
+        }
+    }
+
+    /// Whether so many pairs of equations are enough for it.
+    fn is_modest(self, pairs: usize) -> bool {
+        2 * pairs >= EQUATIONS_PER_PARAMETER * self.parameters()
+    }
 }
 
 impl std::fmt::Display for ModelKind {
@@ -85,6 +107,7 @@ impl std::fmt::Display for ModelKind {
             ModelKind::Septic => "septic",
             ModelKind::Brown => "brown",
             ModelKind::Rational => "rational",
+            ModelKind::Spline => "spline",
             ModelKind::Central => "central",
         })
     }
@@ -106,39 +129,51 @@ pub enum Model {
     Brown(Pinhole),
     /// Rational distortion with thin prism.
     Rational(Pinhole),
+    /// Brown's with a smooth correction.
+    Spline(Spline),
     /// Projective camera with a smooth lens.
     Central(Central),
 }
 
+/// Fewest equations for each parameter: with fewer a model follows the noise.
+const EQUATIONS_PER_PARAMETER: usize = 3;
 /// Degree of the central model's lens.
 const LENS_DEGREE: usize = 9;
 
 impl Model {
     /// `None` when `data` does not determine the model.
     pub fn fit(kind: ModelKind, data: &CameraDataset) -> Option<Model> {
-        let points = &data.correspondences;
+        let (points, image_size) = (&data.correspondences, data.image_size);
+        if !kind.is_modest(points.len()) {
+            return None;
+        }
         let volume = Volume::around(points.iter().map(|p| p.point_in_tool_mm));
         match kind {
             ModelKind::Published => Published::fit(points).map(Model::Published),
             ModelKind::Cubic => Polynomial::fit(3, volume, points).map(Model::Cubic),
             ModelKind::Quintic => Polynomial::fit(5, volume, points).map(Model::Quintic),
             ModelKind::Septic => Polynomial::fit(7, volume, points).map(Model::Septic),
-            ModelKind::Brown => Pinhole::fit(distortion::BROWN, data.image_size, points).map(Model::Brown),
-            ModelKind::Rational => Pinhole::fit(distortion::RATIONAL, data.image_size, points).map(Model::Rational),
-            ModelKind::Central => Central::fit(LENS_DEGREE, volume, data.image_size, points).map(Model::Central),
+            ModelKind::Brown => Pinhole::fit(distortion::BROWN, image_size, points).map(Model::Brown),
+            ModelKind::Rational => Pinhole::fit(distortion::RATIONAL, image_size, points).map(Model::Rational),
+            ModelKind::Spline => Spline::fit(image_size, points).map(Model::Spline),
+            ModelKind::Central => Central::fit(LENS_DEGREE, volume, image_size, points).map(Model::Central),
         }
     }
 
-    /// The same kind of model fitted to other points of the same camera, starting from here where that is quicker.
-    pub fn refit(&self, data: &CameraDataset) -> Option<Model> {
-        let points: &[Correspondence] = &data.correspondences;
+    /// The same kind of model fitted to other points without outliers, starting from here where that is quicker.
+    pub fn refit(&self, points: &[Correspondence]) -> Option<Model> {
+        if !self.kind().is_modest(points.len()) {
+            return None;
+        }
         match self {
-            Model::Published(_) | Model::Cubic(_) | Model::Quintic(_) | Model::Septic(_) => {
-                Model::fit(self.kind(), data)
-            }
-            Model::Brown(camera) => camera.refit(points).map(Model::Brown),
-            Model::Rational(camera) => camera.refit(points).map(Model::Rational),
-            Model::Central(camera) => camera.refit(points).map(Model::Central),
+            Model::Published(model) => model.refit(points).map(Model::Published),
+            Model::Cubic(model) => model.refit(points).map(Model::Cubic),
+            Model::Quintic(model) => model.refit(points).map(Model::Quintic),
+            Model::Septic(model) => model.refit(points).map(Model::Septic),
+            Model::Brown(model) => model.refit(points).map(Model::Brown),
+            Model::Rational(model) => model.refit(points).map(Model::Rational),
+            Model::Spline(model) => model.refit(points).map(Model::Spline),
+            Model::Central(model) => model.refit(points).map(Model::Central),
         }
     }
 
@@ -151,6 +186,7 @@ impl Model {
             Model::Septic(_) => ModelKind::Septic,
             Model::Brown(_) => ModelKind::Brown,
             Model::Rational(_) => ModelKind::Rational,
+            Model::Spline(_) => ModelKind::Spline,
             Model::Central(_) => ModelKind::Central,
         }
     }
@@ -161,6 +197,7 @@ impl Model {
             Model::Published(model) => model.pixel_and_jacobian(point_mm),
             Model::Cubic(model) | Model::Quintic(model) | Model::Septic(model) => model.pixel_and_jacobian(point_mm),
             Model::Brown(model) | Model::Rational(model) => model.pixel_and_jacobian(point_mm),
+            Model::Spline(model) => model.pixel_and_jacobian(point_mm),
             Model::Central(model) => model.pixel_and_jacobian(point_mm),
         }
     }
@@ -197,6 +234,7 @@ impl Model {
             }
             Model::Brown(m) => m.complaint(distortion::BROWN),
             Model::Rational(m) => m.complaint(distortion::RATIONAL),
+            Model::Spline(m) => m.complaint(),
             Model::Central(m) => (!(2..=MAX_LENS_DEGREE).contains(&m.lens_degree))
                 .then(|| format!("lens_degree is {}, it must be within 2 … {MAX_LENS_DEGREE}", m.lens_degree))
                 .or_else(|| length("lens", m.lens.len(), lens_exponents(m.lens_degree).count()))

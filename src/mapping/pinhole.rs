@@ -61,7 +61,12 @@ const AXIS_SIGMA: f64 = 0.05;
 const RADIAL_SIGMA: f64 = 0.5;
 const SIDE_SIGMA: f64 = 0.1;
 /// Most pairs while the parameters are still far off.
-const FEW: usize = 6000;
+const FEW: usize = 4000;
+
+/// How many parameters a camera with so many coefficients of distortion has.
+pub const fn parameters(coefficients: usize) -> usize {
+    POSE + coefficients
+}
 
 /// What a point becomes on its way to the pixel.
 struct Seen {
@@ -85,12 +90,12 @@ impl Pinhole {
             camera.distortion.resize(coefficients, 0.0);
             camera = adjust(camera, &few, 2, 20)?;
         }
-        if few.len() < points.len() { adjust(camera, points, 1, 3) } else { Some(camera) }
+        if few.len() < points.len() { adjust(camera, points, 1, 2) } else { Some(camera) }
     }
 
     /// The same camera moved on to other points.
     pub fn refit(&self, points: &[Correspondence]) -> Option<Self> {
-        adjust(self.clone(), points, 1, 8)
+        adjust(self.clone(), points, 1, 6)
     }
 
     /// The camera without distortion whose image is most like that of P, see the second paragraph of the module's page.
@@ -226,7 +231,7 @@ impl Pinhole {
 
 impl Adjustable for Pinhole {
     fn parameters(&self) -> usize {
-        POSE + self.distortion.len()
+        parameters(self.distortion.len())
     }
 
     fn pixel_and_rows(&self, point_mm: Vector3<f64>, rows: &mut [SparseRow; 2]) -> Option<Vector2<f64>> {

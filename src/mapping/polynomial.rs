@@ -5,7 +5,8 @@
 //! ```
 
 use crate::grating::chebyshev::values_and_slopes;
-use crate::least_squares::NormalSums;
+use crate::least_squares::{NormalSums, least_pivot, solve_equilibrated};
+use crate::mapping::adjust::{misfit, student};
 use crate::mapping::dataset::Correspondence;
 use crate::mapping::model::Volume;
 use nalgebra::{Matrix2x3, Vector2, Vector3};
@@ -25,14 +26,44 @@ pub struct Polynomial {
 /// Largest degree that a file may hold.
 pub const MAX_DEGREE: usize = 9;
 
+/// Pairs that the robust weights are found with.
+const FEW: usize = 4000;
+/// A term that is this nearly (squared) a sum of the others is not determined.
+const LEAST_PIVOT: f64 = 1e-9;
+
 /// All (i, j, k) with i + j + k ≤ degree.
 pub fn exponents(degree: usize) -> impl Iterator<Item = (usize, usize, usize)> {
     (0..=degree).flat_map(move |i| (0..=degree - i).flat_map(move |j| (0..=degree - i - j).map(move |k| (i, j, k))))
 }
 
 impl Polynomial {
-    /// Weighted least squares; `None` when the points don't determine it.
+    /// Robust least squares: weights from a fit to some of the points, then all of them at once. `None` when the points
+    /// don't determine the polynomial: too few heights, say.
     pub fn fit(degree: usize, volume: Volume, points: &[Correspondence]) -> Option<Self> {
+        let few: Vec<Correspondence> = points.iter().step_by((points.len() / FEW).max(1)).copied().collect();
+        let mut fitted = Self::weighted(degree, volume, &few, Correspondence::weight)?;
+        for points in [&few, points] {
+            let misfit = misfit(points, |point| fitted.pixel_and_jacobian(point).0);
+            let weight = |point: &Correspondence| {
+                let miss = point.pixel - fitted.pixel_and_jacobian(point.point_in_tool_mm).0;
+                student(point.weight(), misfit, miss).0
+            };
+            fitted = Self::weighted(degree, volume, points, weight)?;
+        }
+        Some(fitted)
+    }
+
+    /// Plain weighted least squares on points without outliers.
+    pub fn refit(&self, points: &[Correspondence]) -> Option<Self> {
+        Self::weighted(self.degree, self.volume, points, Correspondence::weight)
+    }
+
+    fn weighted(
+        degree: usize,
+        volume: Volume,
+        points: &[Correspondence],
+        weight: impl Fn(&Correspondence) -> f64,
+    ) -> Option<Self> {
         let terms = exponents(degree).count();
         if points.len() < terms {
             return None;
@@ -45,9 +76,13 @@ impl Polynomial {
                     *value = basis.values[0][i] * basis.values[1][j] * basis.values[2][k];
                 }
             };
-            sums.add(fill, &[point.pixel.x, point.pixel.y], point.weight());
+            sums.add(fill, &[point.pixel.x, point.pixel.y], weight(point));
         }
-        let solution = sums.solve(0.0)?;
+        let (ata, atb) = sums.finish();
+        if least_pivot(&ata) < LEAST_PIVOT {
+            return None;
+        }
+        let solution = solve_equilibrated(ata, atb, 0.0)?;
         let coefficients = (0..terms).map(|n| [solution[(n, 0)], solution[(n, 1)]]).collect();
         Some(Polynomial { degree, volume, coefficients })
     }

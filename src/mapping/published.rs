@@ -69,6 +69,11 @@ impl Published {
         Self::with_depth(points, best?.1)
     }
 
+    /// The same depth fitted to other points.
+    pub fn refit(&self, points: &[Correspondence]) -> Option<Self> {
+        Self::with_depth(points, self.w_depth_mm)
+    }
+
     fn with_depth(points: &[Correspondence], depth_mm: f64) -> Option<Self> {
         let mut sums = NormalSums::new(TERMS, 2);
         for p in points {

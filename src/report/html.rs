@@ -4,6 +4,8 @@ use crate::GrayImage;
 use crate::camera::{Camera, Stereo};
 use crate::mapping::CameraDataset;
 use crate::mapping::calibration::{Calibration, CameraCalibration};
+use crate::mapping::select::LadderEntry;
+use crate::mapping::stereo_ladder;
 use crate::report::overlay;
 use crate::sweep::session::{CalibrationOutcome, PairReport};
 use base64::Engine;
@@ -23,14 +25,21 @@ pub fn html(outcome: &CalibrationOutcome, last: Option<Stereo<&GrayImage>>) -> S
     let class = if calibration.usable { "ok" } else { "bad" };
     let verdict = if calibration.usable { "usable" } else { "not usable" };
     let [x, y, z] = calibration.stereo.rms_mm.map(|rms| 1e3 * rms);
+    // Correspondences from elsewhere have no pitch and were not tracked.
+    let tracking = match outcome.pairs.is_empty() {
+        true => String::new(),
+        false => format!(
+            "<tr><td>pitch<td>{} mm<tr><td>smallest phase margin<td>{:.2} pitches",
+            calibration.pitch_mm, calibration.min_phase_margin
+        ),
+    };
     // Writing to a String does not fail.
     let _ = write!(
         page,
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
          <title>Calibration report</title><style>{STYLE}</style><h1>Calibration: <span class={class}>{verdict}</span></h1>\
          <p>{}.</p><table><tr><td>fitted<td>{}<tr><td>method<td>{}<tr><td>heights<td>{} from {:.2} to {:.2} mm\
-         <tr><td>pitch<td>{} mm<tr><td>correspondences<td>{} left, {} right\
-         <tr><td>smallest phase margin<td>{:.2} pitches\
+         <tr><td>correspondences<td>{} left, {} right{tracking}\
          <tr><td>points from {} pixel pairs, RMS<td>x {x:.2}, y {y:.2}, z {z:.2} µm\
          <tr><td>the worst of them<td>{:.1} µm</table>",
         calibration.reason,
@@ -39,10 +48,8 @@ pub fn html(outcome: &CalibrationOutcome, last: Option<Stereo<&GrayImage>>) -> S
         calibration.heights,
         calibration.height_range_mm[0],
         calibration.height_range_mm[1],
-        calibration.pitch_mm,
         calibration.left.correspondences,
         calibration.right.correspondences,
-        calibration.min_phase_margin,
         calibration.stereo.pairs,
         1e3 * calibration.stereo.max_mm,
     );
@@ -53,11 +60,13 @@ pub fn html(outcome: &CalibrationOutcome, last: Option<Stereo<&GrayImage>>) -> S
     for camera in Camera::BOTH {
         page += &residual_map(camera, calibration.camera(camera), &outcome.data[camera]);
     }
-    page += "</div><h2>From height to height</h2><div class=pair>";
-    let tracked = &outcome.pairs[1.min(outcome.pairs.len())..];
-    page += &plot(&outcome.pairs, "residual of the grating fit, share of the signal", |p| p.residual);
-    page += &plot(tracked, "margin of the phase tracking, pitches", |p| p.phase_margin);
     page += "</div>";
+    if let [_, tracked @ ..] = outcome.pairs.as_slice() {
+        page += "<h2>From height to height</h2><div class=pair>";
+        page += &plot(&outcome.pairs, "residual of the grating fit, share of the signal", |p| p.residual);
+        page += &plot(tracked, "margin of the phase tracking, pitches", |p| p.phase_margin);
+        page += "</div>";
+    }
     if let (Some(images), Some(pair)) = (last, outcome.pairs.last()) {
         let _ =
             write!(page, "<h2>The calibrated grid over the images at {:.2} mm</h2><div class=pair>", pair.height_mm);
@@ -80,23 +89,32 @@ pub fn html(outcome: &CalibrationOutcome, last: Option<Stereo<&GrayImage>>) -> S
 
 fn ladder(calibration: &Calibration) -> String {
     let mut table = String::from(
-        "<h2>Models</h2><table><tr><th>model<th>residual left<th>right<th>held-out left<th>right, px RMS per axis",
+        "<h2>Models</h2><table><tr><th>model<th>residual left<th>right<th>held-out left<th>right<th>border left<th>right, \
+         px RMS per axis<th>held-out points x<th>y<th>z, µm RMS<th>served by",
     );
-    for (left, right) in calibration.left.ladder.iter().zip(&calibration.right.ladder) {
-        let served = |camera: &CameraCalibration| if camera.model.kind() == left.model { "served" } else { "" };
-        let class = if served(&calibration.left).is_empty() { served(&calibration.right) } else { "served" };
-        let _ = write!(
-            table,
-            "<tr class=\"{class}\"><td>{}<td>{:.4}<td>{:.4}<td>{:.4}<td>{:.4}",
-            left.model,
-            left.residual_rms_px,
-            right.residual_rms_px,
-            left.cross_validation_rms_px,
-            right.cross_validation_rms_px
-        );
+    let number = |value: Option<f64>, digits| value.map_or("–".into(), |value| format!("{value:.digits$}"));
+    for row in stereo_ladder::rows(calibration) {
+        let cameras = Camera::BOTH.into_iter().filter(|camera| row.served[*camera]);
+        let served = cameras.map(|camera| camera.to_string()).collect::<Vec<_>>().join(", ");
+        let class = if served.is_empty() { "" } else { "served" };
+        let _ = write!(table, "<tr class=\"{class}\"><td>{}", row.model);
+        let figures: [fn(&LadderEntry) -> f64; 3] =
+            [|e| e.residual_rms_px, |e| e.cross_validation_rms_px, |e| e.border_rms_px];
+        for figure in figures {
+            for camera in Camera::BOTH {
+                table += &format!("<td>{}", number(row.cameras[camera].as_ref().map(figure), 4));
+            }
+        }
+        for axis in 0..3 {
+            table += &format!("<td>{}", number(row.stereo.map(|stereo| 1e3 * stereo.rms_mm[axis]), 2));
+        }
+        let _ = write!(table, "<td>{served}");
     }
     table
-        + "</table><p>Bold: served. Held-out: whole blocks of heights and image regions that the model has not seen.</p>"
+        + "</table><p>Held-out: whole blocks of heights and image regions that the model has not seen; the points are \
+           answers to pixel pairs there. Border: rims of the image and outermost heights that it has not seen. A model is \
+           served for the larger of its held-out error and a third of its error at the border; one that is missing has \
+           too many parameters for these data.</p>"
 }
 
 /// Mean residual in cells of the image, as arrows.

@@ -4,7 +4,8 @@ use anyhow::Context;
 use clap::Args;
 use grating_calibration::camera::Stereo;
 use grating_calibration::folder;
-use grating_calibration::mapping::Calibration;
+use grating_calibration::mapping::select::LadderEntry;
+use grating_calibration::mapping::{Calibration, stereo_ladder};
 use grating_calibration::report;
 use grating_calibration::sweep::plausibility::swept_range;
 use grating_calibration::sweep::session::{CalibrationOutcome, CalibrationSettings, Method, SweepSession};
@@ -114,7 +115,8 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
     Ok(if outcome.calibration.usable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn summary(outcome: &CalibrationOutcome, seconds: f64) -> serde_json::Value {
+/// The result as JSON; times of the fits are null where no images were fitted.
+pub fn summary(outcome: &CalibrationOutcome, seconds: f64) -> serde_json::Value {
     let calibration = &outcome.calibration;
     let mut fit_ms: Vec<f64> = outcome.pairs.iter().flat_map(|p| [p.fit_ms.left, p.fit_ms.right]).collect();
     fit_ms.sort_by(f64::total_cmp);
@@ -130,8 +132,9 @@ fn summary(outcome: &CalibrationOutcome, seconds: f64) -> serde_json::Value {
         "cross_validation_rms_px":
             [calibration.left.cross_validation_rms_px, calibration.right.cross_validation_rms_px],
         "stereo": calibration.stereo,
+        "ladder": stereo_ladder::rows(calibration),
         "min_phase_margin": calibration.min_phase_margin,
-        "fit_ms_median": fit_ms[fit_ms.len() / 2],
+        "fit_ms_median": fit_ms.get(fit_ms.len() / 2),
         "seconds": seconds,
         "pairs": outcome.pairs,
     })
@@ -142,29 +145,47 @@ pub fn print(calibration: &Calibration, seconds: f64) {
     let verdict = if calibration.usable { "usable" } else { "NOT usable" };
     println!("{verdict}: {}", calibration.reason);
     println!(
-        "{} heights, {} + {} correspondences, {seconds:.1} s, smallest phase margin {:.2} pitches",
+        "{} heights, {} + {} correspondences, {seconds:.1} s{}",
         calibration.heights,
         calibration.left.correspondences,
         calibration.right.correspondences,
-        calibration.min_phase_margin
+        // Correspondences from elsewhere were not tracked.
+        match calibration.min_phase_margin {
+            margin if margin.is_finite() => format!(", smallest phase margin {margin:.2} pitches"),
+            _ => String::new(),
+        }
     );
     calibration.checks.sentences().iter().for_each(|sentence| println!("{sentence}"));
-    println!("\n  model        residual, px rms        held-out, px rms");
-    println!("               left      right         left      right");
-    for (left, right) in calibration.left.ladder.iter().zip(&calibration.right.ladder) {
-        let served = if calibration.left.model.kind() == left.model { "*" } else { " " };
+    println!("\n             residual, px rms   held-out, px rms   border, px rms     held-out points, µm rms");
+    println!("  model         left    right      left    right      left    right        x        y        z");
+    for row in stereo_ladder::rows(calibration) {
+        let served = match (row.served.left, row.served.right) {
+            (true, true) => '*',
+            (true, false) => 'l',
+            (false, true) => 'r',
+            (false, false) => ' ',
+        };
+        let pixels = |value: fn(&LadderEntry) -> f64| {
+            [row.cameras.left, row.cameras.right].map(|entry| cell(entry.as_ref().map(value), 4)).join(" ")
+        };
         println!(
-            "{served} {:<10} {:>8.4} {:>10.4}     {:>8.4} {:>10.4}",
-            left.model.to_string(),
-            left.residual_rms_px,
-            right.residual_rms_px,
-            left.cross_validation_rms_px,
-            right.cross_validation_rms_px
+            "{served} {:<10} {}  {}  {}  {}",
+            row.model.to_string(),
+            pixels(|entry| entry.residual_rms_px),
+            pixels(|entry| entry.cross_validation_rms_px),
+            pixels(|entry| entry.border_rms_px),
+            [0, 1, 2].map(|axis| cell(row.stereo.map(|stereo| 1e3 * stereo.rms_mm[axis]), 2)).join(" ")
         );
     }
+    println!("  * served by both cameras, l or r by one");
     let [x, y, z] = calibration.stereo.rms_mm.map(|rms| 1e3 * rms);
     println!(
         "\npoints from the dataset's own pixel pairs: rms x {x:.2}, y {y:.2}, z {z:.2} µm, at most {:.1} µm",
         1e3 * calibration.stereo.max_mm
     );
+}
+
+/// A right-aligned number, a dash where there is none.
+fn cell(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| format!("{:>8}", "-"), |value| format!("{value:>8.digits$}"))
 }

@@ -4,6 +4,7 @@ mod calibrate;
 mod fit;
 mod map;
 mod pixel_to_world;
+mod points;
 mod simulate;
 mod table;
 mod world_to_pixel;
