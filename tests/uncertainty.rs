@@ -57,7 +57,7 @@ fn views(scene: &Scene, jog_mm: f64, noise_px: f64, random: &mut SmallRng) -> Vi
     let mean = straight.sum::<Vector2<f64>>() / f64::from(HEIGHTS);
     moved_mm.iter_mut().for_each(|moved| *moved -= mean.push(0.0));
     let image_size = Stereo::from_fn(|_| [config.rig.width, config.rig.height]);
-    Views { observations, image_size, moved_mm, is_jog, pitch_mm: 1.1, cells: Stereo::default() }
+    Views { observations, cells: Stereo::default(), image_size, moved_mm, is_jog, pitch_mm: 1.1 }
 }
 
 /// Truth points within their 95 % ellipsoids, of how many; Σ eᵀC⁻¹e / 3.
