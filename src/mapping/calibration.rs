@@ -267,6 +267,25 @@ fn fit_camera(data: &CameraDataset, kinds: &[ModelKind]) -> Result<CameraCalibra
 }
 
 impl Calibration {
+    /// The same knowledge served by one kind of model, fitted to the same `data`.
+    ///
+    /// # Errors
+    /// [`SelectError`] when the data does not determine it.
+    pub fn with_model(
+        &self,
+        kind: ModelKind,
+        data: Stereo<&CameraDataset>,
+        usable_rms_mm: f64,
+    ) -> Result<Calibration, SelectError> {
+        let (left, right) = rayon::join(|| fit_camera(data.left, &[kind]), || fit_camera(data.right, &[kind]));
+        let beside = |camera: &CameraCalibration, new| CameraCalibration { ladder: camera.ladder.clone(), ..new };
+        let (left, right) = (beside(&self.left, left?), beside(&self.right, right?));
+        let mut calibration = Calibration { left, right, ..self.clone() };
+        calibration.stereo = calibration.stereo_figures(data);
+        (calibration.usable, calibration.reason) = calibration.verdict(usable_rms_mm);
+        Ok(calibration)
+    }
+
     /// The model of one camera.
     pub fn camera(&self, camera: Camera) -> &CameraCalibration {
         match camera {
