@@ -13,7 +13,10 @@ is solved for here, together with its own unknowns, by Gauss–Newton steps betw
 import multiprocessing
 import os
 
-import cv2
+# A note on every image above 8 MiB.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+
+import cv2  # noqa: E402
 import numpy as np
 
 ACCURACY = cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_NORMALIZE_IMAGE

@@ -24,6 +24,7 @@ def figures(points, answers, axes):
     return {
         "points": len(misses),
         "rms_um": np.sqrt((misses**2).mean(0)).tolist(),
+        "p95_um": float(np.quantile(lengths, 0.95)),
         "max_um": float(lengths.max()),
     }
 
@@ -66,6 +67,7 @@ def pooled(sides):
     both = {
         "points": int(counts.sum()),
         "rms_um": np.sqrt(mean([np.square(side["rms_um"]) for side in sides])).tolist(),
+        "p95_um": max(side["p95_um"] for side in sides),
         "max_um": max(side["max_um"] for side in sides),
     }
     if "within_95" in sides[0]:

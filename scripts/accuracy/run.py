@@ -9,6 +9,7 @@ OUT.md and OUT.json; images are removed when a cell is done. Exit code 1 where a
 import argparse
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,9 @@ def run(*command, stdin=None, accept=(0,)):
     """Standard output; RuntimeError with what the command said."""
     done = subprocess.run([GRATINGCAL, *map(str, command)], input=stdin, capture_output=True, text=True)
     if done.returncode not in accept:
-        raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit {done.returncode}")
+        said = done.stderr.strip().splitlines()[-1:] or [f"exit {done.returncode}"]
+        # Without the images' paths.
+        raise RuntimeError(re.sub(r"^error: (\S+\.png and \S+\.png: )?", "", said[0]))
     return done.stdout
 
 
@@ -173,21 +176,23 @@ def main():
     chosen = [cell for cell in CELLS if (cell.name in args.cell if args.cell else cell.quick or not args.quick)]
     whole = len(chosen) == len(CELLS)
     out = args.out or (ROOT / "docs/accuracy.md" if whole else ROOT / ".ros/accuracy/accuracy.md")
-    begun, results = time.monotonic(), []
-    for cell in chosen:
-        results.append(measure(cell))
-        print(f"{cell.name:<12} {results[-1]['pairs']:>4} pairs  {table.line(results[-1])}", flush=True)
+    begun = time.monotonic()
     report = {
         "command": "make accuracy" + ("" if whole else "  (only some cells)"),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "commit": table.commit(ROOT),
         "opencv": chessboard.cv2.__version__,
         "original": {"draws": DRAWS, "stride": STRIDE},
-        "minutes": round((time.monotonic() - begun) / 60, 1),
-        "cells": results,
+        "cells": [],
     }
-    out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n")
-    out.write_text(table.markdown(report))
+    for cell in chosen:
+        report["cells"].append(measure(cell))
+        print(f"{cell.name:<12} {report['cells'][-1]['pairs']:>4} pairs  {table.line(report['cells'][-1])}", flush=True)
+        # A partial run that is cut short leaves what it has.
+        report["minutes"] = round((time.monotonic() - begun) / 60, 1)
+        if not whole or len(report["cells"]) == len(chosen):
+            out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n")
+            out.write_text(table.markdown(report))
     broken = [text for text, holds in table.bounds(report) if not holds]
     print(f"wrote {out}" + "".join(f"\n  does not hold: {text}" for text in broken))
     return 1 if broken else 0
