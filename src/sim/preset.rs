@@ -69,6 +69,8 @@ impl Preset {
             Preset::Glare => {
                 config.light.glare = 1.2;
                 config.light.glare_radius = 0.075;
+                // Off the origin, which a person would not choose behind glare.
+                config.light.glare_at = [0.75, 0.35];
                 config.light.gradient = [0.3, -0.15];
             }
             Preset::Laser => {
