@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 ENV := source scripts/env.sh
 
-.PHONY: setup build demo test bench shell
+.PHONY: setup build demo test bench accuracy shell
 
 setup:
 	@scripts/setup.sh
@@ -21,6 +21,10 @@ test: build
 
 bench:
 	@cargo bench
+
+# docs/accuracy.md, in half an hour; QUICK=1: a few cells in a few minutes, written to .ros/accuracy.
+accuracy:
+	@scripts/accuracy/run.sh $(if $(QUICK),--quick)
 
 shell: build
 	@$(ENV) && exec bash

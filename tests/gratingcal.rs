@@ -53,7 +53,7 @@ fn simulate_calibrate_and_ask() {
     let (left, right) = (origin("left"), origin("right"));
     let mut arguments = CALIBRATE.to_vec();
     arguments.extend(["--origin-left", &left, "--origin-right", &right]);
-    arguments.extend(["--out", "c.yaml", "--report", "r.html", "--json"]);
+    arguments.extend(["--out", "c.yaml", "--report", "r.html", "--json", "--every-model", "models"]);
     let calibrated = gratingcal(&arguments, folder.path(), "");
     assert!(calibrated.status.success(), "{}", text(&calibrated.stderr));
     let summary: serde_json::Value = serde_json::from_slice(&calibrated.stdout).unwrap();
@@ -92,6 +92,36 @@ fn simulate_calibrate_and_ask() {
     let back = text(&gratingcal(&plane, folder.path(), &format!("u,v\n{pixel}\n")).stdout);
     let back: Vec<f64> = back.lines().nth(1).unwrap().split(',').take(3).map(|x| x.parse().unwrap()).collect();
     assert!((back[0] - 1.0).abs() < 1e-3 && (back[1] - 2.0).abs() < 1e-3 && back[2] == -2.0, "{back:?}");
+
+    // Each row's own plane, and the whole covariance.
+    let own_plane = ["pixel-to-world", "--calibration", "c.yaml", "--camera", "left", "--covariance"];
+    let same = text(&gratingcal(&own_plane, folder.path(), &format!("u,v,z_mm\n{pixel},-2\n,,\n")).stdout);
+    let rows: Vec<Vec<&str>> = same.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows[0][8..], ["cxx_mm2", "cxy_mm2", "cxz_mm2", "cyy_mm2", "cyz_mm2", "czz_mm2"]);
+    let same: Vec<f64> = [0, 1, 2, 3, 8].map(|i| rows[1][i].parse().unwrap()).to_vec();
+    assert_eq!(same[..3], back);
+    assert!((same[4].sqrt() / same[3] - 1.0).abs() < 0.05, "{same:?}");
+    assert_eq!((rows[2][7], rows[2][8]), ("invalid_input", ""));
+
+    // Every rung of the ladder has its own file.
+    let worst = |model: &str| {
+        let file = format!("models/{model}.yaml");
+        let answers = text(&gratingcal(&["pixel-to-world", "--calibration", &file], folder.path(), &pairs).stdout);
+        let miss = |(row, truth): (&str, &str)| {
+            let number = |text: &str| text.split(',').nth(2).unwrap().parse::<f64>().unwrap();
+            (number(row) - number(truth)).abs()
+        };
+        answers.lines().zip(pairs.lines()).skip(1).take(50).map(miss).fold(0.0, f64::max)
+    };
+    assert!(worst("central") < 0.06 && worst("cubic") > 3.0 * worst("central"));
+    let mut arguments = CALIBRATE.to_vec();
+    arguments.extend(["--origin-left", &left, "--origin-right", &right, "--out", "q.yaml", "--model", "quintic"]);
+    gratingcal(&arguments, folder.path(), "");
+    let lines = |file: &str| {
+        let text = std::fs::read_to_string(folder.path().join(file)).unwrap();
+        text.lines().filter(|line| !line.starts_with("created")).map(String::from).collect::<Vec<_>>()
+    };
+    assert!(lines("q.yaml") == lines("models/quintic.yaml"));
 
     let image = "s/left/00004.png";
     let fitted = gratingcal(&["fit", image, "--overlay", "o.png", "--json"], folder.path(), "");
@@ -221,4 +251,6 @@ fn mistakes_are_answered_with_what_to_do() {
     assert!(complaint(&arguments).contains("U,V"));
     assert!(complaint(&["pixel-to-world", "--calibration", "none.yaml"]).contains("none.yaml"));
     assert!(complaint(&["fit", "none.png"]).contains("none.png"));
+    assert!(complaint(&["simulate", "--out", "s", "--chessboard", "22x12"]).contains("22x12x1.1"));
+    assert!(complaint(&["simulate", "--out", "s", "--chessboard", "1x12x1.1"]).contains("grid.target.squares"));
 }

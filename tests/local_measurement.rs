@@ -80,7 +80,9 @@ fn claimed_covariance_is_the_measured_one() {
     ] {
         let judged = judge(preset, |_| {});
         assert!(judged.rms_px < limit_px, "{preset:?}");
-        assert!(judged.seen > 0.9, "{preset:?}");
+        // Windows that touch what the glare saturates are left out.
+        let seen = if preset == Preset::Glare { 0.8 } else { 0.9 };
+        assert!(judged.seen > seen, "{preset:?}");
         // Blur hides how much less noise ink has: there the claim is a little too modest.
         let least = if preset == Preset::Defocus { 0.8 } else { 0.9 };
         assert!((least..1.1).contains(&judged.normalised_squared_error), "{preset:?}");

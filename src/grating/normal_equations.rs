@@ -240,14 +240,16 @@ fn accumulate_any<const M: usize>(
                 let r = brightness[p] - (signal + values[3][p]);
                 let ratio = r * r * per_scale2;
                 // Cauchy's weight; saturated pixels say nothing.
-                let weight = if brightness[p] < 0.999 { 1.0 / (1.0 + ratio) } else { 0.0 };
+                let saturated = brightness[p] >= 0.999;
+                let weight = if saturated { 0.0 } else { 1.0 / (1.0 + ratio) };
                 fields[0][p] = gain * by_h * slope_h;
                 fields[1][p] = gain * by_v * slope_v;
                 fields[2][p] = model;
                 fields[3][p] = 1.0;
                 fields[DUTY][p] = gain * (by_h + by_v);
                 weights[p] = weight;
-                residual[p] = r;
+                // Nor in the cost: steps that lower it elsewhere would be refused.
+                residual[p] = if saturated { 0.0 } else { r };
                 rr += weight * r * r;
                 ww += weight;
                 ss += weight * signal;
@@ -388,6 +390,20 @@ mod tests {
         }
         assert!((&fast.jtj - &jtj).amax() < 2e-5 * jtj.amax());
         assert!((&fast.jtr - &jtr).amax() < 2e-5 * jtr.amax());
+    }
+
+    /// Neither steps nor their judgement depend on what the model says where the sensor saw nothing but light.
+    #[test]
+    fn saturated_pixels_count_nowhere() {
+        let at = parameters(Domain::of_image(60, 41));
+        let with = |glare: f32| {
+            let image = GrayImage::from_fn(60, 41, |u, v| {
+                image::Luma([if u > 40 { glare } else { 0.1 * ((u * 7 + v * 3) % 5) as f32 }])
+            });
+            accumulate(&image, Region::centred(60, 41, [1.0, 1.0], 1), &at, 0.3)
+        };
+        let (bright, brighter) = (with(1.0), with(3.0));
+        assert_eq!((bright.cost, bright.rms, &bright.jtr), (brighter.cost, brighter.rms, &brighter.jtr));
     }
 
     /// The portable and the vectorised build of the same code.

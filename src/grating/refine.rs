@@ -217,23 +217,22 @@ pub fn fit_cold(image: &GrayImage, options: &FitOptions) -> Result<GratingFit, F
         reach = (1.25 * reach).min(farthest);
     }
     let region = Region::centred(width as usize, height as usize, [1.0, 1.0], options.stride);
-    let (mut equations, mut stopped) = search.descend(region, 2)?;
+    // While lines are still broad: what bent behind glare or a shadow is pulled straight now or never.
+    search.raise(options.phase_degree, options.light_degree);
+    let (mut equations, _) = search.descend(region, 10)?;
     // Broad lines pull from afar; now that the phases are right, narrow them while that explains the image better.
     for narrowing in 1..=MAX_NARROWING {
         let before = (search.parameters.clone(), search.scale);
         search.parameters.narrowing = narrowing;
-        let (next, how) = search.descend(region, 6)?;
+        let (next, _) = search.descend(region, 6)?;
         if next.rms >= equations.rms {
             (search.parameters, search.scale) = before;
             break;
         }
         search.scale = (2.5 * next.rms).max(1e-4);
-        (equations, stopped) = (next, how);
+        equations = next;
     }
-    if options.phase_degree > search.parameters.phase_h.degree || options.light_degree > 2 {
-        search.raise(options.phase_degree, options.light_degree);
-        (equations, stopped) = search.descend(region, 10)?;
-    }
+    let (equations, stopped) = search.descend(region, 10)?;
     search.judged(&equations, stopped, options)
 }
 

@@ -275,6 +275,26 @@ fn served(mut ladder: Ladder, data: &CameraDataset) -> CameraCalibration {
 }
 
 impl Calibration {
+    /// The same knowledge served by one kind of model, fitted to the same `data`.
+    ///
+    /// # Errors
+    /// [`SelectError`] when the data does not determine it.
+    pub fn with_model(
+        &self,
+        kind: ModelKind,
+        data: Stereo<&CameraDataset>,
+        usable_rms_mm: f64,
+    ) -> Result<Calibration, SelectError> {
+        let fit = |data: &CameraDataset| fit_ladder(data, &[kind]).map(|ladder| served(ladder, data));
+        let (left, right) = rayon::join(|| fit(data.left), || fit(data.right));
+        let beside = |camera: &CameraCalibration, new| CameraCalibration { ladder: camera.ladder.clone(), ..new };
+        let (left, right) = (beside(&self.left, left?), beside(&self.right, right?));
+        let mut calibration = Calibration { left, right, ..self.clone() };
+        calibration.stereo = calibration.stereo_figures(data);
+        (calibration.usable, calibration.reason) = calibration.verdict(usable_rms_mm);
+        Ok(calibration)
+    }
+
     /// The model of one camera.
     pub fn camera(&self, camera: Camera) -> &CameraCalibration {
         match camera {

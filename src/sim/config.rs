@@ -114,6 +114,23 @@ pub struct CameraConfig {
     pub freeform_phase_rad: f64,
 }
 
+/// What is printed on the sheet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Target {
+    /// Lines of ink in both directions, `pitch_mm` apart.
+    #[default]
+    Lines,
+    /// Squares of ink and paper in turn, white around them: what other calibrations want to see.
+    /// The origin is the inner corner in the middle; printer's errors move the edges as they would move lines.
+    Chessboard {
+        /// Of a square, mm.
+        side_mm: f64,
+        /// Number of squares along s and along t, 2 … 200.
+        squares: [u32; 2],
+    },
+}
+
 /// The printed sheet and how it lies on the table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -133,6 +150,8 @@ pub struct GridConfig {
     pub tilt_deg: [f64; 2],
     /// Width and length of the printed area, centred on the origin crossing, mm.
     pub size_mm: [f64; 2],
+    /// What is printed.
+    pub target: Target,
     /// What marks the origin.
     pub mark: OriginMark,
     /// What the printer did wrong.
@@ -149,6 +168,7 @@ impl Default for GridConfig {
             skew_deg: 0.0,
             tilt_deg: [0.0, 0.0],
             size_mm: [190.0, 270.0],
+            target: Target::Lines,
             mark: OriginMark::None,
             print: PrintErrors::default(),
         }
@@ -317,6 +337,12 @@ impl SceneConfig {
                 value: grid.pitch_mm,
                 bound: "whole hundredths up to 20.47, for grid.mark pattern".into(),
             });
+        }
+        if let Target::Chessboard { side_mm, squares } = grid.target {
+            within("grid.target.side_mm", side_mm, 0.05, 100.0)?;
+            for count in squares {
+                within("grid.target.squares", count.into(), 2.0, 200.0)?;
+            }
         }
         within("grid.print.warp_mm", print.warp_mm, 0.0, 0.45 * grid.pitch_mm)?;
         within("grid.print.warp_length_mm", print.warp_length_mm, 5.0, 1e5)?;

@@ -1,6 +1,6 @@
 //! The printed sheet: where its lines lie, and how much of a pixel's footprint is ink.
 
-use crate::sim::config::{GridConfig, OriginMark};
+use crate::sim::config::{GridConfig, OriginMark, Target};
 use crate::sim::mark::Pattern;
 use crate::sim::normal::{NormalTable, REACH};
 use nalgebra::{Matrix2, Matrix3, Rotation3, Vector2, Vector3};
@@ -18,6 +18,9 @@ pub struct Print {
     dual: [Vector3<f64>; 2],
     half_size_mm: [f64; 2],
     line_mm: f64,
+    /// Numbers of the first and the last edge of a chessboard's squares along s and t; none on a sheet of lines.
+    board: Option<[[i64; 2]; 2]>,
+    /// Lines, or edges of squares.
     sets: [LineSet; 2],
     warp: Option<Warp>,
     mark: OriginMark,
@@ -64,7 +67,7 @@ impl Texture {
     }
 }
 
-/// The parallel lines of one direction.
+/// The parallel lines of one direction, or the edges between squares.
 struct LineSet {
     pitch_mm: f64,
     /// Own displacement of line n at index n + reach, mm.
@@ -115,13 +118,19 @@ impl Print {
         let inverse = gram.try_inverse().unwrap_or_else(Matrix2::identity);
         let dual = [0, 1].map(|i| along_s * inverse[(i, 0)] + along_t * inverse[(i, 1)]);
         let print = &config.print;
+        let (spacing_mm, board) = match config.target {
+            Target::Lines => (config.pitch_mm, None),
+            Target::Chessboard { side_mm, squares } => {
+                (side_mm, Some(squares.map(|count| [-i64::from(count / 2), i64::from(count - count / 2)])))
+            }
+        };
         let mut rng = SmallRng::seed_from_u64(seed ^ 0x0070_7269_6e74);
         let sets = [0, 1].map(|i| {
-            let reach = (config.size_mm[i] / config.pitch_mm) as i64;
+            let reach = (config.size_mm[i] / spacing_mm) as i64;
             let mut jitter_mm: Vec<f64> =
                 (-reach..=reach).map(|_| print.jitter_mm * rng.sample::<f64, _>(StandardNormal)).collect();
             jitter_mm[reach as usize] = 0.0;
-            LineSet { pitch_mm: config.pitch_mm * (1.0 + print.scale[i]), jitter_mm, reach }
+            LineSet { pitch_mm: spacing_mm * (1.0 + print.scale[i]), jitter_mm, reach }
         });
         Print {
             along_s,
@@ -130,6 +139,7 @@ impl Print {
             dual,
             half_size_mm: config.size_mm.map(|size| 0.5 * size),
             line_mm: config.line_mm,
+            board,
             sets,
             warp: (print.warp_mm > 0.0).then(|| Warp { amplitude_mm: print.warp_mm, wave: TAU / print.warp_length_mm }),
             mark: config.mark,
@@ -169,6 +179,10 @@ impl Print {
             Some(warp) => at - warp.at(at.x, at.y),
             None => at,
         };
+        if let Some(board) = &self.board {
+            let [s, t] = [0, 1].map(|i| self.shares_of_squares(&self.sets[i], board[i], moved[i], sigma[i]));
+            return s[0] * t[0] + s[1] * t[1];
+        }
         let across_s = self.share(&self.sets[0], moved.x, sigma.x);
         let across_t = self.share(&self.sets[1], moved.y, sigma.y);
         let lines = 1.0 - (1.0 - across_s) * (1.0 - across_t);
@@ -223,6 +237,18 @@ impl Print {
         share.min(1.0)
     }
 
+    /// Shares of the footprint, across one direction, that lie in squares of even and of odd number.
+    /// Squares whose numbers along s and t are both even or both odd are ink.
+    fn shares_of_squares(&self, edges: &LineSet, [first, last]: [i64; 2], coordinate: f64, sigma: f64) -> [f64; 2] {
+        let (near, _) = edges.nearest(coordinate);
+        let reach = (REACH * sigma / edges.pitch_mm).ceil() as i64 + 1;
+        let mut shares = [0.0; 2];
+        for n in (near - reach).max(first)..(near + reach).min(last) {
+            shares[n.rem_euclid(2) as usize] += self.band(coordinate, edges.centre(n), edges.centre(n + 1), sigma);
+        }
+        shares
+    }
+
     /// Share of a Gaussian at `coordinate` that lies between `low` and `high`.
     #[inline]
     fn band(&self, coordinate: f64, low: f64, high: f64, sigma: f64) -> f64 {
@@ -261,6 +287,43 @@ mod tests {
             let analytic = print.ink(Vector2::new(s, t), sigma);
             assert!((analytic - ink / total).abs() < 2e-3, "at ({s}, {t}): {analytic} against {}", ink / total);
         }
+    }
+
+    /// Brute force again, inside the board, at its border and beyond it.
+    #[test]
+    fn coverage_of_a_chessboard_agrees_with_dense_sampling() {
+        let target = Target::Chessboard { side_mm: 1.3, squares: [5, 4] };
+        let mut config = GridConfig { target, ..GridConfig::default() };
+        config.print.jitter_mm = 0.02;
+        config.print.scale = [0.02, 0.0];
+        let print = Print::new(&config, 3);
+        // Five squares lie at s = −2 … 3 sides, four at t = −2 … 2.
+        let ink = |s: f64, t: f64| {
+            let square = |set: &LineSet, [first, last]: [i64; 2], x: f64| {
+                (first..last).find(|n| (set.centre(*n)..set.centre(n + 1)).contains(&x))
+            };
+            match (square(&print.sets[0], [-2, 3], s), square(&print.sets[1], [-2, 2], t)) {
+                (Some(i), Some(j)) => f64::from((i + j) % 2 == 0),
+                _ => 0.0,
+            }
+        };
+        for sigma in [Vector2::new(0.04, 0.06), Vector2::new(0.9, 0.5)] {
+            for (s, t) in [(0.0, 0.0), (0.7, 0.6), (1.31, -0.4), (3.96, 2.61), (-2.5, 0.9), (4.6, 0.0)] {
+                let (mut covered, mut total) = (0.0, 0.0);
+                let n = 400;
+                for (i, j) in (0..n).flat_map(|i| (0..n).map(move |j| (i, j))) {
+                    let [a, b] = [i, j].map(|k| (f64::from(k) + 0.5) / f64::from(n) * 10.0 - 5.0);
+                    let weight = (-0.5 * (a * a + b * b)).exp();
+                    covered += weight * ink(s + a * sigma.x, t + b * sigma.y);
+                    total += weight;
+                }
+                let analytic = print.ink(Vector2::new(s, t), sigma);
+                let sampled = covered / total;
+                assert!((analytic - sampled).abs() < 4e-3, "at ({s}, {t}): {analytic} against {sampled}");
+            }
+        }
+        assert!(print.ink(Vector2::new(0.6, 0.6), Vector2::repeat(0.01)) > 0.999);
+        assert!(print.ink(Vector2::new(-0.6, 0.6), Vector2::repeat(0.01)) < 0.001);
     }
 
     #[test]

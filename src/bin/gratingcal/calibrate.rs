@@ -1,9 +1,10 @@
 //! `gratingcal calibrate`: a folder of images → calibration.yaml.
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use grating_calibration::camera::Stereo;
 use grating_calibration::folder;
+use grating_calibration::mapping::model::ModelKind;
 use grating_calibration::mapping::select::LadderEntry;
 use grating_calibration::mapping::{Calibration, stereo_ladder};
 use grating_calibration::report;
@@ -49,9 +50,15 @@ pub struct CalibrateArgs {
     /// Worst RMS error along any axis that still counts as usable, µm.
     #[arg(long, default_value_t = 50.0)]
     usable_um: f64,
+    /// Serve this model instead of the best.
+    #[arg(long, value_enum)]
+    model: Option<ModelKind>,
     /// Where the calibration is written.
     #[arg(long)]
     out: PathBuf,
+    /// Also write DIR/MODEL.yaml for every model that the data determines.
+    #[arg(long, value_name = "DIR")]
+    every_model: Option<PathBuf>,
     /// Also write a report for people.
     #[arg(long)]
     report: Option<PathBuf>,
@@ -85,7 +92,7 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
         bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
     }
     let start = Instant::now();
-    let mut session = SweepSession::new(settings)?;
+    let mut session = SweepSession::new(settings.clone())?;
     let mut last = None;
     for pair in &pairs {
         let (left, right) =
@@ -99,8 +106,23 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
         last = Some(images);
     }
     bar.finish_and_clear();
-    let outcome = session.finish()?;
+    let mut outcome = session.finish()?;
     let seconds = start.elapsed().as_secs_f64();
+    if let Some(folder) = &args.every_model {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        for kind in ModelKind::value_variants() {
+            match outcome.calibration.with_model(*kind, outcome.data.as_ref(), settings.usable_rms_mm) {
+                Ok(calibration) => calibration.save(&folder.join(format!("{kind}.yaml")))?,
+                Err(error) => tracing::warn!("{kind}: {error}"),
+            }
+        }
+    }
+    if let Some(kind) = args.model {
+        outcome.calibration = outcome
+            .calibration
+            .with_model(kind, outcome.data.as_ref(), settings.usable_rms_mm)
+            .with_context(|| kind.to_string())?;
+    }
     outcome.calibration.save(&args.out)?;
     if let Some(path) = &args.report {
         let html = report::html(&outcome, last.as_ref().map(Stereo::as_ref));

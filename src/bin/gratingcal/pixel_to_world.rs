@@ -14,11 +14,14 @@ pub struct PixelToWorldArgs {
     #[arg(long)]
     calibration: PathBuf,
     /// One camera (columns u,v) instead of pairs (u_left,v_left,u_right,v_right).
-    #[arg(long, value_enum, requires = "height_mm")]
+    #[arg(long, value_enum)]
     camera: Option<Side>,
-    /// One camera: the pixels lie on the plane z = −H of the tool frame.
+    /// One camera: the pixels lie on the plane z = −H of the tool frame. Without it a column z_mm gives each row's plane.
     #[arg(long, value_name = "H", requires = "camera", allow_negative_numbers = true)]
     height_mm: Option<f64>,
+    /// Append the whole covariance of each point: cxx_mm2,cxy_mm2,cxz_mm2,cyy_mm2,cyz_mm2,czz_mm2.
+    #[arg(long)]
+    covariance: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -38,17 +41,25 @@ impl From<Side> for Camera {
 
 pub fn run(args: &PixelToWorldArgs) -> anyhow::Result<ExitCode> {
     let calibration = Calibration::load(&args.calibration)?;
-    let names: &[&str] = match args.camera {
-        Some(_) => &["u", "v"],
-        None => &["u_left", "v_left", "u_right", "v_right"],
+    let names: &[&str] = match (args.camera, args.height_mm) {
+        (Some(_), Some(_)) => &["u", "v"],
+        (Some(_), None) => &["u", "v", "z_mm"],
+        (None, _) => &["u_left", "v_left", "u_right", "v_right"],
     };
     let mut out = csv::Writer::from_writer(std::io::stdout().lock());
-    out.write_record(["x_mm", "y_mm", "z_mm", "sx_mm", "sy_mm", "sz_mm", "epipolar_px", "status"])?;
+    let mut header = vec!["x_mm", "y_mm", "z_mm", "sx_mm", "sy_mm", "sz_mm", "epipolar_px", "status"];
+    if args.covariance {
+        header.extend(["cxx_mm2", "cxy_mm2", "cxz_mm2", "cyy_mm2", "cyz_mm2", "czz_mm2"]);
+    }
+    out.write_record(&header)?;
     for row in read_columns(names)? {
         let pixel = Vector2::new(row[0], row[1]);
         let answer = match (args.camera, args.height_mm) {
-            (Some(side), Some(height_mm)) => calibration.pixel_to_plane(side.into(), pixel, -height_mm),
-            _ => calibration.pixel_pair_to_point(pixel, Vector2::new(row[2], row[3])),
+            (Some(side), height_mm) => {
+                let plane_z_mm = height_mm.map_or_else(|| row[2], |height_mm| -height_mm);
+                calibration.pixel_to_plane(side.into(), pixel, plane_z_mm)
+            }
+            (None, _) => calibration.pixel_pair_to_point(pixel, Vector2::new(row[2], row[3])),
         };
         let mut cells = vec![String::new(); 7];
         if answer.status.is_answered() {
@@ -58,6 +69,11 @@ pub fn run(args: &PixelToWorldArgs) -> anyhow::Result<ExitCode> {
             cells = numbers.map(cell).collect();
         }
         cells.push(answer.status.name().into());
+        if args.covariance {
+            let c = &answer.estimate.covariance_mm2;
+            let upper = [c.m11, c.m12, c.m13, c.m22, c.m23, c.m33];
+            cells.extend(upper.map(|x| if answer.status.is_answered() { format!("{x:.6e}") } else { String::new() }));
+        }
         out.write_record(&cells)?;
     }
     out.flush()?;

@@ -9,6 +9,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use grating_calibration::camera::Camera;
 use grating_calibration::folder::{PoseRow, write_poses};
+use grating_calibration::sim::config::Target;
 use grating_calibration::sim::robot::{Robot, RobotConfig};
 use grating_calibration::sim::truth::{Axes, TruthFile, write_truth};
 use grating_calibration::sim::{Preset, Scene, SceneConfig};
@@ -29,6 +30,9 @@ pub struct SimulateArgs {
     /// A scene.yaml instead of a preset; fields that it leaves out have their defaults.
     #[arg(long, conflicts_with = "preset")]
     scene: Option<PathBuf>,
+    /// Print a chessboard instead of lines: squares across and down and their side in mm, for example 22x12x1.1.
+    #[arg(long, value_name = "NxMxSIDE", value_parser = chessboard)]
+    chessboard: Option<Target>,
     /// Of all random numbers.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -48,6 +52,14 @@ pub struct SimulateArgs {
     json: bool,
 }
 
+fn chessboard(text: &str) -> Result<Target, String> {
+    let wanted = || format!("'{text}' is not a chessboard: write NxMxSIDE, for example 22x12x1.1");
+    let parts: Vec<&str> = text.split('x').collect();
+    let [across, down, side] = parts.as_slice() else { return Err(wanted()) };
+    let squares = [across.parse().map_err(|_| wanted())?, down.parse().map_err(|_| wanted())?];
+    Ok(Target::Chessboard { side_mm: side.parse().map_err(|_| wanted())?, squares })
+}
+
 pub fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
     ensure!(args.depth_mm > 0.0 && args.depth_mm < 1e4, "--depth-mm is {}, it must be above 0", args.depth_mm);
     let mut config: SceneConfig = match &args.scene {
@@ -58,6 +70,9 @@ pub fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
         None => args.preset.config(),
     };
     config.seed = args.seed;
+    if let Some(target) = args.chessboard {
+        config.grid.target = target;
+    }
     let scene = Scene::new(config)?;
     for camera in Camera::BOTH {
         let folder = args.out.join(camera.to_string());
