@@ -92,7 +92,7 @@ struct Posterior {
     cameras: Stereo<Central>,
     image_size: Stereo<[u32; 2]>,
     lines_from_robot: Matrix3<f64>,
-    /// Of the parameters of both cameras, then of A's first two columns.
+    /// Of all unknowns but the poses: both cameras, then A's first two columns and the rest of the print.
     covariance: DMatrix<f64>,
     /// ∂(frame's origin)/∂(the same), mm. By definition it is at the mean x and y of all views that are
     /// no jogs, and at the height of the lowest: errors that all share move the frame, not the answers in it.
@@ -126,9 +126,8 @@ impl Posterior {
                     row[start + n] += *value;
                 }
                 // ∂L/∂A; without jogs A is no unknown.
-                for n in axes..row.len() {
-                    let (i, k) = ((n - axes) / 2, (n - axes) % 2);
-                    row[n] += slope[(axis, i)] * point_mm[k];
+                for (n, value) in row.iter_mut().skip(axes).take(Layout::AXES).enumerate() {
+                    *value += slope[(axis, n / 2)] * point_mm[n % 2];
                 }
             }
             start += count;
@@ -677,8 +676,6 @@ struct Reduced {
 impl Reduced {
     fn posterior(self, cameras: &Stereo<Central>, bundle: &Bundle, views: &Views, lowest: usize) -> Option<Posterior> {
         let all = self.ata.nrows();
-        let axes = if bundle.print_measured { Layout::AXES } else { 0 };
-        let own = cameras.left.parameters() + cameras.right.parameters() + axes;
         let covariance = solve_equilibrated(self.ata, DMatrix::identity(all, all), DAMPING)?;
         let straight: Vec<_> = self.gains.iter().zip(&views.is_jog).filter(|(_, is_jog)| !**is_jog).collect();
         let mean = |axis: usize, n: usize| {
@@ -689,8 +686,8 @@ impl Reduced {
             cameras: cameras.clone(),
             image_size: views.image_size,
             lines_from_robot: bundle.print.lines_from_robot,
-            covariance: covariance.view((0, 0), (own, own)).into_owned(),
-            origin_slope: Matrix3xX::from_fn(own, |axis, n| -along(axis, n)),
+            covariance,
+            origin_slope: Matrix3xX::from_fn(all, |axis, n| -along(axis, n)),
             height_mm: 0.0,
         })
     }

@@ -7,7 +7,7 @@ use crate::mapping::invert::{self, PointEstimate};
 use crate::mapping::model::{Model, ModelKind, Volume};
 use crate::mapping::select::{Ladder, LadderEntry, Rung, SelectError, fit_ladder};
 use crate::mapping::stereo_ladder::{StereoEntry, held_out, shared_pairs};
-use crate::mapping::uncertainty::Uncertainty;
+use crate::mapping::uncertainty::{self, Uncertainty};
 use crate::sweep::session::Method;
 use nalgebra::{Matrix2, Matrix4, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
@@ -113,6 +113,8 @@ pub struct CameraCalibration {
     pub residual_rms_px: f64,
     pub residual_max_px: f64,
     pub cross_validation_rms_px: f64,
+    /// What neighbouring residuals have in common: not noise but what the model can't follow, RMS per axis, px.
+    pub systematic_rms_px: f64,
     pub correspondences: usize,
     /// All models that were tried.
     pub ladder: Vec<LadderEntry>,
@@ -203,8 +205,6 @@ pub const FORMAT_VERSION: u32 = 1;
 /// A pair whose RMS residual exceeds this many standard deviations, and [`MISS_PX`], is not one point.
 const MISS_SIGMA: f64 = 8.0;
 const MISS_PX: f64 = 2.0;
-/// Share of the held-out error that is expected where nothing was held out.
-const MODEL_SHARE: f64 = 0.3;
 /// Swept heights are measured; a plane this little outside is still inside, mm.
 const HEIGHT_TOLERANCE_MM: f64 = 0.02;
 
@@ -263,6 +263,7 @@ fn served(mut ladder: Ladder, data: &CameraDataset) -> CameraCalibration {
         residual_rms_px: entry.residual_rms_px,
         residual_max_px: entry.residual_max_px,
         cross_validation_rms_px: entry.cross_validation_rms_px,
+        systematic_rms_px: uncertainty::systematic_rms_px(&model, data),
         correspondences: data.correspondences.len(),
         ladder: entries,
         model,
@@ -289,13 +290,10 @@ impl Calibration {
         let mut covariance = Matrix4::zeros();
         for (c, camera) in Camera::BOTH.into_iter().enumerate() {
             let side = self.camera(camera);
-            // Without a table all of the held-out error; with it, what held-out places show beyond the fitted ones.
-            let fitted = if self.uncertainty.is_some() { side.residual_rms_px } else { 0.0 };
-            let excess = (side.cross_validation_rms_px.powi(2) - fitted * fitted).max(1e-8);
-            let share = if self.uncertainty.is_some() { MODEL_SHARE } else { 1.0 };
-            covariance
-                .fixed_view_mut::<2, 2>(2 * c, 2 * c)
-                .copy_from(&(Matrix2::identity() * (excess * share * share)));
+            // Without a table of what the parameters cost, all of the held-out error.
+            let misfit = if self.uncertainty.is_some() { side.systematic_rms_px } else { side.cross_validation_rms_px }
+                .max(1e-4);
+            covariance.fixed_view_mut::<2, 2>(2 * c, 2 * c).copy_from(&(Matrix2::identity() * (misfit * misfit)));
         }
         match &self.uncertainty {
             Some(uncertainty) => covariance + uncertainty.at(&self.volume, point_mm),

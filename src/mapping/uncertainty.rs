@@ -5,8 +5,9 @@
 //! over the volume, linear in between. A node that one of the cameras can't see has the covariance of the nearest place
 //! towards the volume's axis that both see.
 
-use crate::mapping::model::Volume;
-use nalgebra::{Matrix2, Matrix4, Vector3};
+use crate::mapping::dataset::CameraDataset;
+use crate::mapping::model::{Model, Volume};
+use nalgebra::{Matrix2, Matrix4, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 
 /// Covariance of both models' pixels on a grid of nodes.
@@ -86,6 +87,53 @@ impl Uncertainty {
             .find(impossible)
             .map(|c| format!("covariances_px2 holds {c:?}, which is no covariance"))
     }
+}
+
+/// Cells across, down and along the heights whose residuals are averaged.
+const CELLS: [usize; 3] = [12, 8, 4];
+
+/// What residuals of the same image region and heights have in common: RMS of their mean per axis beyond what noise alone
+/// leaves in a mean, px.
+pub(super) fn systematic_rms_px(model: &Model, data: &CameraDataset) -> f64 {
+    #[derive(Clone, Default)]
+    struct Cell {
+        weight: f64,
+        weight_squared: f64,
+        sum: Vector2<f64>,
+        squares: f64,
+    }
+    let volume = Volume::around(data.correspondences.iter().map(|p| p.point_in_tool_mm));
+    let mut cells = vec![Cell::default(); CELLS.iter().product()];
+    for point in &data.correspondences {
+        let residual = point.pixel - model.pixel_and_jacobian(point.point_in_tool_mm).0;
+        let share = [
+            point.pixel.x / f64::from(data.image_size[0]),
+            point.pixel.y / f64::from(data.image_size[1]),
+            0.5 * (volume.normalise(point.point_in_tool_mm).z + 1.0),
+        ];
+        let index = share
+            .iter()
+            .zip(CELLS)
+            .fold(0, |index, (share, cells)| index * cells + ((share * cells as f64).max(0.0) as usize).min(cells - 1));
+        let (cell, weight) = (&mut cells[index], point.weight());
+        cell.weight += weight;
+        cell.weight_squared += weight * weight;
+        cell.sum += weight * residual;
+        cell.squares += weight * residual.norm_squared();
+    }
+    let (mut sum, mut count) = (0.0, 0.0);
+    for cell in &cells {
+        // Of independent residuals, as many as count.
+        let effective = cell.weight * cell.weight / cell.weight_squared.max(1e-300);
+        if effective < 8.0 {
+            continue;
+        }
+        let mean = (cell.sum / cell.weight).norm_squared();
+        let scatter = (cell.squares / cell.weight - mean) / (effective - 1.0);
+        sum += 0.5 * (mean - scatter) * cell.weight;
+        count += cell.weight;
+    }
+    (sum / f64::max(count, 1e-300)).max(0.0).sqrt()
 }
 
 fn indices() -> impl Iterator<Item = (usize, usize, usize)> {
