@@ -439,7 +439,8 @@ impl Calibration {
         }
     }
 
-    fn verdict(&self, usable_rms_mm: f64) -> (bool, String) {
+    /// Whether a robot may go by the models, and why (not); see [`Self::refuse`] for what speaks against the sweep.
+    pub fn verdict(&self, usable_rms_mm: f64) -> (bool, String) {
         let worst = self.stereo.rms_mm.iter().copied().fold(0.0, f64::max);
         let held_out = self.left.cross_validation_rms_px.max(self.right.cross_validation_rms_px);
         if self.stereo.pairs < 50 {

@@ -32,6 +32,10 @@ impl Calibration {
         for camera in Camera::BOTH {
             let (_, slope) = self.camera(camera).model.pixel_and_jacobian(self.volume.centre_mm());
             let sigma = self.camera(camera).cross_validation_rms_px;
+            // max() would take NaN for certainty.
+            if !sigma.is_finite() {
+                return f64::INFINITY;
+            }
             information += slope.transpose() * slope / (sigma * sigma).max(1e-18);
         }
         let covariance_mm2 = information.try_inverse().map(|covariance| covariance.diagonal().max());
