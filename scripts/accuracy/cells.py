@@ -32,6 +32,6 @@ CELLS = [
     Cell("defocus", "Defocus: blur grows by 0.15 px a millimetre of height", "defocus", 41),
     Cell("glare", "Glare: paper saturated over 10 % of the image", "glare", 41),
     Cell("laser", f"Laser print: {LASER}; no jogs", "laser", 41),
-    Cell("laser-jogs", "The same laser print, with jogs of ±1 mm along x and y", "laser", 41, board=(24, 13, 1.0), jog_mm=1.0,
+    Cell("laser-jogs", "The same laser print, with jogs of ±3 mm along x and y", "laser", 41, board=(20, 9, 1.0), jog_mm=3.0,
          bounds={"rms": 2.0}, quick=True),
 ]  # fmt: skip
