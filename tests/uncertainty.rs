@@ -11,7 +11,7 @@ use grating_calibration::sim::truth::{Axes, points_in_common_volume};
 use grating_calibration::sim::{Preset, Scene};
 use grating_calibration::sweep::plan::Plan;
 use grating_calibration::sweep::session::Method;
-use nalgebra::{Matrix2, Vector2, Vector3};
+use nalgebra::{Matrix2, Matrix3, Vector2, Vector3};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use rand_distr::StandardNormal;
 
@@ -60,10 +60,37 @@ fn views(scene: &Scene, jog_mm: f64, noise_px: f64, random: &mut SmallRng) -> Vi
     Views { observations, cells: Stereo::default(), image_size, moved_mm, is_jog, pitch_mm: 1.1 }
 }
 
-/// Truth points within their 95 % ellipsoids, of how many; Σ eᵀC⁻¹e / 3.
-fn judge(preset: Preset, jog_mm: f64, noise_px: f64, seed: u64) -> [f64; 3] {
+/// How many truth points lie within their 95 % ellipsoids, of how many, and Σ eᵀC⁻¹e / 3.
+#[derive(Clone, Copy, Default)]
+struct Judged {
+    within: f64,
+    count: f64,
+    normalised: f64,
+}
+
+impl Judged {
+    fn add(&mut self, miss: Vector3<f64>, covariance: Matrix3<f64>) {
+        let square = (miss.transpose() * covariance.try_inverse().unwrap() * miss)[0];
+        // 7.815 is the 95 % quantile of χ² with three degrees of freedom.
+        self.within += f64::from(u8::from(square < 7.815));
+        self.normalised += square / 3.0;
+        self.count += 1.0;
+    }
+
+    fn plus(self, other: Judged) -> Judged {
+        Judged {
+            within: self.within + other.within,
+            count: self.count + other.count,
+            normalised: self.normalised + other.normalised,
+        }
+    }
+}
+
+/// One cell: asked with exact pixels, and with pixels as noisy as those that it was calibrated with.
+fn judge(preset: Preset, jog_mm: f64, noise_px: f64, seed: u64) -> [Judged; 2] {
     let scene = Scene::new(preset.config()).unwrap();
-    let views = views(&scene, jog_mm, noise_px, &mut SmallRng::seed_from_u64(seed));
+    let mut random = SmallRng::seed_from_u64(seed);
+    let views = views(&scene, jog_mm, noise_px, &mut random);
     let bundle = bundle::solve(&views).unwrap();
     let data = Stereo::from_fn(|camera| bundle.dataset(&views, camera));
     let context = CalibrationContext {
@@ -75,52 +102,50 @@ fn judge(preset: Preset, jog_mm: f64, noise_px: f64, seed: u64) -> [f64; 3] {
     };
     let calibration = fit_calibration(data.as_ref(), &context).unwrap();
     let axes = if jog_mm > 0.0 { Axes::Robot } else { Axes::Lines };
-    let [mut within, mut count, mut normalised] = [0.0; 3];
-    let (mut squares, mut variances) = (Vector3::zeros(), Vector3::zeros());
-    for point in points_in_common_volume(&scene, axes, 20.0, 300, seed) {
-        let answer = calibration.pixel_pair_to_point(point.pixel.left, point.pixel.right);
-        if answer.status != AnswerStatus::Ok {
-            continue;
+    let mut judged = [Judged::default(); 2];
+    for point in points_in_common_volume(&scene, axes, 20.0, 500, seed) {
+        let exact = calibration.pixel_pair_to_point(point.pixel.left, point.pixel.right);
+        let noise = [0, 1].map(|_| Vector2::from_fn(|_, _| noise_px * random.sample::<f64, _>(StandardNormal)));
+        let [left, right] = [point.pixel.left + noise[0], point.pixel.right + noise[1]];
+        let noisy = calibration.noisy_pair_to_point(left, right, noise_px);
+        for (judged, answer) in judged.iter_mut().zip([exact, noisy]) {
+            if answer.status == AnswerStatus::Ok {
+                judged.add(answer.estimate.point_mm - point.point_mm, answer.estimate.covariance_mm2);
+            }
         }
-        let miss = answer.estimate.point_mm - point.point_mm;
-        let information = answer.estimate.covariance_mm2.try_inverse().unwrap();
-        let square = (miss.transpose() * information * miss)[0];
-        // 7.815 is the 95 % quantile of χ² with three degrees of freedom.
-        within += f64::from(u8::from(square < 7.815));
-        normalised += square / 3.0;
-        squares += miss.component_mul(&miss);
-        variances += answer.estimate.covariance_mm2.diagonal();
-        count += 1.0;
     }
-    let rms = |sum: Vector3<f64>| (sum / count).map(|s| (1e5 * s.sqrt()).round() / 100.0);
-    println!(
-        "  {seed:2}: {:5.1} %, normalised {:5.2}, rms {:?} um, claimed {:?} um",
-        100.0 * within / count,
-        normalised / count,
-        rms(squares).as_slice(),
-        rms(variances).as_slice()
-    );
-    [within, count, normalised]
+    judged
 }
 
 #[test]
 fn ellipsoids_hold_as_much_truth_as_they_promise() {
-    let seeds: u64 = std::env::var("SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(4);
+    // More seeds narrow the figures: SEEDS=20 cargo test --release --test uncertainty -- --nocapture
+    let seeds: u64 = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(2);
+    let mut all = [Judged::default(); 2];
     for (preset, jog_mm, noise_px) in [
         (Preset::Standard, 0.0, 0.006),
         (Preset::Mild, 0.0, 0.006),
         (Preset::Strong, 0.0, 0.006),
         (Preset::Noisy, 0.0, 0.04),
-        (Preset::Laser, 5.0, 0.006),
+        (Preset::Laser, 2.0, 0.006),
     ] {
-        if std::env::var("CELL").is_ok_and(|cell| cell != format!("{preset:?}")) {
-            continue;
-        }
-        let mut sum = [0.0; 3];
-        for seed in 0..seeds {
-            let judged = judge(preset, jog_mm, noise_px, seed);
-            sum.iter_mut().zip(judged).for_each(|(sum, x)| *sum += x);
-        }
-        println!("{preset:?}: {:.1} % within, normalised {:.2}", 100.0 * sum[0] / sum[1], sum[2] / sum[1]);
+        let cells: Vec<[Judged; 2]> = (0..seeds).map(|seed| judge(preset, jog_mm, noise_px, seed)).collect();
+        let [exact, noisy] = [0, 1].map(|i| cells.iter().fold(Judged::default(), |sum, cell| sum.plus(cell[i])));
+        let share = |judged: Judged| 100.0 * judged.within / judged.count;
+        let mean = |judged: Judged| judged.normalised / judged.count;
+        println!(
+            "{preset:?}: exact pixels {:.1} % within, normalised {:.2}; noisy pixels {:.1} %, {:.2}",
+            share(exact),
+            mean(exact),
+            share(noisy),
+            mean(noisy)
+        );
+        // A kind of cell has few shared errors in as many seeds: it fluctuates, even with noisy pixels.
+        assert!((0.5..1.8).contains(&mean(noisy)), "{preset:?}");
+        all = [all[0].plus(exact), all[1].plus(noisy)];
     }
+    let [exact, noisy] = all.map(|judged| (100.0 * judged.within / judged.count, judged.normalised / judged.count));
+    println!("all: exact pixels {:.1} %, {:.2}; noisy pixels {:.1} %, {:.2}", exact.0, exact.1, noisy.0, noisy.1);
+    assert!((93.0..98.5).contains(&noisy.0) && (0.75..1.3).contains(&noisy.1), "{noisy:?}");
+    assert!((90.0..99.9).contains(&exact.0) && (0.5..1.5).contains(&exact.1), "{exact:?}");
 }

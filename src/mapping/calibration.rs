@@ -211,6 +211,10 @@ const MISS_PX: f64 = 2.0;
 /// Swept heights are measured; a plane this little outside is still inside, mm.
 const HEIGHT_TOLERANCE_MM: f64 = 0.02;
 
+fn is_sigma(sigma_px: f64) -> bool {
+    sigma_px >= 0.0 && sigma_px.is_finite()
+}
+
 /// Fits both cameras.
 ///
 /// # Errors
@@ -325,8 +329,16 @@ impl Calibration {
         }
     }
 
-    /// The point that both cameras see, in the tool frame.
+    /// The point that both cameras see, in the tool frame; the pixels are taken as exact.
     pub fn pixel_pair_to_point(&self, left: Vector2<f64>, right: Vector2<f64>) -> PointAnswer {
+        self.noisy_pair_to_point(left, right, 0.0)
+    }
+
+    /// The same for pixels that are uncertain by `sigma_px` in u and in v.
+    pub fn noisy_pair_to_point(&self, left: Vector2<f64>, right: Vector2<f64>, sigma_px: f64) -> PointAnswer {
+        if !is_sigma(sigma_px) {
+            return PointAnswer::refused(AnswerStatus::InvalidInput);
+        }
         for (camera, pixel) in [(Camera::Left, left), (Camera::Right, right)] {
             if let Some(status) = self.refuse_pixel(camera, pixel) {
                 return PointAnswer::refused(status);
@@ -334,11 +346,13 @@ impl Calibration {
         }
         let weights = Camera::BOTH.map(|camera| self.pixel_weight(camera));
         let models = [&self.left.model, &self.right.model];
-        let found = invert::pair_to_point(models, &self.volume, [left, right], weights, |p| self.model_covariance(p));
+        let noise = Matrix4::identity() * (sigma_px * sigma_px);
+        let covariance = |point_mm| self.model_covariance(point_mm) + noise;
+        let found = invert::pair_to_point(models, &self.volume, [left, right], weights, covariance);
         let Some(estimate) = found else {
             return PointAnswer::refused(AnswerStatus::NoConvergence);
         };
-        let sigma = weights[0].m11.max(weights[1].m11).sqrt();
+        let sigma = weights[0].m11.max(weights[1].m11).sqrt().hypot(sigma_px);
         if estimate.epipolar_px > MISS_PX.max(MISS_SIGMA * sigma) {
             return PointAnswer { status: AnswerStatus::RaysMiss, estimate };
         }
@@ -346,15 +360,27 @@ impl Calibration {
         PointAnswer { status: self.volume_status(inside, estimate.point_mm.z), estimate }
     }
 
-    /// The point on the plane z = `plane_z_mm` of the tool frame that one camera sees.
+    /// The point on the plane z = `plane_z_mm` of the tool frame that one camera sees; the pixel is taken as exact.
     pub fn pixel_to_plane(&self, camera: Camera, pixel: Vector2<f64>, plane_z_mm: f64) -> PointAnswer {
-        if !plane_z_mm.is_finite() {
+        self.noisy_pixel_to_plane(camera, pixel, plane_z_mm, 0.0)
+    }
+
+    /// The same for a pixel that is uncertain by `sigma_px` in u and in v.
+    pub fn noisy_pixel_to_plane(
+        &self,
+        camera: Camera,
+        pixel: Vector2<f64>,
+        plane_z_mm: f64,
+        sigma_px: f64,
+    ) -> PointAnswer {
+        if !plane_z_mm.is_finite() || !is_sigma(sigma_px) {
             return PointAnswer::refused(AnswerStatus::InvalidInput);
         }
         if let Some(status) = self.refuse_pixel(camera, pixel) {
             return PointAnswer::refused(status);
         }
-        let covariance = |point_mm| Uncertainty::camera(&self.model_covariance(point_mm), camera as usize);
+        let noise = Matrix2::identity() * (sigma_px * sigma_px);
+        let covariance = |point_mm| Uncertainty::camera(&self.model_covariance(point_mm), camera as usize) + noise;
         let model = &self.camera(camera).model;
         match invert::pixel_to_plane(model, &self.volume, pixel, plane_z_mm, covariance) {
             None => PointAnswer::refused(AnswerStatus::NoConvergence),

@@ -61,11 +61,13 @@ pub fn pixel_to_world(shared: &Shared, request: &PixelToWorld::Request) -> Pixel
             .left
             .iter()
             .zip(&request.right)
-            .map(|(left, right)| calibration.pixel_pair_to_point(pixel(left), pixel(right)))
+            .map(|(left, right)| calibration.noisy_pair_to_point(pixel(left), pixel(right), request.pixel_sigma))
             .collect(),
         Some(Wanted::One(camera)) => {
             let pixels = if camera == Camera::Left { &request.left } else { &request.right };
-            pixels.iter().map(|p| calibration.pixel_to_plane(camera, pixel(p), 1e3 * request.plane_z)).collect()
+            let answer =
+                |p| calibration.noisy_pixel_to_plane(camera, pixel(p), 1e3 * request.plane_z, request.pixel_sigma);
+            pixels.iter().map(answer).collect()
         }
     };
     points(answers, wanted_from_tool, &request.header, frame_id)

@@ -19,6 +19,9 @@ pub struct PixelToWorldArgs {
     /// One camera: the pixels lie on the plane z = −H of the tool frame. Without it a column z_mm gives each row's plane.
     #[arg(long, value_name = "H", requires = "camera", allow_negative_numbers = true)]
     height_mm: Option<f64>,
+    /// How uncertain the pixels are along u and v, px; the answers' covariance includes it.
+    #[arg(long, default_value_t = 0.0)]
+    pixel_sigma_px: f64,
     /// Append the whole covariance of each point: cxx_mm2,cxy_mm2,cxz_mm2,cyy_mm2,cyz_mm2,czz_mm2.
     #[arg(long)]
     covariance: bool,
@@ -57,9 +60,9 @@ pub fn run(args: &PixelToWorldArgs) -> anyhow::Result<ExitCode> {
         let answer = match (args.camera, args.height_mm) {
             (Some(side), height_mm) => {
                 let plane_z_mm = height_mm.map_or_else(|| row[2], |height_mm| -height_mm);
-                calibration.pixel_to_plane(side.into(), pixel, plane_z_mm)
+                calibration.noisy_pixel_to_plane(side.into(), pixel, plane_z_mm, args.pixel_sigma_px)
             }
-            (None, _) => calibration.pixel_pair_to_point(pixel, Vector2::new(row[2], row[3])),
+            (None, _) => calibration.noisy_pair_to_point(pixel, Vector2::new(row[2], row[3]), args.pixel_sigma_px),
         };
         let mut cells = vec![String::new(); 7];
         if answer.status.is_answered() {
