@@ -482,17 +482,24 @@ impl Bundle {
             pitch_mm: self.print.pitch_mm(),
             rotation_deg: x.y.atan2(x.x).to_degrees(),
             skew_deg: x.angle(&y).to_degrees() - 90.0,
+            tilt_deg: self.print_measured.then(|| {
+                let normal = x.cross(&y);
+                [normal.x, normal.y].map(|part| part.atan2(normal.z).to_degrees())
+            }),
             unevenness_rms_mm: (squares / lines.len().max(1) as f64).sqrt(),
         }
     }
 
-    /// RMS of δ about its mean along x, y, z, mm.
+    /// δ of each view about the mean of all, which share the shift of the origin to h = 0; robot axes, mm.
+    pub fn pose_errors_mm(&self) -> Vec<Vector3<f64>> {
+        let mean = self.pose_error_mm.iter().sum::<Vector3<f64>>() / self.pose_error_mm.len().max(1) as f64;
+        self.pose_error_mm.iter().map(|error| error - mean).collect()
+    }
+
+    /// RMS of these along x, y, z, mm.
     pub fn pose_error_rms_mm(&self) -> [f64; 3] {
-        let count = self.pose_error_mm.len().max(1) as f64;
-        // All share the shift of the origin to h = 0.
-        let mean = self.pose_error_mm.iter().sum::<Vector3<f64>>() / count;
-        let squares: Vector3<f64> = self.pose_error_mm.iter().map(|e| (e - mean).component_mul(&(e - mean))).sum();
-        (squares / count).map(f64::sqrt).into()
+        let squares: Vector3<f64> = self.pose_errors_mm().iter().map(|e| e.component_mul(e)).sum();
+        (squares / self.pose_error_mm.len().max(1) as f64).map(f64::sqrt).into()
     }
 
     /// Where the tool was relative to the origin, mm.

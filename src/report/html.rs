@@ -53,7 +53,8 @@ pub fn html(outcome: &CalibrationOutcome, last: Option<Stereo<&GrayImage>>) -> S
         calibration.stereo.pairs,
         1e3 * calibration.stereo.max_mm,
     );
-    let checks: String = calibration.checks.sentences().iter().map(|sentence| format!("<li>{sentence}")).collect();
+    let known = calibration.stage.iter().flat_map(|stage| stage.sentences()).chain(calibration.checks.sentences());
+    let checks: String = known.map(|sentence| format!("<li>{sentence}")).collect();
     let _ = write!(page, "<ul>{checks}</ul>");
     page += &ladder(calibration);
     page += "<h2>Where the residuals lie</h2><div class=pair>";
@@ -63,8 +64,11 @@ pub fn html(outcome: &CalibrationOutcome, last: Option<Stereo<&GrayImage>>) -> S
     page += "</div>";
     if let [_, tracked @ ..] = outcome.pairs.as_slice() {
         page += "<h2>From height to height</h2><div class=pair>";
-        page += &plot(&outcome.pairs, "residual of the grating fit, share of the signal", |p| p.residual);
-        page += &plot(tracked, "margin of the phase tracking, pitches", |p| p.phase_margin);
+        page += &both_cameras(&outcome.pairs, "residual of the grating fit, share of the signal", |p| p.residual);
+        page += &both_cameras(tracked, "margin of the phase tracking, pitches", |p| p.phase_margin);
+        if !outcome.pose_errors_mm.is_empty() {
+            page += &pose_errors(outcome);
+        }
         page += "</div>";
     }
     if let (Some(images), Some(pair)) = (last, outcome.pairs.last()) {
@@ -151,18 +155,43 @@ fn residual_map(camera: Camera, calibrated: &CameraCalibration, data: &CameraDat
     svg
 }
 
+/// A curve: its colour, and (height, value) points.
+type Curve = (&'static str, Vec<[f64; 2]>);
+
+const BLUE: &str = "#0b63c5";
+const ORANGE: &str = "#d9730d";
+const GREEN: &str = "#0a7a3d";
+
 /// One value of both cameras against height.
-fn plot(pairs: &[PairReport], caption: &str, value: impl Fn(&PairReport) -> Stereo<f64>) -> String {
+fn both_cameras(pairs: &[PairReport], caption: &str, value: impl Fn(&PairReport) -> Stereo<f64>) -> String {
+    let curve = |camera: Camera| pairs.iter().map(|p| [p.height_mm, value(p)[camera]]).collect();
+    let curves = [(BLUE, curve(Camera::Left)), (ORANGE, curve(Camera::Right))];
+    plot(&curves, &format!("{caption}; left blue, right orange"))
+}
+
+/// Estimated minus measured poses against height.
+fn pose_errors(outcome: &CalibrationOutcome) -> String {
+    let curve = |axis: usize| {
+        let errors = outcome.pairs.iter().zip(&outcome.pose_errors_mm);
+        errors.map(|(pair, error)| [pair.height_mm, 1e3 * error[axis]]).collect()
+    };
+    let curves = [(BLUE, curve(0)), (ORANGE, curve(1)), (GREEN, curve(2))];
+    plot(&curves, "where the tool was minus where it was measured, µm; x blue, y orange, z green")
+}
+
+/// Curves over height, in ascending order of it.
+fn plot(curves: &[Curve], caption: &str) -> String {
     const SIZE: [f64; 2] = [640.0, 240.0];
     const MARGIN: [f64; 2] = [60.0, 28.0];
-    let values = || pairs.iter().flat_map(|p| [value(p).left, value(p).right]).filter(|v| v.is_finite());
+    let values = || curves.iter().flat_map(|(_, points)| points).map(|p| p[1]).filter(|value| value.is_finite());
     let top = 1.1 * values().fold(1e-9, f64::max);
-    let last = pairs.iter().map(|p| p.height_mm).fold(1e-9, f64::max);
+    let bottom = 1.1 * values().fold(0.0, f64::min);
+    let last = curves.iter().flat_map(|(_, points)| points).map(|p| p[0]).fold(1e-9, f64::max);
     let x = |h: f64| MARGIN[0] + h / last * (SIZE[0] - MARGIN[0] - 12.0);
-    let y = |v: f64| SIZE[1] - MARGIN[1] - v / top * (SIZE[1] - 2.0 * MARGIN[1]);
+    let y = |v: f64| SIZE[1] - MARGIN[1] - (v - bottom) / (top - bottom) * (SIZE[1] - 2.0 * MARGIN[1]);
     let mut svg = format!("<figure><svg viewBox=\"0 0 {} {}\" font-size=13 role=img>", SIZE[0], SIZE[1]);
     for tick in 0..=4 {
-        let level = top * f64::from(tick) / 4.0;
+        let level = bottom + (top - bottom) * f64::from(tick) / 4.0;
         let _ = write!(
             svg,
             "<line x1={:.0} x2={:.0} y1={at:.1} y2={at:.1} stroke=#e3e8ee /><text x={:.0} y={:.1} text-anchor=end>{level:.2}</text>",
@@ -180,11 +209,11 @@ fn plot(pairs: &[PairReport], caption: &str, value: impl Fn(&PairReport) -> Ster
             SIZE[1] - 8.0
         );
     }
-    for (camera, colour) in [(Camera::Left, "#0b63c5"), (Camera::Right, "#d9730d")] {
-        let points = pairs.iter().filter(|p| value(p)[camera].is_finite());
-        let path: Vec<String> = points.map(|p| format!("{:.1},{:.1}", x(p.height_mm), y(value(p)[camera]))).collect();
+    for (colour, points) in curves {
+        let points = points.iter().filter(|p| p[1].is_finite());
+        let path: Vec<String> = points.map(|p| format!("{:.1},{:.1}", x(p[0]), y(p[1]))).collect();
         let _ = write!(svg, "<polyline points=\"{}\" fill=none stroke={colour} stroke-width=2 />", path.join(" "));
     }
-    let _ = write!(svg, "</svg><figcaption>{caption}; left blue, right orange</figcaption></figure>");
+    let _ = write!(svg, "</svg><figcaption>{caption}</figcaption></figure>");
     svg
 }

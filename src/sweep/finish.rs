@@ -61,8 +61,10 @@ pub fn calibrate_views(
     doubts.extend(origins.doubt.map(|doubt| doubt.to_string()));
     doubts.extend(scale.flatten().and_then(|scale| scale.doubt(views.pitch_mm)).map(|doubt| doubt.to_string()));
     doubts.extend(plausibility::doubts(&pairs, &data));
-    let unverified = placed.unverified.into_iter().chain(origins.unverified).chain(untold);
+    let stage = calibration.stage.iter().flat_map(|stage| stage.untold());
+    let unverified = placed.unverified.into_iter().chain(origins.unverified).chain(untold).chain(stage);
     calibration.checks = Checks { repairs: findings.repairs, unverified: unverified.collect() };
     calibration.refuse(doubts);
-    Ok(CalibrationOutcome { calibration, pairs, data })
+    let pose_errors_mm = if known { bundle.pose_errors_mm() } else { Vec::new() };
+    Ok(CalibrationOutcome { calibration, pairs, data, pose_errors_mm })
 }

@@ -166,6 +166,9 @@ pub struct CalibrationOutcome {
     pub calibration: Calibration,
     pub pairs: Vec<PairReport>,
     pub data: Stereo<CameraDataset>,
+    /// Where each pair's pose was minus where it was measured, about the mean of all, robot axes, mm; none where nothing
+    /// tells.
+    pub pose_errors_mm: Vec<Vector3<f64>>,
 }
 
 /// What fits the images of one camera and numbers their intersections.

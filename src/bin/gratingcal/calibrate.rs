@@ -147,6 +147,7 @@ pub fn summary(outcome: &CalibrationOutcome, seconds: f64) -> serde_json::Value 
         "reason": calibration.reason,
         "method": calibration.method,
         "checks": calibration.checks,
+        "stage": calibration.stage,
         "heights": calibration.heights,
         "correspondences": calibration.left.correspondences + calibration.right.correspondences,
         "models": [calibration.left.model.kind(), calibration.right.model.kind()],
@@ -159,6 +160,7 @@ pub fn summary(outcome: &CalibrationOutcome, seconds: f64) -> serde_json::Value 
         "fit_ms_median": fit_ms.get(fit_ms.len() / 2),
         "seconds": seconds,
         "pairs": outcome.pairs,
+        "pose_errors_mm": outcome.pose_errors_mm,
     })
 }
 
@@ -177,6 +179,7 @@ pub fn print(calibration: &Calibration, seconds: f64) {
             _ => String::new(),
         }
     );
+    calibration.stage.iter().flat_map(|stage| stage.sentences()).for_each(|sentence| println!("{sentence}"));
     calibration.checks.sentences().iter().for_each(|sentence| println!("{sentence}"));
     println!("\n             residual, px rms   held-out, px rms   border, px rms     held-out points, µm rms");
     println!("  model         left    right      left    right      left    right        x        y        z");

@@ -56,7 +56,7 @@ pub fn run(args: &MapArgs) -> anyhow::Result<ExitCode> {
     calibration.frame = "that of the points' x_mm, y_mm, z_mm".into();
     let seconds = start.elapsed().as_secs_f64();
     calibration.save(&args.out)?;
-    let outcome = CalibrationOutcome { calibration, pairs: Vec::new(), data };
+    let outcome = CalibrationOutcome { calibration, pairs: Vec::new(), data, pose_errors_mm: Vec::new() };
     if let Some(path) = &args.report {
         std::fs::write(path, report::html(&outcome, None)).with_context(|| path.display().to_string())?;
     }
