@@ -15,7 +15,7 @@ use std::fmt::Write;
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1d2733}\
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse}\
 td,th{padding:.25rem .9rem;border-bottom:1px solid #d8dee6;text-align:right}td:first-child,th:first-child{text-align:left}\
-.ok{color:#0a7a3d}.bad{color:#b3261e}.pair{display:flex;gap:1rem;flex-wrap:wrap}.pair>figure{flex:1 1 30rem;margin:0}\
+.ok{color:#0a7a3d}.bad{color:#b3261e}.pair{display:flex;gap:1rem;flex-wrap:wrap}.pair>figure{flex:1 1 30rem;max-width:36rem;margin:0}\
 img,svg{width:100%;height:auto;border:1px solid #d8dee6}figcaption{color:#5a6675;font-size:.9rem}.served{font-weight:600}";
 
 /// The page. `last`: the images of the last pair, to draw the grid over.

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from action_msgs.msg import GoalStatus
-from geometry_msgs.msg import Point, PoseStamped
+from geometry_msgs.msg import Point, PoseStamped, Vector3
 from grating_calibration.action import Calibrate
 from grating_calibration.msg import CalibrationStatus, Pixel, PixelEstimate, PointEstimate
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
@@ -277,3 +277,22 @@ def test_nodes_end_at_once_when_told(cell):
 def test_the_action_is_what_the_goal_says():
     goal = Calibrate.Goal()
     assert goal.height_stop == 0.02 and goal.height_step == 0.0001 and goal.method == "auto"
+
+
+def test_jogs_measure_the_print(cell):
+    file = cell.folder / "calibration.yaml"
+    cell.start(cell={"grid.print.scale": [0.01, 0.004]}, node={"calibration_file": file})
+    goal = cell.goal(heights=6)
+    goal.jogs = [Vector3(x=0.0008), Vector3(y=0.0008)]
+    ended = cell.client.result(cell.client.send(goal))
+    assert ended.result.usable, ended.result.reason
+    calibration = yaml.safe_load(file.read_text())
+    assert "robot's axes" in calibration["frame"]
+    stage = calibration["stage"]
+    assert stage["print_measured"]
+    # 1 µm of encoder noise over 0.8 mm.
+    for measured, printed in zip(stage["pitch_mm"], (1.111, 1.1044), strict=True):
+        assert abs(measured / printed - 1.0) < 4e-3, stage
+    assert all(target.pose.position.z >= -1e-6 for target in cell.client.targets)
+    along_x = [1e3 * target.pose.position.x for target in cell.client.targets]
+    assert max(along_x) - min(along_x) > 0.79 and max(b - a for a, b in zip(along_x, along_x[1:])) < 0.31
