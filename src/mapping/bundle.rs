@@ -15,76 +15,18 @@
 //! axis either; the priors leave them 0. The cameras live in the lines frame so that they hold whatever A turns out to be.
 
 use crate::camera::{Camera, Stereo};
-use crate::grating::chebyshev::values_at;
 use crate::least_squares::{NormalSums, solve_equilibrated};
 use crate::mapping::calibration::StageFigures;
-use crate::mapping::central::{Central, lens_exponents};
+use crate::mapping::central::Central;
 use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::model::Volume;
+use crate::mapping::posterior::{Posterior, Reduced};
+use crate::mapping::print::{Layout, Print};
 use crate::mapping::uncertainty::Uncertainty;
+pub use crate::mapping::views::{Cell, Observation, Views};
 use crate::statistics::median;
-use nalgebra::{DMatrix, DVector, Matrix2, Matrix2x3, Matrix3, Matrix3xX, Matrix4, Vector2, Vector3};
+use nalgebra::{DMatrix, DVector, Matrix2, Matrix3, Vector2, Vector3};
 use std::collections::HashMap;
-
-/// One grid intersection seen by one camera in one view.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Observation {
-    /// Raw pixel (u, v).
-    pub pixel: Vector2<f64>,
-    /// Its covariance, px².
-    pub covariance_px2: Matrix2<f64>,
-    /// (n_v, −n_h) from the origin.
-    pub lines: [i32; 2],
-    /// Index of the image pair.
-    pub view: u32,
-}
-
-/// The bare paper of one cell, see [`crate::lattice::texture`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Cell {
-    /// Lower (n_v, −n_h) of its lines, from the origin.
-    pub lines: [i32; 2],
-    /// Its middle, px.
-    pub pixel: Vector2<f64>,
-    /// ln brightness over that of its neighbours.
-    pub shade: f64,
-    /// Index of the image pair.
-    pub view: u32,
-}
-
-/// What the least squares is given.
-#[derive(Clone, Debug)]
-pub struct Views {
-    /// What each camera saw.
-    pub observations: Stereo<Vec<Observation>>,
-    /// The paper between the lines; not needed for the least squares.
-    pub cells: Stereo<Vec<Cell>>,
-    /// Width and height of each camera's images, px.
-    pub image_size: Stereo<[u32; 2]>,
-    /// Measured displacement of the tool at each view, robot axes, mm.
-    pub moved_mm: Vec<Vector3<f64>>,
-    /// Which views are jogs: displaced along x or y at the lowest height, to measure the print.
-    pub is_jog: Vec<bool>,
-    /// Distance between neighbouring lines as the user says, mm.
-    pub pitch_mm: f64,
-}
-
-/// Where the printed lines are.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Print {
-    /// A: takes the robot's axes to the lines frame.
-    pub lines_from_robot: Matrix3<f64>,
-    /// Its inverse.
-    pub robot_from_lines: Matrix3<f64>,
-    /// Pitch in the lines frame, as the user says, mm.
-    pub nominal_pitch_mm: f64,
-    /// Displacement of each line across itself, by number: v lines along x, h lines along y of the lines frame, mm.
-    pub offset_mm: [HashMap<i32, f64>; 2],
-    /// Smooth warp along x and y: coefficients of T_i T_j of the line numbers over `reach`, [`warp_exponents`], mm.
-    pub warp_mm: [Vec<f64>; 2],
-    /// Largest line number that was seen.
-    pub reach: f64,
-}
 
 /// The solution.
 #[derive(Clone, Debug)]
@@ -101,59 +43,6 @@ pub struct Bundle {
     posterior: Option<Posterior>,
 }
 
-/// What the least squares knows about its own unknowns.
-#[derive(Clone, Debug)]
-struct Posterior {
-    cameras: Stereo<Central>,
-    image_size: Stereo<[u32; 2]>,
-    lines_from_robot: Matrix3<f64>,
-    /// Of all unknowns but the poses: both cameras, then A's first two columns and the rest of the print.
-    covariance: DMatrix<f64>,
-    /// ∂(frame's origin)/∂(the same), mm. By definition it is at the mean x and y of all views that are
-    /// no jogs, and at the height of the lowest: errors that all share move the frame, not the answers in it.
-    origin_slope: Matrix3xX<f64>,
-    /// Height of the lowest view, mm: the cameras are from before it became h = 0.
-    height_mm: f64,
-}
-
-impl Posterior {
-    /// Covariance of (u_left, v_left, u_right, v_right) of a point; `None` where a camera can't see it.
-    fn pixel_covariance(&self, point_mm: Vector3<f64>) -> Option<Matrix4<f64>> {
-        let point_mm = point_mm - Vector3::new(0.0, 0.0, self.height_mm);
-        let in_lines_mm = self.lines_from_robot * point_mm;
-        let mut rows = DMatrix::<f64>::zeros(4, self.origin_slope.ncols());
-        let axes = self.cameras.left.parameters() + self.cameras.right.parameters();
-        let mut start = 0;
-        for (c, camera) in Camera::BOTH.into_iter().enumerate() {
-            let model = &self.cameras[camera];
-            let (pixel, slope) = model.pixel_and_jacobian(in_lines_mm);
-            let size = self.image_size[camera];
-            if (0..2).any(|axis| !(0.0..f64::from(size[axis])).contains(&pixel[axis])) {
-                return None;
-            }
-            let count = model.parameters();
-            let (mut u, mut v) = (vec![0.0; count], vec![0.0; count]);
-            model.fill_rows(in_lines_mm, [&mut u, &mut v]);
-            for (axis, values) in [u, v].iter().enumerate() {
-                let mut row = rows.row_mut(2 * c + axis);
-                row.copy_from(&(-slope.row(axis) * self.lines_from_robot * &self.origin_slope));
-                for (n, value) in values.iter().enumerate() {
-                    row[start + n] += *value;
-                }
-                // ∂L/∂A; without jogs A is no unknown.
-                for (n, value) in row.iter_mut().skip(axes).take(Layout::AXES).enumerate() {
-                    *value += slope[(axis, n / 2)] * point_mm[n % 2];
-                }
-            }
-            start += count;
-        }
-        let covariance = &rows * &self.covariance * rows.transpose();
-        Some(Matrix4::from_fn(|i, j| covariance[(i, j)]))
-    }
-}
-
-/// Degree of the smooth warp.
-const WARP_DEGREE: usize = 7;
 /// Degree of the lens while poses and print are estimated.
 const LENS_DEGREE: usize = 9;
 /// Observations of each camera that are used, of straight views and of jogs.
@@ -164,182 +53,14 @@ const LEAST_JOG_MM: f64 = 0.05;
 /// Prior standard deviations, mm. The first is where the poses' own spread starts from.
 const POSE_SIGMA_MM: f64 = 0.005;
 const LEAST_POSE_SIGMA_MM: f64 = 0.0002;
-const WARP_SIGMA_MM: f64 = 0.05;
-const LINE_SIGMA_MM: f64 = 0.02;
 /// Residuals beyond this many standard deviations count less.
 const ROBUST: f64 = 4.0;
 /// Relative to the diagonal, for what nothing determines.
-const DAMPING: f64 = 1e-10;
+pub(super) const DAMPING: f64 = 1e-10;
 const ROUNDS: usize = 7;
-
-/// All (i, j) with 2 ≤ i + j ≤ [`WARP_DEGREE`].
-fn warp_exponents() -> impl Iterator<Item = (usize, usize)> {
-    lens_exponents(WARP_DEGREE)
-}
-
-impl Print {
-    /// Lines as the user says they are.
-    pub fn nominal(pitch_mm: f64, reach: f64) -> Self {
-        Print {
-            lines_from_robot: Matrix3::identity(),
-            robot_from_lines: Matrix3::identity(),
-            nominal_pitch_mm: pitch_mm,
-            offset_mm: Default::default(),
-            warp_mm: [Vec::new(), Vec::new()],
-            reach: reach.max(1.0),
-        }
-    }
-
-    /// The crossing of `lines` = (n_v, −n_h), tool frame at h = 0, mm.
-    pub fn point_mm(&self, lines: [i32; 2]) -> Vector3<f64> {
-        self.robot_from_lines * self.point_in_lines_mm(lines)
-    }
-
-    /// The same in the lines frame.
-    fn point_in_lines_mm(&self, lines: [i32; 2]) -> Vector3<f64> {
-        let even = Vector2::from(lines.map(f64::from)) * self.nominal_pitch_mm;
-        (even + self.displacement_mm(lines)).push(0.0)
-    }
-
-    /// How far warp and line offsets move a crossing, lines frame, mm.
-    fn displacement_mm(&self, lines: [i32; 2]) -> Vector2<f64> {
-        Vector2::from_fn(|k, _| {
-            let warp: f64 = match self.warp_mm[k].as_slice() {
-                [] => 0.0,
-                coefficients => self.warp_terms(lines).zip(coefficients).map(|(t, c)| t * c).sum(),
-            };
-            self.offset_mm[k].get(&lines[k]).copied().unwrap_or(0.0) + warp
-        })
-    }
-
-    fn warp_terms(&self, lines: [i32; 2]) -> impl Iterator<Item = f64> {
-        let mut values = [[0.0; WARP_DEGREE + 1]; 2];
-        for (line, values) in lines.into_iter().zip(&mut values) {
-            values_at(f64::from(line) / self.reach, values);
-        }
-        // T_n(0) is 1, 0, −1, 0, …; the origin crossing stays where it is.
-        let at_origin = |n: usize| [1.0, 0.0, -1.0, 0.0][n % 4];
-        warp_exponents().map(move |(i, j)| values[0][i] * values[1][j] - at_origin(i) * at_origin(j))
-    }
-
-    /// Where the lines frame's x and y lead in the robot's axes; longer than 1 where the true pitch is larger than stated.
-    fn axes(&self) -> [Vector3<f64>; 2] {
-        [0, 1].map(|k| self.robot_from_lines.column(k).into_owned())
-    }
-
-    /// Pitch across v lines and across h lines, mm.
-    pub fn pitch_mm(&self) -> [f64; 2] {
-        self.axes().map(|axis| axis.norm() * self.nominal_pitch_mm)
-    }
-
-    /// `None` when the axes fall together.
-    fn set_axes(&mut self, lines_from_robot: Matrix3<f64>) -> Option<()> {
-        self.robot_from_lines = lines_from_robot.try_inverse()?;
-        self.lines_from_robot = lines_from_robot;
-        Some(())
-    }
-}
 
 fn turned(turn: Matrix2<i32>, [a, b]: [i32; 2]) -> [i32; 2] {
     (turn * Vector2::new(a, b)).into()
-}
-
-/// Which unknown stands where: those of one camera, then the shared ones.
-struct Layout {
-    /// Index of each line's offset among the shared unknowns, v lines and h lines.
-    lines: [HashMap<i32, usize>; 2],
-    /// Number of coefficients of the warp along each direction.
-    warp: usize,
-    shared: usize,
-}
-
-impl Layout {
-    /// Numbers of A's first two columns, row by row.
-    const AXES: usize = 6;
-
-    /// Nothing shared where the print is not asked for.
-    fn of(observations: &Stereo<Vec<Observation>>, print: bool) -> Self {
-        let mut lines: [HashMap<i32, usize>; 2] = Default::default();
-        if !print {
-            return Layout { lines, warp: 0, shared: 0 };
-        }
-        let warp = warp_exponents().count();
-        let mut shared = Self::AXES + 2 * warp;
-        for observation in observations.left.iter().chain(&observations.right) {
-            for (k, line) in observation.lines.into_iter().enumerate() {
-                // The two lines through the origin are where the origin is.
-                if line != 0 {
-                    lines[k].entry(line).or_insert_with(|| {
-                        shared += 1;
-                        shared - 1
-                    });
-                }
-            }
-        }
-        Layout { lines, warp, shared }
-    }
-
-    /// ∂pixel by the shared unknowns; `slope` is ∂pixel/∂L.
-    fn fill(
-        &self,
-        print: &Print,
-        lines: [i32; 2],
-        pose_mm: Vector3<f64>,
-        slope: &Matrix2x3<f64>,
-        rows: [&mut [f64]; 2],
-    ) {
-        for (axis, row) in rows.into_iter().enumerate() {
-            for i in 0..3 {
-                for k in 0..2 {
-                    row[2 * i + k] = -slope[(axis, i)] * pose_mm[k];
-                }
-            }
-            for k in 0..2 {
-                let warp = row[Self::AXES + k * self.warp..].iter_mut();
-                warp.zip(print.warp_terms(lines)).for_each(|(value, term)| *value = slope[(axis, k)] * term);
-                if let Some(at) = self.lines[k].get(&lines[k]) {
-                    row[*at] = slope[(axis, k)];
-                }
-            }
-        }
-    }
-
-    fn step(&self, print: &mut Print, step: &[f64]) -> Option<()> {
-        let mut lines_from_robot = print.lines_from_robot;
-        for i in 0..3 {
-            for k in 0..2 {
-                lines_from_robot[(i, k)] += step[2 * i + k];
-            }
-        }
-        print.set_axes(lines_from_robot)?;
-        for k in 0..2 {
-            print.warp_mm[k].resize(self.warp, 0.0);
-            for (n, value) in print.warp_mm[k].iter_mut().enumerate() {
-                *value += step[Self::AXES + k * self.warp + n];
-            }
-            for (line, at) in &self.lines[k] {
-                *print.offset_mm[k].entry(*line).or_insert(0.0) += step[*at];
-            }
-        }
-        Some(())
-    }
-
-    /// Adds what the priors say: warp and offsets are near 0.
-    fn add_priors(&self, print: &Print, ata: &mut DMatrix<f64>, atb: &mut DVector<f64>, start: usize) {
-        let mut prior = |at: usize, value: f64, sigma: f64| {
-            ata[(start + at, start + at)] += 1.0 / (sigma * sigma);
-            atb[start + at] -= value / (sigma * sigma);
-        };
-        for k in 0..2 {
-            for n in 0..self.warp {
-                let value = print.warp_mm[k].get(n).copied().unwrap_or(0.0);
-                prior(Self::AXES + k * self.warp + n, value, WARP_SIGMA_MM);
-            }
-            for (line, at) in &self.lines[k] {
-                prior(*at, print.offset_mm[k].get(line).copied().unwrap_or(0.0), LINE_SIGMA_MM);
-            }
-        }
-    }
 }
 
 /// What the observations of one view say about its pose, for the elimination of δ.
@@ -685,32 +406,5 @@ impl Problem<'_> {
             layout.step(&mut bundle.print, &step[shared_start..])?;
         }
         Some(Reduced { ata, gains })
-    }
-}
-
-/// The normal equations after the poses are eliminated.
-struct Reduced {
-    ata: DMatrix<f64>,
-    /// −∂δ/∂(all other unknowns) of each view.
-    gains: Vec<Matrix3xX<f64>>,
-}
-
-impl Reduced {
-    fn posterior(self, cameras: &Stereo<Central>, bundle: &Bundle, views: &Views, lowest: usize) -> Option<Posterior> {
-        let all = self.ata.nrows();
-        let covariance = solve_equilibrated(self.ata, DMatrix::identity(all, all), DAMPING)?;
-        let straight: Vec<_> = self.gains.iter().zip(&views.is_jog).filter(|(_, is_jog)| !**is_jog).collect();
-        let mean = |axis: usize, n: usize| {
-            straight.iter().map(|(gain, _)| gain[(axis, n)]).sum::<f64>() / straight.len().max(1) as f64
-        };
-        let along = |axis: usize, n: usize| if axis == 2 { self.gains[lowest][(2, n)] } else { mean(axis, n) };
-        Some(Posterior {
-            cameras: cameras.clone(),
-            image_size: views.image_size,
-            lines_from_robot: bundle.print.lines_from_robot,
-            covariance,
-            origin_slope: Matrix3xX::from_fn(all, |axis, n| -along(axis, n)),
-            height_mm: 0.0,
-        })
     }
 }

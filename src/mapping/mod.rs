@@ -3,7 +3,10 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`dataset`] | the pairs that a model is fitted to |
+//! | [`views`] | what the cameras saw at every pose |
 //! | [`bundle`] | cameras, pose errors and print errors at once |
+//! | [`print`] | where the printed lines are |
+//! | `posterior` | what that solution knows about itself |
 //! | [`rays`] | which place of the grid some pixels see, without any model |
 //! | [`consistency`] | line numbers and poses of all views against each other: slips, bumps |
 //! | [`origins`] | did the user click the same crossing in both images? |
@@ -42,6 +45,8 @@ pub mod origins;
 pub mod pinhole;
 pub mod placement;
 pub mod polynomial;
+mod posterior;
+pub mod print;
 pub mod published;
 pub mod rays;
 pub mod scale;
@@ -49,6 +54,7 @@ pub mod select;
 pub mod spline;
 pub mod stereo_ladder;
 pub mod uncertainty;
+pub mod views;
 
 pub use calibration::{AnswerStatus, Calibration};
 pub use dataset::{CameraDataset, Correspondence};
