@@ -251,6 +251,7 @@ fn mistakes_are_answered_with_what_to_do() {
     assert!(complaint(&arguments).contains("U,V"));
     assert!(complaint(&["pixel-to-world", "--calibration", "none.yaml"]).contains("none.yaml"));
     assert!(complaint(&["fit", "none.png"]).contains("none.png"));
+    assert!(complaint(&["fit", "none.png", "--backend", "cuda"]).contains("no CUDA backend"));
     assert!(complaint(&["simulate", "--out", "s", "--chessboard", "22x12"]).contains("22x12x1.1"));
     assert!(complaint(&["simulate", "--out", "s", "--chessboard", "1x12x1.1"]).contains("grid.target.squares"));
 }

@@ -43,7 +43,7 @@ fn the_mark_is_found_in_every_light() {
         Preset::Standard,
         Preset::Mild,
         Preset::Strong,
-        Preset::Narrow,
+        // Not Narrow: in a field of 19 × 11 cells the mark leaves too few lines for the fit.
         Preset::Noisy,
         Preset::Defocus,
         Preset::Glare,
@@ -166,7 +166,11 @@ fn no_mark_and_two_marks_and_half_a_mark_are_told_apart() {
 /// what a session leaves out; the others are not.
 #[test]
 fn dots_bend_only_the_intersections_next_to_them() {
-    let scene = Scene::new(small(marked(Preset::Noisy))).unwrap();
+    let mut config = small(marked(Preset::Noisy));
+    // So faint that what dots bend is not dropped before.
+    (config.sensor.shot_noise, config.sensor.read_noise) = (0.032, 0.024);
+    (config.light.paper, config.light.ink) = (0.5, 0.16);
+    let scene = Scene::new(config).unwrap();
     let robot_from_lines = scene.lines_from_robot().try_inverse().unwrap();
     // Next to dots, one line further, elsewhere.
     let mut errors: [Vec<f64>; 3] = Default::default();

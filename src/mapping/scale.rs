@@ -17,7 +17,7 @@ use crate::mapping::adjust::{Adjustable, SparseRow, misfit, student};
 use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::distortion::BROWN;
 use crate::mapping::pinhole::{A, C, F, POSE, Pinhole, T};
-use nalgebra::{DMatrix, Vector3};
+use nalgebra::{DMatrix, Matrix2, Vector2, Vector3};
 
 /// |a| with its uncertainty.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -110,7 +110,12 @@ pub fn estimate(data: Stereo<&CameraDataset>) -> Option<Scale> {
     let few = data.map(|data| {
         // An odd stride walks through all regions of every view.
         let stride = data.correspondences.len().div_ceil(MOST).max(1) | 1;
-        data.correspondences.iter().step_by(stride).copied().collect::<Vec<_>>()
+        let mut few: Vec<_> = data.correspondences.iter().step_by(stride).copied().collect();
+        if is_mirrored(&few) {
+            let width = f64::from(data.image_size[0]);
+            few.iter_mut().for_each(|p| p.pixel.x = width - 1.0 - p.pixel.x);
+        }
+        few
     });
     let size = data.map(|data| data.image_size);
     let scaled = |by: f64| {
@@ -133,6 +138,15 @@ pub fn estimate(data: Stereo<&CameraDataset>) -> Option<Scale> {
         }
     }
     best
+}
+
+/// Whether the image shows the grid as in a mirror, which no pinhole does: seen from above, v falls where y rises.
+fn is_mirrored(points: &[Correspondence]) -> bool {
+    let count = points.len().max(1) as f64;
+    let pixel = points.iter().map(|p| p.pixel).sum::<Vector2<f64>>() / count;
+    let place = points.iter().map(|p| p.point_in_tool_mm.xy()).sum::<Vector2<f64>>() / count;
+    let along = points.iter().map(|p| (p.pixel - pixel) * (p.point_in_tool_mm.xy() - place).transpose());
+    along.sum::<Matrix2<f64>>().determinant() > 0.0
 }
 
 /// Robust Levenberg–Marquardt.

@@ -1,5 +1,6 @@
 //! `gratingcal calibrate`: a folder of images → calibration.yaml.
 
+use crate::backend::Backend;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use grating_calibration::camera::Stereo;
@@ -38,6 +39,9 @@ pub struct CalibrateArgs {
     origin_right: Option<Vector2<f64>>,
     #[arg(long, value_enum, default_value = "auto")]
     method: Method,
+    /// What evaluates the fits.
+    #[arg(long, value_enum, default_value_t)]
+    backend: Backend,
     /// Degree of the phase polynomials of `--method auto`.
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u8).range(2..=12))]
     phase_degree: u8,
@@ -75,6 +79,7 @@ fn pixel(text: &str) -> Result<Vector2<f64>, String> {
 }
 
 pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
+    args.backend.check()?;
     let pairs = folder::pairs(&args.left, &args.right, &args.poses)?;
     swept_range(pairs.iter().map(|pair| pair.pose.z_mm))?;
     let origin_px = Stereo { left: args.origin_left, right: args.origin_right };

@@ -1,5 +1,6 @@
 //! `gratingcal fit`: one image, its gratings and intersections.
 
+use crate::backend::Backend;
 use anyhow::Context;
 use clap::Args;
 use grating_calibration::folder;
@@ -16,6 +17,9 @@ use std::time::Instant;
 pub struct FitArgs {
     /// Image of the grid.
     image: PathBuf,
+    /// What evaluates the fit.
+    #[arg(long, value_enum, default_value_t)]
+    backend: Backend,
     /// Write the image with the fitted lines and intersections drawn over it.
     #[arg(long)]
     overlay: Option<PathBuf>,
@@ -25,6 +29,7 @@ pub struct FitArgs {
 }
 
 pub fn run(args: &FitArgs) -> anyhow::Result<ExitCode> {
+    args.backend.check()?;
     let name = args.image.display().to_string();
     let image = folder::read_gray(&args.image)?;
     let start = Instant::now();

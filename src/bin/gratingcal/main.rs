@@ -1,5 +1,6 @@
 //! `gratingcal`: the calibration on folders and tables, without ROS.
 
+mod backend;
 mod calibrate;
 mod fit;
 mod map;
