@@ -304,11 +304,11 @@ fn heights_and_pitch_that_disagree_are_noticed() {
         let miss = right.factor.ln() + 0.5 * (print[0] + print[1]);
         assert!(miss.abs() < 3.0 * right.sigma, "{preset:?}: {right:?}");
         assert_eq!(right.doubt(1.1), None, "{preset:?}: {right:?}");
-        // A lens without distortion has no centre, and warped paper is no lens's: that is said.
+        // A lens with hardly any distortion has no clear centre, and warped paper is no lens's: that is said.
         assert_eq!(right.unverified().is_some(), matches!(preset, Mild | Narrow | Laser), "{preset:?}: {right:?}");
         views.pitch_mm = 1.0;
         let wrong = scale_of(&views);
-        assert_eq!(wrong.doubt(1.0).is_some(), preset != Mild, "{preset:?}: {wrong:?}");
+        assert!(wrong.doubt(1.0).is_some(), "{preset:?}: {wrong:?}");
     }
     // Centimetres, inches, tenths.
     for told in [0.1, 1.0 / 25.4, 10.0] {
