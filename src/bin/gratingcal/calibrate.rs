@@ -5,6 +5,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use grating_calibration::camera::Stereo;
 use grating_calibration::folder;
+use grating_calibration::grating::refine::FitOptions;
 use grating_calibration::mapping::model::ModelKind;
 use grating_calibration::mapping::select::LadderEntry;
 use grating_calibration::mapping::{Calibration, stereo_ladder};
@@ -43,7 +44,7 @@ pub struct CalibrateArgs {
     #[arg(long, value_enum, default_value_t)]
     backend: Backend,
     /// Degree of the phase polynomials of `--method auto`.
-    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u8).range(2..=12))]
+    #[arg(long, default_value_t = FitOptions::default().phase_degree as u8, value_parser = clap::value_parser!(u8).range(2..=12))]
     phase_degree: u8,
     /// Draws an image of `--method original`; 18000 as published.
     #[arg(long, default_value_t = 18_000)]

@@ -5,7 +5,6 @@ use anyhow::Context;
 use clap::Args;
 use grating_calibration::folder;
 use grating_calibration::grating::refine::{FitOptions, fit_cold};
-use grating_calibration::grating::spectrum;
 use grating_calibration::lattice::{local, origin};
 use grating_calibration::report::overlay;
 use nalgebra::{Matrix2, Vector2};
@@ -71,14 +70,10 @@ pub fn run(args: &FitArgs) -> anyhow::Result<ExitCode> {
     }
     println!("{name}: {}×{} px", image.width(), image.height());
     let period = |gradient: Vector2<f64>| std::f64::consts::TAU / gradient.norm();
-    if let Some(c) = spectrum::carriers(&image) {
-        println!(
-            "  pitch at the centre  {:.2} px across h lines, {:.2} px across v lines",
-            period(c.gradient_h),
-            period(c.gradient_v)
-        );
-        println!("  seeds                c_h = {:.5}, c_v = {:.5} rad/px", c.gradient_h.y, c.gradient_v.x);
-    }
+    let centre = Vector2::from(fit.parameters.phase_h.domain.centre);
+    let [h, v] = [&fit.parameters.phase_h, &fit.parameters.phase_v].map(|phase| phase.value_and_gradient(centre).1);
+    println!("  pitch at the centre  {:.2} px across h lines, {:.2} px across v lines", period(h), period(v));
+    println!("  seeds                c_h = {:.5}, c_v = {:.5} rad/px", h.y, v.x);
     println!("  residual             {:.3} of the signal ({:?})", fit.residual, fit.stopped);
     println!("  intersections        {}", intersections.len());
     match &mark {
