@@ -1,13 +1,14 @@
 //! Time of one 1280×720 image on one core, stage by stage, and of the original's cost evaluations.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use grating_calibration::camera::Camera;
+use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::grating::backend::{Backend, Problem};
 use grating_calibration::grating::cpu::Cpu;
 use grating_calibration::grating::quadratic::QuadraticPhase;
 use grating_calibration::grating::refine::{FitOptions, Warm, fit_cold, fit_warm};
 use grating_calibration::lattice::local;
 use grating_calibration::sim::{Scene, SceneConfig};
+use grating_calibration::sweep::session::{CalibrationSettings, SweepSession, ToolPose};
 use nalgebra::Vector3;
 use std::hint::black_box;
 
@@ -68,5 +69,28 @@ fn original_method(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, default_method, original_method);
+/// A calibration from a few heights, asked for one pair.
+fn answers(c: &mut Criterion) {
+    let scene = Scene::new(SceneConfig::default()).expect("the standard cell is valid");
+    let origins = scene.origin_px().expect("the standard cell's origin is in view");
+    let mut session = SweepSession::new(CalibrationSettings::new(1.1, origins)).expect("the settings are valid");
+    for n in 0..9 {
+        let z_mm = 0.5 * f64::from(n);
+        let images = Stereo::from_fn(|camera| scene.picture(camera, Vector3::new(0.0, 0.0, z_mm), 0).to_gray());
+        session
+            .add_pair(images.as_ref(), ToolPose { x_mm: 0.0, y_mm: 0.0, z_mm })
+            .expect("the simulated grid is in view");
+    }
+    let calibration = session.finish().expect("nine heights are enough").calibration;
+    let [left, right] =
+        Camera::BOTH.map(|camera| calibration.point_to_pixel(camera, Vector3::new(1.0, 2.0, -2.0)).pixel);
+    assert!(calibration.pixel_pair_to_point(left, right).status.is_answered());
+    let mut group = c.benchmark_group("answers");
+    group.bench_function("stereo query", |b| {
+        b.iter(|| calibration.pixel_pair_to_point(black_box(left), black_box(right)))
+    });
+    group.finish();
+}
+
+criterion_group!(benches, default_method, original_method, answers);
 criterion_main!(benches);

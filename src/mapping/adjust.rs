@@ -6,10 +6,11 @@
 //! ρ is Student's: far residuals hardly count. w is one over the pixel's variance, `misfit` the median residual in units
 //! of what the variances promise, 1 at least: what a model can't follow counts as noise, lest it outweigh the priors.
 
-use crate::least_squares::solve_equilibrated;
+use crate::least_squares::{NormalSums, solve_equilibrated};
 use crate::mapping::dataset::Correspondence;
 use crate::statistics::median;
 use nalgebra::{DMatrix, Vector2, Vector3};
+use std::ops::Range;
 
 /// Residuals beyond this many standard deviations count less; c above.
 pub const ROBUST: f64 = 6.0;
@@ -62,19 +63,34 @@ pub fn misfit(points: &[Correspondence], pixel: impl Fn(Vector3<f64>) -> Vector2
 }
 
 /// The normal equations at one place, and the cost there.
-#[derive(Clone, Debug)]
 pub struct Sums {
     /// AᵀWA; the lower triangle until [`Sums::finished`].
     pub ata: DMatrix<f64>,
     atb: DMatrix<f64>,
     /// What is to become least.
     pub cost: f64,
+    /// Of one row: its values, and where these belong to consecutive parameters.
+    values: Vec<f64>,
+    runs: Vec<Range<usize>>,
+    /// Rows of few parameters, to be multiplied out many at a time.
+    dense: Option<NormalSums>,
 }
+
+/// Up to so many parameters zeros are multiplied, too.
+const DENSE: usize = 32;
 
 impl Sums {
     /// Of `n` parameters.
     pub fn new(n: usize) -> Self {
-        Sums { ata: DMatrix::zeros(n, n), atb: DMatrix::zeros(n, 1), cost: 0.0 }
+        let (ata, atb) = (DMatrix::zeros(n, n), DMatrix::zeros(n, 1));
+        Sums {
+            ata,
+            atb,
+            cost: 0.0,
+            values: Vec::with_capacity(n),
+            runs: Vec::new(),
+            dense: (n <= DENSE).then(|| NormalSums::new(n, 1)),
+        }
     }
 
     fn at<C: Adjustable>(camera: &C, points: &[Correspondence], misfit: f64) -> Option<Self> {
@@ -96,6 +112,9 @@ impl Sums {
 
     /// With both triangles; `None` where something was not finite.
     pub fn finished(mut self) -> Option<Self> {
+        if let Some(dense) = self.dense.take() {
+            (self.ata, self.atb) = dense.finish();
+        }
         self.ata.fill_upper_triangle_with_lower_triangle();
         self.cost.is_finite().then_some(self)
     }
@@ -108,12 +127,32 @@ impl Sums {
 
     /// Adds one equation, its parameters in ascending order, to the lower triangle.
     pub fn add(&mut self, row: &[(usize, f64)], miss: f64, weight: f64) {
+        if let Some(dense) = &mut self.dense {
+            return dense.add(|target| row.iter().for_each(|(i, value)| target[*i] = *value), &[miss], weight);
+        }
         let n = self.ata.nrows();
+        let Sums { ata, atb, values, runs, .. } = self;
+        values.clear();
+        values.extend(row.iter().map(|(_, value)| *value));
+        // Where neighbouring parameters stand side by side whole slices are added.
+        runs.clear();
+        for (k, (i, _)) in row.iter().enumerate() {
+            match runs.last_mut() {
+                Some(run) if row[run.start].0 + run.len() == *i => run.end = k + 1,
+                _ => runs.push(k..k + 1),
+            }
+        }
         for (k, (j, by)) in row.iter().enumerate() {
             let by = by * weight;
-            self.atb[*j] += by * miss;
-            let column = &mut self.ata.as_mut_slice()[j * n..(j + 1) * n];
-            row[k..].iter().for_each(|(i, value)| column[*i] += by * value);
+            atb[*j] += by * miss;
+            let column = &mut ata.as_mut_slice()[j * n..(j + 1) * n];
+            for run in runs.iter().filter(|run| run.end > k) {
+                let run = run.start.max(k)..run.end;
+                let first = row[run.start].0;
+                for (sum, value) in column[first..first + run.len()].iter_mut().zip(&values[run]) {
+                    *sum += by * value;
+                }
+            }
         }
     }
 }

@@ -101,9 +101,7 @@ impl Folds {
 
     /// `None` when a fold leaves too little to fit the model again.
     pub fn judge(&self, model: &Model, data: &CameraDataset) -> Option<Score> {
-        let stride = data.correspondences.len().div_ceil(MOST).max(1);
-        // An odd stride walks through all regions of every height.
-        let few: Vec<Correspondence> = data.correspondences.iter().step_by(stride | 1).copied().collect();
+        let few = data.thinned(MOST).correspondences;
         let judged: Option<Vec<(Model, [f64; 2])>> = (0..INSIDE + BORDER)
             .into_par_iter()
             .map(|fold| {

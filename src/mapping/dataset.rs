@@ -23,6 +23,16 @@ pub struct CameraDataset {
     pub correspondences: Vec<Correspondence>,
 }
 
+impl CameraDataset {
+    /// About `most` of the pairs at most, from all regions of all views.
+    pub fn thinned(&self, most: usize) -> Self {
+        // An odd stride walks through all regions of every view.
+        let stride = self.correspondences.len().div_ceil(most).max(1) | 1;
+        let correspondences = self.correspondences.iter().step_by(stride).copied().collect();
+        CameraDataset { image_size: self.image_size, correspondences }
+    }
+}
+
 impl Correspondence {
     /// Weight of each of its two equations: one over the mean variance, 1/px².
     pub fn weight(&self) -> f64 {

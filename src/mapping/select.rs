@@ -73,18 +73,22 @@ const PARITY: f64 = 1.002;
 /// Residuals beyond this many robust standard deviations are outliers.
 const OUTLIER: f64 = 6.0;
 
-/// Fits `kinds`, judges them without outliers, and fits the best again without them. Kinds that the data does not determine,
-/// or not without one of the folds, are skipped.
+/// Pairs that models are compared on; the best is fitted to all.
+const MOST: usize = 16_000;
+
+/// Fits `kinds` to some of the pairs, judges them without outliers, and fits the best to all pairs but these. Kinds that the
+/// data does not determine, or not without one of the folds, are skipped.
 ///
 /// # Errors
 /// [`SelectError`] when the data determines none of them.
 pub fn fit_ladder(data: &CameraDataset, kinds: &[ModelKind]) -> Result<Ladder, SelectError> {
-    let fitted: Vec<Model> = kinds.par_iter().filter_map(|kind| Model::fit(*kind, data)).collect();
+    let few = data.thinned(MOST);
+    let fitted: Vec<Model> = kinds.par_iter().filter_map(|kind| Model::fit(*kind, &few)).collect();
     let clean = without_outliers(&fitted, data);
-    let folds = Folds::of(&clean);
+    let (folds, few_clean) = (Folds::of(&clean), clean.thinned(MOST));
     let judge = |model: Model| {
-        let Score { inside_rms_px, border_rms_px, models } = folds.judge(&model, &clean)?;
-        let (residual_rms_px, residual_max_px) = residuals(&model, &clean.correspondences);
+        let Score { inside_rms_px, border_rms_px, models } = folds.judge(&model, &few_clean)?;
+        let (residual_rms_px, residual_max_px) = residuals(&model, &few_clean.correspondences);
         let entry = LadderEntry {
             model: model.kind(),
             residual_rms_px,
@@ -98,7 +102,7 @@ pub fn fit_ladder(data: &CameraDataset, kinds: &[ModelKind]) -> Result<Ladder, S
     let none = SelectError::NoModel { correspondences: data.correspondences.len() };
     let least = rungs.iter().map(|rung| rung.entry.score_px()).min_by(f64::total_cmp).ok_or(none.clone())?;
     let best = rungs.iter().position(|rung| rung.entry.score_px() <= PARITY * least).ok_or(none)?;
-    if clean.correspondences.len() < data.correspondences.len()
+    if clean.correspondences != few.correspondences
         && let Some(cleaner) = rungs[best].model.refit(&clean.correspondences)
     {
         let Rung { model, entry, .. } = &mut rungs[best];
