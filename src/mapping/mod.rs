@@ -25,11 +25,13 @@
 //! | [`stereo_ladder`] | the same in micrometres, for points from both cameras |
 //! | [`uncertainty`] | how sure the models are of their pixels |
 //! | [`invert`] | pixel pair → point, pixel + plane → point, with covariance |
-//! | [`calibration`] | the served models with what is known about them; answers with a status |
+//! | [`calibration`] | the served models with what is known about them |
+//! | [`answer`] | what they answer, each time with a status |
 //! | [`checks`] | what the checks found, as a calibration keeps it |
 //! | [`file`] | calibration.yaml |
 
 pub mod adjust;
+pub mod answer;
 pub mod bundle;
 pub mod calibration;
 pub mod central;
@@ -56,6 +58,7 @@ pub mod stereo_ladder;
 pub mod uncertainty;
 pub mod views;
 
-pub use calibration::{AnswerStatus, Calibration};
+pub use answer::AnswerStatus;
+pub use calibration::Calibration;
 pub use dataset::{CameraDataset, Correspondence};
 pub use model::Model;

@@ -1,7 +1,8 @@
 //! `pixel_to_world`, `world_to_pixel`, `~/save`, `~/load`: every item of a batch gets its own status.
 
 use crate::camera::Camera;
-use crate::mapping::calibration::{AnswerStatus, Calibration, PixelAnswer, PointAnswer};
+use crate::mapping::Calibration;
+use crate::mapping::answer::{AnswerStatus, PixelAnswer, PointAnswer};
 use crate::ros::calibration_node::Shared;
 use crate::ros::nanoseconds;
 use crate::ros::robot::locked;
