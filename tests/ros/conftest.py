@@ -167,7 +167,7 @@ class Cell:
         self.client.until(lambda: self.client.poses, what="a robot pose")
 
     def start_node(self, parameters=None):
-        self.processes.start("calibration_node", parameters)
+        self.processes.start("calibration_node", {"file_dir": self.folder} | (parameters or {}))
 
     def truth(self):
         return yaml.safe_load((self.truth_dir / "truth.yaml").read_text())
