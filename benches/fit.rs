@@ -21,9 +21,27 @@ fn default_method(c: &mut Criterion) {
     let mut group = c.benchmark_group("one 1280x720 image, one core");
     group.sample_size(20);
     group.bench_function("warm fit", |b| b.iter(|| fit_warm(black_box(&now), &warm, &options)));
-    group.bench_function("intersections", |b| b.iter(|| local::measure(black_box(&now), &fits[1].parameters)));
+    let fit = fit_warm(&now, &warm, &options).expect("the simulated grid is in view");
+    group.bench_function("intersections", |b| b.iter(|| local::measure(black_box(&now), &fit.parameters)));
     group.bench_function("cold fit", |b| b.iter(|| fit_cold(black_box(&now), &options)));
     group.finish();
+}
+
+/// Eq. (3) as one writes it first.
+fn plain(problem: &Problem, candidate: &QuadraticPhase) -> [f32; 3] {
+    let mut sums = [0.0; 3];
+    for row in 0..problem.rows {
+        for column in 0..problem.columns {
+            let (i, y) = (row * problem.columns + column, row as f64);
+            let phase = candidate.at(column as f64, y) as f32;
+            let (p, q) = (4.0 * (phase.sin() + problem.duty), problem.standing[i]);
+            let model = p * q / (2.0 + p * p + q * q).sqrt();
+            sums[0] += model;
+            sums[1] += model * model;
+            sums[2] += model * problem.image[i];
+        }
+    }
+    sums
 }
 
 fn original_method(c: &mut Criterion) {
@@ -38,11 +56,15 @@ fn original_method(c: &mut Criterion) {
         spacing: 1.0,
         duty: 0.97,
     };
-    let candidate = QuadraticPhase { seed: 0.17, constant: 0.3, ..Default::default() };
+    let candidate = |n: u32| QuadraticPhase { seed: 0.17, constant: 0.1 * f64::from(n), ..Default::default() };
+    let batch: Vec<QuadraticPhase> = (0..60).map(candidate).collect();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread can be started");
     let mut group = c.benchmark_group("cost (4), evaluations of Eq. (3), one core");
+    group.sample_size(10);
     group.throughput(Throughput::Elements((columns * rows) as u64));
-    group.bench_function("cpu", |b| b.iter(|| pool.install(|| Cpu.sums(black_box(&problem), &[candidate]))));
+    group.bench_function("plain scalar port", |b| b.iter(|| plain(black_box(&problem), &batch[0])));
+    group.throughput(Throughput::Elements((batch.len() * columns * rows) as u64));
+    group.bench_function("cpu", |b| b.iter(|| pool.install(|| Cpu.sums(black_box(&problem), &batch))));
     group.finish();
 }
 

@@ -3,18 +3,24 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-step() { echo; echo "== $*"; }
+step() { echo; echo "== $* ($(date +%T))"; }
 
-# The node's own build has r2r and OpenCV ready.
-ros=(--locked --release --features ros --target-dir build/grating_calibration/cargo)
+# In the folder of the node's own build all crates but ours are ready, r2r and OpenCV too.
+core=(--locked --release --target-dir build/grating_calibration/cargo)
+ros=("${core[@]}" --features ros)
+# What a release leaves out, back in our own crate.
+checked=()
+for check in debug-assertions overflow-checks; do
+  checked+=(--config "profile.release.package.grating_calibration.$check=true")
+done
 
 step "format"
 cargo fmt --check
 step "lints, with and without ROS"
-cargo clippy --locked --all-targets -- -D warnings
+cargo clippy "${core[@]}" --all-targets -- -D warnings
 cargo clippy "${ros[@]}" --lib --bins -- -D warnings
 step "core tests, as on a machine without ROS and OpenCV"
-cargo test --locked
+cargo test "${core[@]}" "${checked[@]}"
 step "tests of the ROS room"
 cargo test "${ros[@]}" --lib -- ros::
 step "integration over DDS"

@@ -255,3 +255,20 @@ fn mistakes_are_answered_with_what_to_do() {
     assert!(complaint(&["simulate", "--out", "s", "--chessboard", "22x12"]).contains("22x12x1.1"));
     assert!(complaint(&["simulate", "--out", "s", "--chessboard", "1x12x1.1"]).contains("grid.target.squares"));
 }
+
+/// `gratingcal … | head`: the reader has gone before everything is written.
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("s").display().to_string();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gratingcal"))
+        .args(["simulate", "--heights", "2", "--out", &out])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(!text(&output.stderr).contains("panicked"));
+}

@@ -43,7 +43,7 @@ fn the_mark_is_found_in_every_light() {
         Preset::Standard,
         Preset::Mild,
         Preset::Strong,
-        // Not Narrow: in a field of 19 × 11 cells the mark leaves too few lines for the fit.
+        Preset::Narrow,
         Preset::Noisy,
         Preset::Defocus,
         Preset::Glare,

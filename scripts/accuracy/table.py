@@ -159,7 +159,12 @@ def markdown(report):
     if refused:
         out += [f"Refused, with the reason below: {', '.join(refused)}.", ""]
     if off:
-        out += [f"The 95 % ellipsoids do not hold 93 … 97 % of the points in: {', '.join(off)}.", ""]
+        out += [
+            "Asked with exact pixels, all answers of a cell share its few common errors: its 95 % ellipsoids hold nearly "
+            "all of them or far fewer. [uncertainty.md](uncertainty.md) judges many cells of a kind, with pixels as noisy "
+            f"as measured ones. Not within 93 … 97 % here: {', '.join(off)}.",
+            "",
+        ]
     elif ours:
         out += ["The 95 % ellipsoids hold 93 … 97 % of the points in every cell.", ""]
     out += ["## Cells", ""]

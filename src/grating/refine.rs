@@ -8,7 +8,7 @@ use crate::GrayImage;
 use crate::grating::chebyshev::{Chebyshev2, Domain, exponents};
 use crate::grating::model::ORIGINAL_DUTY;
 use crate::grating::normal_equations::{GratingParameters, MAX_NARROWING, NormalEquations, Region, accumulate};
-use crate::grating::spectrum;
+use crate::grating::spectrum::{self, Carriers};
 use crate::least_squares::solve_equilibrated;
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,8 @@ use std::f64::consts::TAU;
 /// How an image is fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FitOptions {
-    /// Degree of the phase polynomials, 2 … 12.
+    /// Degree of the phase polynomials, 2 … 12. The local measurement finds what a low one leaves over; a high one waves
+    /// where lines are few, and at the border.
     pub phase_degree: usize,
     /// Degree of the gain and offset polynomials, 0 … 6.
     pub light_degree: usize,
@@ -29,7 +30,7 @@ pub struct FitOptions {
 
 impl Default for FitOptions {
     fn default() -> Self {
-        FitOptions { phase_degree: 9, light_degree: 4, stride: 3, max_residual: 0.75 }
+        FitOptions { phase_degree: 7, light_degree: 4, stride: 3, max_residual: 0.75 }
     }
 }
 
@@ -111,11 +112,7 @@ pub fn fit(image: &GrayImage, warm: Option<Warm>, options: &FitOptions) -> Resul
         return near;
     }
     // Something moved, or the image got worse: the best of all starts decides.
-    let cold = fit_cold(image, options);
-    match (near, cold) {
-        (Ok(near), Ok(cold)) => Ok(if near.residual <= cold.residual { near } else { cold }),
-        (near, cold) => cold.or(near),
-    }
+    better(near, fit_cold(image, options))
 }
 
 /// A few passes over the whole image: from the extrapolated phases, or with broad lines first where there are none.
@@ -171,7 +168,21 @@ pub fn fit_cold(image: &GrayImage, options: &FitOptions) -> Result<GratingFit, F
     if width < 64 || height < 64 {
         return Err(FitError::TooSmall { width, height });
     }
-    let carriers = spectrum::carriers(image).ok_or(FitError::NoGrating)?;
+    let fits = spectrum::hypotheses(image).into_iter().map(|carriers| grow(image, options, &carriers));
+    fits.reduce(better).unwrap_or(Err(FitError::NoGrating))
+}
+
+/// The one that leaves less unexplained.
+fn better(a: Result<GratingFit, FitError>, b: Result<GratingFit, FitError>) -> Result<GratingFit, FitError> {
+    match (a, b) {
+        (Ok(a), Ok(b)) => Ok(if a.residual <= b.residual { a } else { b }),
+        (a, b) => b.or(a),
+    }
+}
+
+/// From linear phases in the middle to the whole image.
+fn grow(image: &GrayImage, options: &FitOptions, carriers: &Carriers) -> Result<GratingFit, FitError> {
+    let (width, height) = image.dimensions();
     let domain = Domain::of_image(width, height);
     let (phase_h, phase_v) = carriers.phases(domain);
     let period = TAU / carriers.gradient_h.norm().min(carriers.gradient_v.norm());

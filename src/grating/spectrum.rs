@@ -47,14 +47,23 @@ const OFF_LATTICE: f64 = 0.12;
 
 /// `None` where no two crossing gratings stand out.
 pub fn carriers(image: &GrayImage) -> Option<Carriers> {
+    hypotheses(image).into_iter().next()
+}
+
+/// What the gratings may be, the most probable first; mostly there is one only.
+pub fn hypotheses(image: &GrayImage) -> Vec<Carriers> {
     let shorter = image.width().min(image.height()) as usize;
     if shorter < 32 {
-        return None;
+        return Vec::new();
     }
     let side = (1 << shorter.ilog2()).min(1024_usize);
     let corner = [(image.width() as usize - side) / 2, (image.height() as usize - side) / 2];
     let spectrum = Spectrum::of(image, corner, side);
-    let (first, second) = spectrum.fundamentals()?;
+    spectrum.fundamentals().into_iter().map(|pair| carriers_of(image, &spectrum, pair)).collect()
+}
+
+/// Both gratings at two frequencies, cycles/px.
+fn carriers_of(image: &GrayImage, spectrum: &Spectrum, (first, second): (Vector2<f64>, Vector2<f64>)) -> Carriers {
     // v is the grating that changes along u.
     let (v, h) = if first.x.abs() * second.y.abs() >= first.y.abs() * second.x.abs() {
         (first, second)
@@ -69,15 +78,15 @@ pub fn carriers(image: &GrayImage) -> Option<Carriers> {
         let (value, _) = spectrum.transform_at(image, f, centre);
         value.arg() + 0.5 * PI
     };
-    Some(Carriers {
+    Carriers {
         centre,
         gradient_h: h * TAU,
         gradient_v: v * TAU,
         phase_h: phase(h),
         phase_v: phase(v),
         peak_over_floor: spectrum.strength(h).min(spectrum.strength(v)) / spectrum.floor,
-        half_window: 0.5 * side as f64,
-    })
+        half_window: 0.5 * spectrum.side as f64,
+    }
 }
 
 struct Spectrum {
@@ -160,24 +169,30 @@ impl Spectrum {
     }
 
     /// The shortest two peaks that, with their sums and multiples, explain about all that stands out. Something else than
-    /// lines (an origin mark, dirt) may well have strong low frequencies, but they explain little besides themselves.
-    fn fundamentals(&self) -> Option<(Vector2<f64>, Vector2<f64>)> {
+    /// lines (an origin mark, dirt) may well have strong low frequencies, but they explain little besides themselves. Where
+    /// one of them happens to be a fraction of the lines' frequency it explains what that explains; but it is weaker, so
+    /// the strongest two follow if they are others.
+    fn fundamentals(&self) -> Vec<(Vector2<f64>, Vector2<f64>)> {
         let mut peaks = self.peaks();
-        let strongest = peaks.first()?.1;
+        let strongest = peaks.first().map_or(0.0, |peak| peak.1);
         peaks.retain(|(_, value)| *value > 0.25 * strongest);
         peaks.sort_by(|a, b| a.0.norm_squared().total_cmp(&b.0.norm_squared()));
         let mut pairs = Vec::new();
-        for (n, (first, _)) in peaks.iter().enumerate() {
-            for (second, _) in &peaks[n + 1..] {
+        for (n, (first, a)) in peaks.iter().enumerate() {
+            for (second, b) in &peaks[n + 1..] {
                 if (first.perp(second) / (first.norm() * second.norm())).abs() > 0.5 {
-                    pairs.push((explained(&peaks, *first, *second), *first, *second));
+                    pairs.push((explained(&peaks, *first, *second), a + b, (*first, *second)));
                 }
             }
         }
         let most = pairs.iter().map(|pair| pair.0).fold(0.0, f64::max);
         pairs.retain(|pair| pair.0 > ENOUGH * most);
-        let length = |pair: &(f64, Vector2<f64>, Vector2<f64>)| pair.1.norm_squared() + pair.2.norm_squared();
-        pairs.into_iter().min_by(|a, b| length(a).total_cmp(&length(b))).map(|(_, first, second)| (first, second))
+        let length = |(first, second): &(Vector2<f64>, Vector2<f64>)| first.norm_squared() + second.norm_squared();
+        let shortest = pairs.iter().min_by(|a, b| length(&a.2).total_cmp(&length(&b.2)));
+        let strongest = pairs.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        let mut found: Vec<_> = [shortest, strongest].into_iter().flatten().map(|pair| pair.2).collect();
+        found.dedup();
+        found
     }
 
     /// Windowed transform at any frequency, phase referred to `centre`.

@@ -43,52 +43,71 @@ pub trait Adjustable: Clone {
     fn priors(&self, add: &mut AddPrior);
 }
 
-/// The weight of one pair of equations, and its part of the cost, at the residual `miss`.
-pub fn student(weight: f64, misfit: f64, miss: Vector2<f64>) -> (f64, f64) {
+/// The weight of one pair of equations, and its part of the cost, at the residual `miss`; `robust` is c above.
+pub fn student(weight: f64, misfit: f64, miss: Vector2<f64>, robust: f64) -> (f64, f64) {
     let weight = weight / (misfit * misfit);
-    let excess = 1.0 + miss.norm_squared() * weight / (ROBUST * ROBUST);
-    (weight / excess, ROBUST * ROBUST * excess.ln())
+    let excess = 1.0 + miss.norm_squared() * weight / (robust * robust);
+    (weight / excess, robust * robust * excess.ln())
 }
 
-/// Median residual in units of what the covariances promise; 1 at least.
-pub fn misfit(points: &[Correspondence], pixel: impl Fn(Vector3<f64>) -> Vector2<f64>) -> f64 {
-    let size = |p: &Correspondence| (pixel(p.point_in_tool_mm) - p.pixel).norm() * p.weight().sqrt();
-    let mut sizes: Vec<f64> = points.iter().map(size).collect();
+/// Median of `sizes`, residuals in units of what the covariances promise, over what it should be; 1 at least.
+pub fn misfit_of(sizes: impl Iterator<Item = f64>) -> f64 {
     // The length of a 2-D normal deviate has its median at 1.1774 σ.
-    (median(&mut sizes).unwrap_or(0.0) / 1.1774).max(1.0)
+    (median(&mut sizes.collect::<Vec<_>>()).unwrap_or(0.0) / 1.1774).max(1.0)
 }
 
-/// The normal equations at one place.
-struct Sums {
-    ata: DMatrix<f64>,
+/// The same of a camera's residuals.
+pub fn misfit(points: &[Correspondence], pixel: impl Fn(Vector3<f64>) -> Vector2<f64>) -> f64 {
+    misfit_of(points.iter().map(|p| (pixel(p.point_in_tool_mm) - p.pixel).norm() * p.weight().sqrt()))
+}
+
+/// The normal equations at one place, and the cost there.
+#[derive(Clone, Debug)]
+pub struct Sums {
+    /// AᵀWA; the lower triangle until [`Sums::finished`].
+    pub ata: DMatrix<f64>,
     atb: DMatrix<f64>,
-    cost: f64,
+    /// What is to become least.
+    pub cost: f64,
 }
 
 impl Sums {
+    /// Of `n` parameters.
+    pub fn new(n: usize) -> Self {
+        Sums { ata: DMatrix::zeros(n, n), atb: DMatrix::zeros(n, 1), cost: 0.0 }
+    }
+
     fn at<C: Adjustable>(camera: &C, points: &[Correspondence], misfit: f64) -> Option<Self> {
         let n = camera.parameters();
-        let mut sums = Sums { ata: DMatrix::zeros(n, n), atb: DMatrix::zeros(n, 1), cost: 0.0 };
+        let mut sums = Sums::new(n);
         let mut rows = [SparseRow::with_capacity(n), SparseRow::with_capacity(n)];
         for point in points {
             rows.iter_mut().for_each(Vec::clear);
             let miss = point.pixel - camera.pixel_and_rows(point.point_in_tool_mm, &mut rows)?;
-            let (weight, cost) = student(point.weight(), misfit, miss);
+            let (weight, cost) = student(point.weight(), misfit, miss, ROBUST);
             sums.cost += cost;
             for (axis, row) in rows.iter().enumerate() {
                 sums.add(row, miss[axis], weight);
             }
         }
-        camera.priors(&mut |row, miss, sigma| {
-            sums.cost += (miss / sigma).powi(2);
-            sums.add(row, miss, 1.0 / (sigma * sigma));
-        });
-        sums.ata.fill_upper_triangle_with_lower_triangle();
-        sums.cost.is_finite().then_some(sums)
+        camera.priors(&mut |row, miss, sigma| sums.add_prior(row, miss, sigma));
+        sums.finished()
     }
 
-    /// Adds one equation to the lower triangle.
-    fn add(&mut self, row: &[(usize, f64)], miss: f64, weight: f64) {
+    /// With both triangles; `None` where something was not finite.
+    pub fn finished(mut self) -> Option<Self> {
+        self.ata.fill_upper_triangle_with_lower_triangle();
+        self.cost.is_finite().then_some(self)
+    }
+
+    /// Adds what is known beforehand: ∂value/∂parameters, wanted − value and its standard deviation.
+    pub fn add_prior(&mut self, row: &[(usize, f64)], miss: f64, sigma: f64) {
+        self.cost += (miss / sigma).powi(2);
+        self.add(row, miss, 1.0 / (sigma * sigma));
+    }
+
+    /// Adds one equation, its parameters in ascending order, to the lower triangle.
+    pub fn add(&mut self, row: &[(usize, f64)], miss: f64, weight: f64) {
         let n = self.ata.nrows();
         for (k, (j, by)) in row.iter().enumerate() {
             let by = by * weight;
@@ -104,28 +123,43 @@ impl Sums {
 pub fn adjust<C: Adjustable>(mut camera: C, points: &[Correspondence], stages: usize, rounds: usize) -> Option<C> {
     for _ in 0..stages {
         let misfit = misfit(points, |point| camera.pixel(point));
-        let mut sums = Sums::at(&camera, points, misfit)?;
-        let mut damping = DAMPING[0];
-        for _ in 0..rounds {
-            let next = solve_equilibrated(sums.ata.clone(), sums.atb.clone(), damping).map(|step| {
-                let mut next = camera.clone();
-                next.step(step.as_slice());
-                next
-            });
-            let next = next.and_then(|next| Some((Sums::at(&next, points, misfit)?, next)));
-            match next.filter(|(next, _)| next.cost < sums.cost) {
-                Some((better, next)) => {
-                    let done = sums.cost - better.cost < DONE * sums.cost;
-                    (camera, sums) = (next, better);
-                    damping = (0.1 * damping).max(1e-14);
-                    if done {
-                        break;
-                    }
-                }
-                None if damping < DAMPING[1] => damping *= 10.0,
-                None => break,
-            }
-        }
+        let stepped = |camera: &C, step: &[f64]| {
+            let mut next = camera.clone();
+            next.step(step);
+            next
+        };
+        (camera, _) = descend(camera, rounds, |camera| Sums::at(camera, points, misfit), stepped)?;
     }
     Some(camera)
+}
+
+/// Levenberg–Marquardt from `start`: where `rounds` steps at most lead to, and the normal equations there. `None` when
+/// there are none at the start.
+pub fn descend<C>(
+    start: C,
+    rounds: usize,
+    sums_at: impl Fn(&C) -> Option<Sums>,
+    stepped: impl Fn(&C, &[f64]) -> C,
+) -> Option<(C, Sums)> {
+    let mut sums = sums_at(&start)?;
+    let mut place = start;
+    let mut damping = DAMPING[0];
+    for _ in 0..rounds {
+        let step = solve_equilibrated(sums.ata.clone(), sums.atb.clone(), damping);
+        let next = step.map(|step| stepped(&place, step.as_slice()));
+        let next = next.and_then(|next| Some((sums_at(&next)?, next)));
+        match next.filter(|(next, _)| next.cost < sums.cost) {
+            Some((better, next)) => {
+                let done = sums.cost - better.cost < DONE * sums.cost;
+                (place, sums) = (next, better);
+                damping = (0.1 * damping).max(1e-14);
+                if done {
+                    break;
+                }
+            }
+            None if damping < DAMPING[1] => damping *= 10.0,
+            None => break,
+        }
+    }
+    Some((place, sums))
 }

@@ -16,6 +16,7 @@
 
 use crate::camera::{Camera, Stereo};
 use crate::least_squares::{NormalSums, solve_equilibrated};
+use crate::mapping::adjust::{misfit_of, student};
 use crate::mapping::calibration::StageFigures;
 use crate::mapping::central::Central;
 use crate::mapping::dataset::{CameraDataset, Correspondence};
@@ -24,7 +25,6 @@ use crate::mapping::posterior::{Posterior, Reduced};
 use crate::mapping::print::{Layout, Print};
 use crate::mapping::uncertainty::Uncertainty;
 pub use crate::mapping::views::{Cell, Observation, Views};
-use crate::statistics::median;
 use nalgebra::{DMatrix, DVector, Matrix2, Matrix3, Vector2, Vector3};
 use std::collections::HashMap;
 
@@ -305,10 +305,8 @@ impl Problem<'_> {
             let at = bundle.in_lines(views, o);
             (cameras[camera].pixel_and_jacobian(at.point_in_tool_mm).0 - o.pixel).norm() * at.weight().sqrt()
         };
-        let mut sizes: Vec<f64> =
-            Camera::BOTH.into_iter().flat_map(|camera| few[camera].iter().map(move |o| size(camera, o))).collect();
-        // The length of a 2-D normal deviate has its median at 1.1774 σ.
-        (median(&mut sizes).unwrap_or(0.0) / 1.1774).max(1.0)
+        let size = &size;
+        misfit_of(Camera::BOTH.into_iter().flat_map(|camera| few[camera].iter().map(move |o| size(camera, o))))
     }
 
     /// One Gauss–Newton step on all unknowns; the poses are eliminated view by view.
@@ -335,9 +333,7 @@ impl Problem<'_> {
                 let at = bundle.in_lines(views, o);
                 let (pixel, slope) = cameras[camera].pixel_and_jacobian(at.point_in_tool_mm);
                 let residual = o.pixel - pixel;
-                // Student's weight: far residuals hardly count.
-                let weight = at.weight() / (misfit * misfit);
-                let weight = weight / (1.0 + residual.norm_squared() * weight / (ROBUST * ROBUST));
+                let (weight, _) = student(at.weight(), misfit, residual, ROBUST);
                 // Each stands for those that were left out.
                 let weight = weight * stands_for[camera].of(views.is_jog[o.view as usize]);
                 row_u.fill(0.0);

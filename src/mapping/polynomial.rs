@@ -6,7 +6,7 @@
 
 use crate::grating::chebyshev::values_and_slopes;
 use crate::least_squares::{NormalSums, least_pivot, solve_equilibrated};
-use crate::mapping::adjust::{misfit, student};
+use crate::mapping::adjust::{ROBUST, misfit, student};
 use crate::mapping::dataset::Correspondence;
 use crate::mapping::model::Volume;
 use nalgebra::{Matrix2x3, Vector2, Vector3};
@@ -46,7 +46,7 @@ impl Polynomial {
             let misfit = misfit(points, |point| fitted.pixel_and_jacobian(point).0);
             let weight = |point: &Correspondence| {
                 let miss = point.pixel - fitted.pixel_and_jacobian(point.point_in_tool_mm).0;
-                student(point.weight(), misfit, miss).0
+                student(point.weight(), misfit, miss, ROBUST).0
             };
             fitted = Self::weighted(degree, volume, points, weight)?;
         }

@@ -13,7 +13,7 @@
 
 use crate::camera::{Camera, Stereo};
 use crate::least_squares::solve_equilibrated;
-use crate::mapping::adjust::{Adjustable, SparseRow, misfit, student};
+use crate::mapping::adjust::{Adjustable, ROBUST, SparseRow, Sums, descend, misfit, student};
 use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::distortion::BROWN;
 use crate::mapping::pinhole::{A, C, F, POSE, Pinhole, T};
@@ -98,13 +98,6 @@ struct Rig {
     skew: f64,
 }
 
-/// The normal equations at one place.
-struct Sums {
-    ata: DMatrix<f64>,
-    atb: DMatrix<f64>,
-    cost: f64,
-}
-
 /// |a| from the pairs of both cameras. `None` where they don't determine the cameras.
 pub fn estimate(data: Stereo<&CameraDataset>) -> Option<Scale> {
     let few = data.map(|data| {
@@ -166,24 +159,8 @@ fn fit(image_size: Stereo<[u32; 2]>, points: &Stereo<Vec<Correspondence>>) -> Op
     let mut ata = None;
     for _ in 0..3 {
         let misfits = Stereo::from_fn(|c| misfit(&points[c], |p| rig.cameras[c].pixel(rig.even(p))));
-        let mut sums = Sums::at(&rig, points, misfits)?;
-        let mut damping = 1e-6;
-        for _ in 0..ROUNDS {
-            let step = solve_equilibrated(sums.ata.clone(), sums.atb.clone(), damping)?;
-            let next = rig.moved(step.as_slice());
-            match Sums::at(&next, points, misfits).filter(|next| next.cost < sums.cost) {
-                Some(better) => {
-                    let done = sums.cost - better.cost < 1e-7 * sums.cost;
-                    (rig, sums) = (next, better);
-                    damping = (0.1 * damping).max(1e-14);
-                    if done {
-                        break;
-                    }
-                }
-                None if damping > 1e4 => break,
-                None => damping *= 10.0,
-            }
-        }
+        let (better, sums) = descend(rig, ROUNDS, |rig| rig.sums(points, misfits), Rig::moved)?;
+        rig = better;
         ata = Some(sums.ata);
     }
     let covariance = solve_equilibrated(ata?, DMatrix::identity(ALL, ALL), 0.0)?;
@@ -210,19 +187,18 @@ impl Rig {
         rig.skew += step[SKEW];
         rig
     }
-}
 
-impl Sums {
-    fn at(rig: &Rig, points: &Stereo<Vec<Correspondence>>, misfits: Stereo<f64>) -> Option<Self> {
-        let mut sums = Sums { ata: DMatrix::zeros(ALL, ALL), atb: DMatrix::zeros(ALL, 1), cost: 0.0 };
+    /// The normal equations here.
+    fn sums(&self, points: &Stereo<Vec<Correspondence>>, misfits: Stereo<f64>) -> Option<Sums> {
+        let mut sums = Sums::new(ALL);
         let mut rows = [SparseRow::new(), SparseRow::new()];
         for (c, camera) in Camera::BOTH.into_iter().enumerate() {
             let share = (INDEPENDENT / points[camera].len() as f64).min(1.0);
             for point in &points[camera] {
                 rows.iter_mut().for_each(Vec::clear);
                 let p = point.point_in_tool_mm;
-                let miss = point.pixel - rig.cameras[camera].pixel_and_rows(rig.even(p), &mut rows)?;
-                let (weight, cost) = student(point.weight(), misfits[camera], miss);
+                let miss = point.pixel - self.cameras[camera].pixel_and_rows(self.even(p), &mut rows)?;
+                let (weight, cost) = student(point.weight(), misfits[camera], miss, ROBUST);
                 sums.cost += share * cost;
                 for (axis, row) in rows.iter_mut().enumerate() {
                     // ∂/∂t is ∂/∂X.
@@ -231,53 +207,41 @@ impl Sums {
                     let place = |n: usize| if (A..A + 3).contains(&n) { SHARED + n - A } else { c * OWN + n };
                     row.iter_mut().for_each(|(n, _)| *n = place(*n));
                     row.extend(print);
+                    row.sort_unstable_by_key(|(n, _)| *n);
                     sums.add(row, miss[axis], share * weight);
                 }
             }
-            sums.add_camera_priors(&rig.cameras[camera], c * OWN);
+            add_camera_priors(&mut sums, &self.cameras[camera], c * OWN);
         }
-        let [x, y, z] = rig.cameras.left.axis;
+        let [x, y, z] = self.cameras.left.axis;
         sums.add_prior(&[(SHARED, 1.0)], -x, TILT_SIGMA);
         sums.add_prior(&[(SHARED + 1, 1.0)], -y, TILT_SIGMA);
         sums.add_prior(&[(SHARED + 2, 1.0 / z)], -z.abs().ln(), LENGTH_SIGMA);
-        sums.add_prior(&[(ANISOTROPY, 1.0)], -rig.anisotropy, ANISOTROPY_SIGMA);
-        sums.add_prior(&[(SKEW, 1.0)], -rig.skew, SKEW_SIGMA);
-        sums.cost.is_finite().then_some(sums)
+        sums.add_prior(&[(ANISOTROPY, 1.0)], -self.anisotropy, ANISOTROPY_SIGMA);
+        sums.add_prior(&[(SKEW, 1.0)], -self.skew, SKEW_SIGMA);
+        sums.finished()
     }
+}
 
-    fn add_camera_priors(&mut self, camera: &Pinhole, start: usize) {
-        let [fx, fy] = camera.focal_px;
-        let [width, height] = camera.image_size.map(f64::from);
-        self.add_prior(&[(start + F, 1.0 / fx), (start + F + 1, -1.0 / fy)], -(fx / fy).ln(), ASPECT_SIGMA);
-        for (axis, size) in [width, height].into_iter().enumerate() {
-            let miss = 0.5 * (size - 1.0) - camera.principal_point_px[axis];
-            self.add_prior(&[(start + C + axis, 1.0)], miss, CENTRE_SIGMA * width);
-        }
-        let corner = 0.5 * width.hypot(height) / fx;
-        for (n, value) in camera.distortion.iter().enumerate() {
-            let sigma = match n {
-                0 => RADIAL_SIGMA / corner.powi(2),
-                1 => RADIAL_SIGMA / corner.powi(4),
-                4 => RADIAL_SIGMA / corner.powi(6),
-                _ => TANGENTIAL_SIGMA,
-            };
-            self.add_prior(&[(start + POSE + n, 1.0)], -value, sigma);
-        }
-        // a stands among the shared parameters.
-        (A..A + 3).for_each(|n| self.add_prior(&[(start + n, 1.0)], 0.0, 1.0));
+/// What is known beforehand about one camera, its parameters from `start` on.
+fn add_camera_priors(sums: &mut Sums, camera: &Pinhole, start: usize) {
+    let [fx, fy] = camera.focal_px;
+    let [width, height] = camera.image_size.map(f64::from);
+    sums.add_prior(&[(start + F, 1.0 / fx), (start + F + 1, -1.0 / fy)], -(fx / fy).ln(), ASPECT_SIGMA);
+    for (axis, size) in [width, height].into_iter().enumerate() {
+        let miss = 0.5 * (size - 1.0) - camera.principal_point_px[axis];
+        sums.add_prior(&[(start + C + axis, 1.0)], miss, CENTRE_SIGMA * width);
     }
-
-    fn add_prior(&mut self, row: &[(usize, f64)], miss: f64, sigma: f64) {
-        self.cost += (miss / sigma).powi(2);
-        self.add(row, miss, 1.0 / (sigma * sigma));
+    let corner = 0.5 * width.hypot(height) / fx;
+    for (n, value) in camera.distortion.iter().enumerate() {
+        let sigma = match n {
+            0 => RADIAL_SIGMA / corner.powi(2),
+            1 => RADIAL_SIGMA / corner.powi(4),
+            4 => RADIAL_SIGMA / corner.powi(6),
+            _ => TANGENTIAL_SIGMA,
+        };
+        sums.add_prior(&[(start + POSE + n, 1.0)], -value, sigma);
     }
-
-    fn add(&mut self, row: &[(usize, f64)], miss: f64, weight: f64) {
-        for (i, a) in row {
-            self.atb[*i] += a * miss * weight;
-            for (j, b) in row {
-                self.ata[(*i, *j)] += a * b * weight;
-            }
-        }
-    }
+    // a stands among the shared parameters.
+    (A..A + 3).for_each(|n| sums.add_prior(&[(start + n, 1.0)], 0.0, 1.0));
 }

@@ -181,7 +181,7 @@ pub fn specs() -> Vec<Spec> {
             [1e-8, 1.0],
             "A calibration with a larger RMS error along any axis is not called usable [m], 1e-8 … 1.",
         ),
-        Spec::whole("phase_degree", 9, [2.0, 12.0], "Degree of the phase polynomials of method auto, 2 … 12."),
+        Spec::whole("phase_degree", 7, [2.0, 12.0], "Degree of the phase polynomials of method auto, 2 … 12."),
         Spec::whole(
             "original.draws",
             18_000,

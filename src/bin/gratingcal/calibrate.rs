@@ -5,6 +5,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use grating_calibration::camera::Stereo;
 use grating_calibration::folder;
+use grating_calibration::grating::refine::FitOptions;
 use grating_calibration::mapping::model::ModelKind;
 use grating_calibration::mapping::select::LadderEntry;
 use grating_calibration::mapping::{Calibration, stereo_ladder};
@@ -43,7 +44,7 @@ pub struct CalibrateArgs {
     #[arg(long, value_enum, default_value_t)]
     backend: Backend,
     /// Degree of the phase polynomials of `--method auto`.
-    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u8).range(2..=12))]
+    #[arg(long, default_value_t = FitOptions::default().phase_degree as u8, value_parser = clap::value_parser!(u8).range(2..=12))]
     phase_degree: u8,
     /// Draws an image of `--method original`; 18000 as published.
     #[arg(long, default_value_t = 18_000)]
@@ -134,10 +135,10 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
         std::fs::write(path, html).with_context(|| path.display().to_string())?;
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&summary(&outcome, seconds))?);
+        say!("{}", serde_json::to_string_pretty(&summary(&outcome, seconds))?)?;
     } else {
-        print(&outcome.calibration, seconds);
-        println!("wrote {}", args.out.display());
+        print(&outcome.calibration, seconds)?;
+        say!("wrote {}", args.out.display())?;
     }
     Ok(if outcome.calibration.usable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -170,10 +171,10 @@ pub fn summary(outcome: &CalibrationOutcome, seconds: f64) -> serde_json::Value 
 }
 
 /// What a person reads on the terminal.
-pub fn print(calibration: &Calibration, seconds: f64) {
+pub fn print(calibration: &Calibration, seconds: f64) -> std::io::Result<()> {
     let verdict = if calibration.usable { "usable" } else { "NOT usable" };
-    println!("{verdict}: {}", calibration.reason);
-    println!(
+    say!("{verdict}: {}", calibration.reason)?;
+    say!(
         "{} heights, {} + {} correspondences, {seconds:.1} s{}",
         calibration.heights,
         calibration.left.correspondences,
@@ -183,11 +184,13 @@ pub fn print(calibration: &Calibration, seconds: f64) {
             margin if margin.is_finite() => format!(", smallest phase margin {margin:.2} pitches"),
             _ => String::new(),
         }
-    );
-    calibration.stage.iter().flat_map(|stage| stage.sentences()).for_each(|sentence| println!("{sentence}"));
-    calibration.checks.sentences().iter().for_each(|sentence| println!("{sentence}"));
-    println!("\n             residual, px rms   held-out, px rms   border, px rms     held-out points, µm rms");
-    println!("  model         left    right      left    right      left    right        x        y        z");
+    )?;
+    let stage = calibration.stage.iter().flat_map(|stage| stage.sentences());
+    for sentence in stage.chain(calibration.checks.sentences()) {
+        say!("{sentence}")?;
+    }
+    say!("\n             residual, px rms   held-out, px rms   border, px rms     held-out points, µm rms")?;
+    say!("  model         left    right      left    right      left    right        x        y        z")?;
     for row in stereo_ladder::rows(calibration) {
         let served = match (row.served.left, row.served.right) {
             (true, true) => '*',
@@ -198,21 +201,21 @@ pub fn print(calibration: &Calibration, seconds: f64) {
         let pixels = |value: fn(&LadderEntry) -> f64| {
             [row.cameras.left, row.cameras.right].map(|entry| cell(entry.as_ref().map(value), 4)).join(" ")
         };
-        println!(
+        say!(
             "{served} {:<10} {}  {}  {}  {}",
             row.model.to_string(),
             pixels(|entry| entry.residual_rms_px),
             pixels(|entry| entry.cross_validation_rms_px),
             pixels(|entry| entry.border_rms_px),
             [0, 1, 2].map(|axis| cell(row.stereo.map(|stereo| 1e3 * stereo.rms_mm[axis]), 2)).join(" ")
-        );
+        )?;
     }
-    println!("  * served by both cameras, l or r by one");
+    say!("  * served by both cameras, l or r by one")?;
     let [x, y, z] = calibration.stereo.rms_mm.map(|rms| 1e3 * rms);
-    println!(
+    say!(
         "\npoints from the dataset's own pixel pairs: rms x {x:.2}, y {y:.2}, z {z:.2} µm, at most {:.1} µm",
         1e3 * calibration.stereo.max_mm
-    );
+    )
 }
 
 /// A right-aligned number, a dash where there is none.

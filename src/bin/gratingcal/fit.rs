@@ -5,7 +5,6 @@ use anyhow::Context;
 use clap::Args;
 use grating_calibration::folder;
 use grating_calibration::grating::refine::{FitOptions, fit_cold};
-use grating_calibration::grating::spectrum;
 use grating_calibration::lattice::{local, origin};
 use grating_calibration::report::overlay;
 use nalgebra::{Matrix2, Vector2};
@@ -66,33 +65,29 @@ pub fn run(args: &FitArgs) -> anyhow::Result<ExitCode> {
             "residual": fit.residual, "rms": fit.rms, "passes": fit.passes, "fit_ms": fit_ms,
             "duty": fit.parameters.duty, "intersections": points, "mark": mark,
         });
-        println!("{}", serde_json::to_string_pretty(&json)?);
+        say!("{}", serde_json::to_string_pretty(&json)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{name}: {}×{} px", image.width(), image.height());
+    say!("{name}: {}×{} px", image.width(), image.height())?;
     let period = |gradient: Vector2<f64>| std::f64::consts::TAU / gradient.norm();
-    if let Some(c) = spectrum::carriers(&image) {
-        println!(
-            "  pitch at the centre  {:.2} px across h lines, {:.2} px across v lines",
-            period(c.gradient_h),
-            period(c.gradient_v)
-        );
-        println!("  seeds                c_h = {:.5}, c_v = {:.5} rad/px", c.gradient_h.y, c.gradient_v.x);
-    }
-    println!("  residual             {:.3} of the signal ({:?})", fit.residual, fit.stopped);
-    println!("  intersections        {}", intersections.len());
+    let centre = Vector2::from(fit.parameters.phase_h.domain.centre);
+    let [h, v] = [&fit.parameters.phase_h, &fit.parameters.phase_v].map(|phase| phase.value_and_gradient(centre).1);
+    say!("  pitch at the centre  {:.2} px across h lines, {:.2} px across v lines", period(h), period(v))?;
+    say!("  seeds                c_h = {:.5}, c_v = {:.5} rad/px", h.y, v.x)?;
+    say!("  residual             {:.3} of the signal ({:?})", fit.residual, fit.stopped)?;
+    say!("  intersections        {}", intersections.len())?;
     match &mark {
-        Ok(found) => println!(
+        Ok(found) => say!(
             "  origin mark          at ({:.1}, {:.1}) px, +x towards {}, +y towards {}, pitch {} mm",
             found.pixel.x,
             found.pixel.y,
             direction(found.turn, Vector2::x()),
             direction(found.turn, Vector2::y()),
             found.mark.pitch_mm()
-        ),
-        Err(error) => println!("  origin mark          {error}"),
+        )?,
+        Err(error) => say!("  origin mark          {error}")?,
     }
-    println!("  time                 {fit_ms:.0} ms fit, {:.0} ms intersections", total_ms - fit_ms);
+    say!("  time                 {fit_ms:.0} ms fit, {:.0} ms intersections", total_ms - fit_ms)?;
     Ok(ExitCode::SUCCESS)
 }
 

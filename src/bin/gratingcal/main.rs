@@ -1,5 +1,13 @@
 //! `gratingcal`: the calibration on folders and tables, without ROS.
 
+/// `println!` with an error where that panics: the reader of a pipe may have seen enough.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write;
+        writeln!(std::io::stdout(), $($text)*)
+    }};
+}
+
 mod backend;
 mod calibrate;
 mod fit;
@@ -55,9 +63,19 @@ fn main() -> std::process::ExitCode {
     };
     match result {
         Ok(code) => code,
+        Err(error) if reader_is_gone(&error) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             std::process::ExitCode::from(2)
         }
     }
+}
+
+/// As with `gratingcal … | head`.
+fn reader_is_gone(error: &anyhow::Error) -> bool {
+    let broken = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| match cause.downcast_ref::<csv::Error>().map(csv::Error::kind) {
+        Some(csv::ErrorKind::Io(cause)) => broken(cause),
+        _ => cause.downcast_ref().is_some_and(broken),
+    })
 }

@@ -61,10 +61,10 @@ pub fn run(args: &MapArgs) -> anyhow::Result<ExitCode> {
         std::fs::write(path, report::html(&outcome, None)).with_context(|| path.display().to_string())?;
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&crate::calibrate::summary(&outcome, seconds))?);
+        say!("{}", serde_json::to_string_pretty(&crate::calibrate::summary(&outcome, seconds))?)?;
     } else {
-        crate::calibrate::print(&outcome.calibration, seconds);
-        println!("wrote {}", args.out.display());
+        crate::calibrate::print(&outcome.calibration, seconds)?;
+        say!("wrote {}", args.out.display())?;
     }
     Ok(if outcome.calibration.usable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

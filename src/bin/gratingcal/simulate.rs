@@ -113,16 +113,16 @@ pub fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
     let truth = TruthFile::of(&scene)?;
     write_truth(&args.out, &scene, axes, args.depth_mm, args.truth_points)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&truth)?);
+        say!("{}", serde_json::to_string_pretty(&truth)?)?;
     } else {
         let [left, right] = [truth.origin_left, truth.origin_right].map(|[u, v]| format!("{u:.2},{v:.2}"));
         let out = args.out.display();
-        println!("wrote {} pairs; calibrate them with", offsets_mm.len());
-        println!("  gratingcal calibrate --left {out}/left --right {out}/right --poses {out}/poses.csv \\");
-        println!(
+        say!("wrote {} pairs; calibrate them with", offsets_mm.len())?;
+        say!("  gratingcal calibrate --left {out}/left --right {out}/right --poses {out}/poses.csv \\")?;
+        say!(
             "    --pitch-mm {} --origin-left {left} --origin-right {right} --out {out}/calibration.yaml",
             truth.pitch_mm
-        );
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }

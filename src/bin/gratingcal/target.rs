@@ -27,6 +27,6 @@ pub struct TargetArgs {
 pub fn run(args: &TargetArgs) -> anyhow::Result<ExitCode> {
     let target = Target::new(args.pitch_mm, args.line_mm, args.paper, !args.no_mark)?;
     std::fs::write(&args.out, target.svg()).with_context(|| args.out.display().to_string())?;
-    println!("wrote {}: print it at 100 % and measure the bar", args.out.display());
+    say!("wrote {}: print it at 100 % and measure the bar", args.out.display())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,70 @@
+//! How noisy the pixels of an image are, told by the image itself.
+
+use super::window::{CLIPPED, Maps};
+use crate::GrayImage;
+use crate::statistics::spread;
+use std::f64::consts::{PI, TAU};
+
+/// Least noise of a pixel: 8 bits round to ± half a step, 1/255/√12.
+const LEAST_NOISE: f64 = 1.1e-3;
+
+/// Variance of a pixel of brightness I: dark + shot · I.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Noise {
+    pub(super) dark: f64,
+    pub(super) shot: f64,
+}
+
+/// A line's core, and where neither line is felt; distance from the line's centre, rad.
+const CORE_RAD: f32 = 0.25;
+const PAPER_RAD: f32 = 2.3;
+
+impl Noise {
+    /// From fourth differences along u where little but noise changes along u: on bare paper, and on the core of lines that
+    /// run along u. Where these run otherwise, the noise of paper holds for ink too. Clipped pixels have none.
+    pub(super) fn of(image: &GrayImage, maps: &Maps) -> Self {
+        let from_line = |phase: f32| {
+            let turns = (f64::from(phase) - 1.5 * PI) / TAU;
+            ((turns - turns.round()) * TAU).abs() as f32
+        };
+        // [ink, paper]: fourth differences, and the brightness there.
+        let mut bends: [Vec<f64>; 2] = Default::default();
+        let mut sums = [0.0; 2];
+        for v in (0..maps.height).step_by(3) {
+            for u in (2..maps.width.saturating_sub(2)).step_by(3) {
+                let at = v * maps.width + u;
+                if from_line(maps.phase[1][at]) < PAPER_RAD {
+                    continue;
+                }
+                let (here, next) = (from_line(maps.phase[0][at]), from_line(maps.phase[0][at + 1]));
+                let class = match here {
+                    _ if here > PAPER_RAD => 1,
+                    _ if here < CORE_RAD && (next - here).abs() < 0.02 => 0,
+                    _ => continue,
+                };
+                let Some(&[a, b, c, d, e]) = image.as_raw()[at - 2..].first_chunk() else { continue };
+                if [a, b, c, d, e].iter().any(|level| *level >= CLIPPED) {
+                    continue;
+                }
+                bends[class].push(f64::from(a - 4.0 * b + 6.0 * c - 4.0 * d + e));
+                sums[class] += f64::from(c);
+            }
+        }
+        // The fourth difference of white noise has √70 its σ.
+        let variance = |bends: &Vec<f64>| spread(bends.iter().copied()).powi(2) / 70.0;
+        let counts = bends.each_ref().map(|bends| bends.len());
+        let [ink, paper] = bends.each_ref().map(variance).map(|v| v.max(LEAST_NOISE * LEAST_NOISE));
+        let levels = [sums[0] / counts[0].max(1) as f64, sums[1] / counts[1].max(1) as f64];
+        let flat = Noise { dark: paper, shot: 0.0 };
+        if counts[0] < 100 || !(levels[1] - levels[0] > 0.02) {
+            return flat;
+        }
+        let shot = ((paper - ink) / (levels[1] - levels[0])).clamp(0.0, paper / levels[1]);
+        Noise { dark: paper - shot * levels[1], shot }
+    }
+
+    /// That of a level y = (I − offset) / gain.
+    pub(super) fn of_level(self, gain: f64, offset: f64) -> Self {
+        Noise { dark: (self.dark + self.shot * offset).max(0.0) / (gain * gain), shot: self.shot / gain }
+    }
+}
