@@ -136,7 +136,7 @@ impl Shared {
                 }
             }
             // Said once in a while, not at the robot's rate.
-            None if self.bad_poses.fetch_add(1, Ordering::Relaxed) % 1000 == 0 => {
+            None if self.bad_poses.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) => {
                 tracing::warn!("a robot pose with numbers that are not finite, or a zero quaternion, was ignored");
             }
             None => {}
