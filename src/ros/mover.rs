@@ -94,8 +94,9 @@ impl Mover {
             .unwrap_or_else(|| pose.position_mm());
         let speed_mm_s = 1e3 * shared.parameters.number("limits.max_speed");
         let rotation = pose.base_from_tool.rotation;
+        let period_s = settings.period.as_secs_f64();
         let commander =
-            Commander::new(shared.motion.clone(), limits(&shared), rotation, speed_mm_s, settings.period.as_secs_f64());
+            Commander::new(shared.motion.clone(), limits(&shared), rotation, speed_mm_s, period_s, start_mm);
         Ok(Mover { shared, settings, commander, start_mm, cancelled })
     }
 
@@ -134,6 +135,19 @@ impl Mover {
                 ));
             }
         }
+    }
+
+    /// Until poses come often enough to see the tool at rest, or for a second: a rate needs some of them.
+    ///
+    /// # Errors
+    /// [`Stop`] when poses stop coming, or on cancel.
+    pub async fn watch_poses(&mut self, needed_hz: f64) -> Result<(), Stop> {
+        let begun = Instant::now();
+        while locked(&self.shared.poses).rate_hz() < needed_hz && begun.elapsed() < Duration::from_secs(1) {
+            self.wait(self.settings.period).await?;
+            self.fresh_pose()?;
+        }
+        Ok(())
     }
 
     fn check_way(&self, way: &Profile, pose: &MeasuredPose, what: &str) -> Result<(), Stop> {

@@ -2,7 +2,7 @@
 
 use crate::ros::robot::motion::{Motion, MotionError, SetPoint};
 use crate::sweep::limits::{LimitError, Limits};
-use crate::sweep::profile::Profile;
+use crate::sweep::profile::{Profile, distance};
 use nalgebra::UnitQuaternion;
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ pub struct Commander {
     /// Time between two set points, s.
     period_s: f64,
     leg: Option<Leg>,
+    /// Where the tool was sent last; in the beginning where it stands.
+    sent_mm: [f64; 3],
 }
 
 /// A move under way.
@@ -36,19 +38,22 @@ pub enum CommandError {
     Motion(#[from] MotionError),
 }
 
+/// A tool this near to where it was sent is there: the rest is noise of the encoders, which is not to be commanded.
+const NOISE_MM: f64 = 0.02;
 /// A node that was held up goes on where it was: at most so many periods count between two set points.
 const MOST_PERIODS: f64 = 2.0;
 
 impl Commander {
-    /// `speed_mm_s` and `period_s` are > 0.
+    /// `speed_mm_s` and `period_s` are > 0; `here_mm` is where the tool stands.
     pub fn new(
         motion: Arc<dyn Motion>,
         limits: Limits,
         rotation: UnitQuaternion<f64>,
         speed_mm_s: f64,
         period_s: f64,
+        here_mm: [f64; 3],
     ) -> Self {
-        Commander { motion, limits, rotation, speed_mm_s, period_s, leg: None }
+        Commander { motion, limits, rotation, speed_mm_s, period_s, leg: None, sent_mm: here_mm }
     }
 
     pub fn limits(&self) -> &Limits {
@@ -71,7 +76,8 @@ impl Commander {
     /// [`CommandError`] when a limit forbids it.
     pub fn go_to(&mut self, here_mm: [f64; 3], target_mm: [f64; 3], stamp_ns: i64) -> Result<Profile, CommandError> {
         self.limits.check_step(here_mm, target_mm)?;
-        let profile = Profile::new(here_mm, target_mm, self.speed_mm_s);
+        let from_mm = if distance(here_mm, self.sent_mm) <= NOISE_MM { self.sent_mm } else { here_mm };
+        let profile = Profile::new(from_mm, target_mm, self.speed_mm_s);
         self.leg = Some(Leg { profile, elapsed_s: 0.0, last_ns: stamp_ns, arrived: false });
         self.advance(stamp_ns)?;
         Ok(profile)
@@ -103,16 +109,17 @@ impl Commander {
         }
     }
 
-    fn send(&self, position_mm: [f64; 3], stamp_ns: i64) -> Result<(), CommandError> {
+    fn send(&mut self, position_mm: [f64; 3], stamp_ns: i64) -> Result<(), CommandError> {
         let set_point = SetPoint { position_mm, rotation: self.rotation, stamp_ns, within_s: self.period_s };
-        Ok(self.motion.send(&set_point)?)
+        self.motion.send(&set_point)?;
+        self.sent_mm = position_mm;
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sweep::profile::distance;
     use std::sync::Mutex;
 
     #[derive(Default)]
@@ -133,7 +140,7 @@ mod tests {
 
     fn commander(motion: &Arc<Written>) -> Commander {
         let limits = Limits { box_min_mm: [-1.0; 3], box_max_mm: [1.0, 1.0, 9.0], max_step_mm: 3.0 };
-        Commander::new(motion.clone(), limits, UnitQuaternion::identity(), 10.0, 0.02)
+        Commander::new(motion.clone(), limits, UnitQuaternion::identity(), 10.0, 0.02, [0.0; 3])
     }
 
     #[test]
@@ -153,6 +160,19 @@ mod tests {
         for two in sent.windows(2) {
             assert!(distance(two[0].position_mm, two[1].position_mm) <= 10.0 * 0.02 * MOST_PERIODS + 1e-9);
         }
+    }
+
+    #[test]
+    fn noise_of_the_encoders_is_not_commanded_but_a_real_way_back_is() {
+        let motion = Arc::new(Written::default());
+        let mut commander = commander(&motion);
+        let mut first_from = |here: [f64; 3]| {
+            motion.0.lock().unwrap().clear();
+            commander.go_to(here, [0.0, 0.0, 1.0], 0).unwrap();
+            motion.0.lock().unwrap()[0].position_mm
+        };
+        assert_eq!(first_from([0.002, 0.0, -0.003])[0], 0.0);
+        assert!(first_from([0.1, 0.0, 0.0])[0] > 0.05);
     }
 
     #[test]
