@@ -78,6 +78,7 @@ impl Sweep {
     /// Everything that can be found out before the robot moves.
     async fn preflight(&mut self) -> Result<(), Stop> {
         self.report("preflight", 0.0);
+        self.mover.watch_poses(preflight::needed_hz(self.mover.settings.settle.window_s)).await?;
         let mut problems = preflight::before_images(&self.mover, &self.job);
         let pair = match self.pair_after(i64::MIN, "before the robot moves").await {
             Ok(pair) => pair,

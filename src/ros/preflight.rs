@@ -51,6 +51,11 @@ const FILES_BYTES: u64 = 16 << 20;
 /// Fewest poses within the settling window.
 const POSES_AT_REST: f64 = 4.0;
 
+/// Fewest poses a second that show the tool at rest within `window_s`.
+pub fn needed_hz(window_s: f64) -> f64 {
+    POSES_AT_REST / window_s
+}
+
 /// Limits, robot, and disk.
 pub fn before_images(mover: &Mover, job: &Job) -> Vec<Problem> {
     let shared = &mover.shared;
@@ -73,7 +78,7 @@ pub fn before_images(mover: &Mover, job: &Job) -> Vec<Problem> {
         problems.push(Problem::PoseFrame { found, wanted });
     }
     let (rate_hz, window_s) = (locked(&shared.poses).rate_hz(), mover.settings.settle.window_s);
-    let needed_hz = POSES_AT_REST / window_s;
+    let needed_hz = needed_hz(window_s);
     if rate_hz < needed_hz {
         problems.push(Problem::PoseRate { rate_hz, needed_hz, window_s });
     }
