@@ -23,8 +23,8 @@ if ! pkg-config --exists opencv4 2>/dev/null; then
 fi
 
 # Generating bindings for the packages in use only makes building r2r several times faster.
-export IDL_PACKAGE_FILTER="action_msgs;builtin_interfaces;geometry_msgs;grating_calibration;\
-rcl_interfaces;rosgraph_msgs;sensor_msgs;service_msgs;std_msgs;tf2_msgs;\
+export IDL_PACKAGE_FILTER="action_msgs;builtin_interfaces;diagnostic_msgs;geometry_msgs;grating_calibration;\
+rcl_interfaces;rosgraph_msgs;sensor_msgs;service_msgs;std_msgs;tf2_msgs;trajectory_msgs;\
 type_description_interfaces;unique_identifier_msgs"
 
 if [ -f "$_root/install/local_setup.bash" ]; then . "$_root/install/local_setup.bash"; fi

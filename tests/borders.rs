@@ -37,10 +37,18 @@ fn only_the_ros_room_knows_r2r_and_opencv() {
 }
 
 #[test]
-fn only_one_file_commands_the_robot() {
+fn only_the_commander_commands_the_robot() {
     for (file, text) in code() {
-        let sends = lines(&text).any(|line| line.contains("publisher.publish(&message).map_err"));
-        assert!(!sends || file == "ros/robot.rs", "{file} publishes targets");
+        let sends = lines(&text).any(|line| line.contains("motion.send("));
+        assert!(!sends || file == "ros/robot/commander.rs", "{file} sends set points");
+        let publishes = lines(&text).any(|line| line.contains("locked(&self.publisher).publish("));
+        assert!(!publishes || file == "ros/robot/motion.rs", "{file} publishes set points");
+    }
+    // Whoever makes such a publisher hands it to ros/robot/motion.rs at once.
+    for (file, text) in code() {
+        let makes = ["create_publisher(\"robot/target_pose\"", "create_publisher(\"robot/joint_trajectory\""];
+        let made = lines(&text).any(|line| makes.iter().any(|word| line.contains(word)));
+        assert!(!made || file == "ros/calibration_node.rs", "{file} makes a publisher of commands");
     }
 }
 

@@ -117,6 +117,9 @@ pub struct Calibration {
     /// Number of heights, and the lowest and highest, mm.
     pub heights: usize,
     pub height_range_mm: [f64; 2],
+    /// Measured position of the tool at h = 0, mm in the robot's base frame; none for correspondences from elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference_mm: Option<[f64; 3]>,
     /// Smallest margin of the phase tracking, pitches.
     pub min_phase_margin: f64,
     /// Box around all intersections, tool frame.
@@ -180,6 +183,7 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
         pitch_mm: context.pitch_mm,
         heights,
         height_range_mm: [0.0 - volume.max_mm[2], 0.0 - volume.min_mm[2]],
+        reference_mm: None,
         min_phase_margin: context.min_phase_margin,
         volume,
         stereo: StereoFigures { pairs: 0, rms_mm: [0.0; 3], max_mm: 0.0, epipolar_rms_px: 0.0 },

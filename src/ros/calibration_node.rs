@@ -2,134 +2,30 @@
 //!
 //! One thread spins r2r and does nothing else; tokio runs everything else; fits run on blocking threads.
 
-use crate::camera::{Camera, Stereo};
-use crate::mapping::Calibration;
-use crate::ros::calibrate::{Feedback, Stop, Sweep};
+use crate::camera::Camera;
+use crate::ros::calibrate::{Feedback, Sweep};
 use crate::ros::calibration_params::specs;
-use crate::ros::images::StampedImage;
-use crate::ros::pairing::Pairing;
+use crate::ros::files::Files;
+use crate::ros::graph::Graph;
 use crate::ros::params::Parameters;
-use crate::ros::process::{self, Spinner, wait_for_stop};
-use crate::ros::robot::{MeasuredPose, PoseBuffer, locked};
-use crate::ros::{nanoseconds, services, time};
+use crate::ros::process::{self, Spinner, log_as, wait_for_stop};
+use crate::ros::robot::joints::AxisMap;
+use crate::ros::robot::motion::{JointTrajectories, Motion, TargetPoses};
+use crate::ros::robot::tf::TransformBuffer;
+use crate::ros::robot::{MeasuredPose, locked};
+use crate::ros::shared::Shared;
+use crate::ros::stop::Stop;
+use crate::ros::{check, diagnostics, move_to, nanoseconds, services};
 use futures::{Stream, StreamExt};
 use r2r::QosProfile;
 use r2r::grating_calibration::action::Calibrate;
 use r2r::grating_calibration::msg::CalibrationStatus;
-use r2r::grating_calibration::srv::{Load, PixelToWorld, Save, WorldToPixel};
+use r2r::grating_calibration::srv::{Check, Load, MoveTo, PixelToWorld, Save, WorldToPixel};
+use r2r::tf2_msgs::msg::TFMessage;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::watch;
-
-/// What all tasks share.
-pub struct Shared {
-    pub parameters: Parameters,
-    pub poses: Mutex<PoseBuffer>,
-    /// The latest pair.
-    pub pairs: watch::Sender<Option<Arc<Stereo<StampedImage>>>>,
-    /// For [`crate::ros::robot::Commander`] only.
-    pub target_publisher: Mutex<r2r::Publisher<r2r::geometry_msgs::msg::PoseStamped>>,
-    pairing: Mutex<Pairing>,
-    /// Images received, and what the last bad one had.
-    received: Mutex<(Stereo<u64>, Option<String>)>,
-    calibration: RwLock<Option<Arc<Calibration>>>,
-    status: Mutex<CalibrationStatus>,
-    status_publisher: Mutex<r2r::Publisher<CalibrationStatus>>,
-    busy: AtomicBool,
-    clock: Arc<Mutex<r2r::Clock>>,
-    /// Latest time on /clock, ns.
-    sim_time_ns: AtomicI64,
-}
-
-impl Shared {
-    pub fn calibration(&self) -> Option<Arc<Calibration>> {
-        self.calibration.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The node's time, which obeys use_sim_time, ns.
-    pub fn now_ns(&self) -> i64 {
-        if self.parameters.flag("use_sim_time") {
-            return self.sim_time_ns.load(Ordering::Acquire);
-        }
-        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        clock.get_now().map_or(0, |now| now.as_nanos() as i64)
-    }
-
-    /// Serves `calibration` from now on.
-    pub fn serve(&self, calibration: Calibration, file: String) {
-        let both = [&calibration.left, &calibration.right];
-        let status = CalibrationStatus {
-            state: CalibrationStatus::READY as u8,
-            usable: calibration.usable,
-            reason: calibration.reason.clone(),
-            method: calibration.method.to_string(),
-            file,
-            models: both.iter().map(|camera| camera.model.kind().to_string()).collect(),
-            cross_validation_rms_px: both.iter().map(|camera| camera.cross_validation_rms_px).collect(),
-            heights: calibration.heights as u32,
-            correspondences: both.iter().map(|camera| camera.correspondences as u32).sum(),
-            ..Default::default()
-        };
-        *self.calibration.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(calibration));
-        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
-        self.publish_status();
-    }
-
-    /// Says what the node knows, and whether it is calibrating right now.
-    fn publish_status(&self) {
-        let mut message = self.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        message.header.stamp = time(self.now_ns());
-        message.header.frame_id = self.parameters.text("tool_frame");
-        if self.busy.load(Ordering::Acquire) {
-            message.state = CalibrationStatus::CALIBRATING as u8;
-        }
-        let publisher = self.status_publisher.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = publisher.publish(&message) {
-            tracing::error!("publishing the status failed: {error}");
-        }
-    }
-
-    /// What may be the matter when no pair comes.
-    pub fn image_troubles(&self) -> String {
-        let (received, bad) = &*self.received.lock().unwrap_or_else(PoisonError::into_inner);
-        let leftovers = self.pairing.lock().unwrap_or_else(PoisonError::into_inner).leftovers;
-        let bad = bad.as_ref().map_or(String::new(), |bad| format!("; the last bad image: {bad}"));
-        format!(
-            "{} left and {} right images came so far, {leftovers} without a partner{bad}; are the cameras running, are \
-             left/image_raw and right/image_raw remapped, is sync_tolerance large enough?",
-            received.left, received.right
-        )
-    }
-
-    fn take_image(&self, camera: Camera, message: r2r::sensor_msgs::msg::Image) {
-        match StampedImage::from_message(message) {
-            Err(error) => {
-                let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
-                // Said once, not at frame rate.
-                if received.1.is_none() {
-                    tracing::error!("{camera} image: {error}");
-                }
-                received.1 = Some(format!("{camera}: {error}"));
-            }
-            Ok(image) => {
-                self.received.lock().unwrap_or_else(PoisonError::into_inner).0[camera] += 1;
-                let tolerance_ns = (1e9 * self.parameters.number("sync_tolerance")) as i64;
-                let mut pairing = self.pairing.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(pair) = pairing.add(camera, image, tolerance_ns) {
-                    self.pairs.send_replace(Some(Arc::new(pair)));
-                }
-            }
-        }
-    }
-
-    fn take_pose(&self, pose: Option<MeasuredPose>) {
-        match pose {
-            Some(pose) => locked(&self.poses).add(pose),
-            None => tracing::warn!("a robot pose with numbers that are not finite, or a zero quaternion, was ignored"),
-        }
-    }
-}
 
 /// Runs the node until Ctrl-C.
 ///
@@ -148,12 +44,19 @@ async fn serve() -> anyhow::Result<()> {
     for complaint in parameters.complaints() {
         tracing::error!("parameter {complaint}; its default is used");
     }
+    log_as(&node);
+    let (graph, questions) = Graph::new();
+    let motion = motion(&mut node, &parameters)?;
     let shared = Arc::new(Shared {
+        files: Files::at_start(&parameters)?,
+        graph,
         poses: Mutex::default(),
+        pose_frame: Mutex::default(),
+        bad_poses: AtomicU64::new(0),
+        pose_error: Mutex::default(),
         pairs: watch::Sender::new(None),
-        target_publisher: Mutex::new(node.create_publisher("robot/target_pose", QosProfile::default())?),
-        pairing: Mutex::default(),
-        received: Mutex::default(),
+        motion,
+        frames: Mutex::default(),
         calibration: RwLock::default(),
         status: Mutex::new(CalibrationStatus { reason: "not calibrated yet".into(), ..Default::default() }),
         status_publisher: Mutex::new(
@@ -166,13 +69,29 @@ async fn serve() -> anyhow::Result<()> {
     });
     subscribe(&mut node, &shared)?;
     offer(&mut node, &shared)?;
+    diagnostics::start(&mut node, &shared)?;
 
-    let spinner = Spinner::start(node);
+    let spinner = Spinner::start(node, questions);
     load_at_start(&shared);
     tracing::info!("ready");
     wait_for_stop().await;
     spinner.stop();
     Ok(())
+}
+
+/// How the robot is commanded.
+fn motion(node: &mut r2r::Node, parameters: &Parameters) -> anyhow::Result<Arc<dyn Motion>> {
+    Ok(match parameters.text("motion").as_str() {
+        "joints" => {
+            let axes = AxisMap::from_parameters(parameters)?;
+            let publisher = node.create_publisher("robot/joint_trajectory", QosProfile::default())?;
+            Arc::new(JointTrajectories::new(publisher, axes))
+        }
+        _ => {
+            let publisher = node.create_publisher("robot/target_pose", QosProfile::default())?;
+            Arc::new(TargetPoses::new(publisher, parameters.text("base_frame")))
+        }
+    })
 }
 
 fn load_at_start(shared: &Shared) {
@@ -185,8 +104,7 @@ fn load_at_start(shared: &Shared) {
         Ok(message) => tracing::info!("{message}"),
         Err(message) => {
             tracing::error!("{message}");
-            shared.status.lock().unwrap_or_else(PoisonError::into_inner).reason = message;
-            shared.publish_status();
+            shared.set_reason(message);
         }
     }
 }
@@ -204,19 +122,56 @@ fn subscribe(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
         let shared = shared.clone();
         each(images, move |message| shared.take_image(camera, message));
     }
-    if shared.parameters.text("pose_source") == "tf" {
-        let transforms = node.subscribe::<r2r::tf2_msgs::msg::TFMessage>("/tf", QosProfile::default())?;
-        let shared = shared.clone();
+    match shared.parameters.text("pose_source").as_str() {
+        "tf" => subscribe_tf(node, shared)?,
+        "joints" => {
+            let axes = AxisMap::from_parameters(&shared.parameters)?;
+            let states =
+                node.subscribe::<r2r::sensor_msgs::msg::JointState>("joint_states", QosProfile::sensor_data())?;
+            let shared = shared.clone();
+            let frame = shared.parameters.text("base_frame");
+            each(states, move |message| {
+                if axes.concerns(&message) {
+                    let position_m = axes.position_m(&message.name, &message.position);
+                    let stamp_ns = nanoseconds(&message.header.stamp);
+                    shared.take_pose(position_m.and_then(|p| MeasuredPose::of_gantry(stamp_ns, p)), &frame);
+                }
+            });
+        }
+        _ => {
+            let poses =
+                node.subscribe::<r2r::geometry_msgs::msg::PoseStamped>("robot/pose", QosProfile::sensor_data())?;
+            let shared = shared.clone();
+            each(poses, move |message| {
+                shared.take_pose(MeasuredPose::from_message(&message), &message.header.frame_id);
+            });
+        }
+    }
+    Ok(())
+}
+
+fn subscribe_tf(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
+    let (base, tool) = (shared.parameters.text("base_frame"), shared.parameters.text("tool_frame"));
+    let buffer = Arc::new(Mutex::new(TransformBuffer::default()));
+    let latched = QosProfile::default().transient_local();
+    for (topic, qos, is_static) in [("/tf", QosProfile::default().keep_last(100), false), ("/tf_static", latched, true)]
+    {
+        let transforms = node.subscribe::<TFMessage>(topic, qos)?;
+        let (shared, buffer, base, tool) = (shared.clone(), buffer.clone(), base.clone(), tool.clone());
         each(transforms, move |message| {
-            let (base, tool) = (shared.parameters.text("base_frame"), shared.parameters.text("tool_frame"));
-            for t in message.transforms.iter().filter(|t| t.header.frame_id == base && t.child_frame_id == tool) {
-                shared.take_pose(MeasuredPose::from_transform(nanoseconds(&t.header.stamp), &t.transform));
+            let mut buffer = buffer.lock().unwrap_or_else(PoisonError::into_inner);
+            if message.transforms.iter().filter(|transform| !buffer.add(transform, is_static)).count() > 0 {
+                shared.take_pose(None, &base);
+            }
+            let found = buffer.latest(&base, &tool);
+            let error = found.as_ref().err().map_or(String::new(), ToString::to_string);
+            *shared.pose_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+            if let Ok(pose) = found
+                && locked(&shared.poses).latest().is_none_or(|last| pose.stamp_ns != last.stamp_ns)
+            {
+                shared.take_pose(Some(pose), &base);
             }
         });
-    } else {
-        let poses = node.subscribe::<r2r::geometry_msgs::msg::PoseStamped>("robot/pose", QosProfile::sensor_data())?;
-        let shared = shared.clone();
-        each(poses, move |message| shared.take_pose(MeasuredPose::from_message(&message)));
     }
     Ok(())
 }
@@ -255,6 +210,16 @@ fn offer(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
     offer_service!(node, shared, "world_to_pixel", WorldToPixel, services::world_to_pixel);
     offer_service!(node, shared, "~/save", Save, services::save);
     offer_service!(node, shared, "~/load", Load, services::load);
+    let checks = node.create_service::<Check::Service>("~/check", QosProfile::default())?;
+    each(checks, {
+        let shared = shared.clone();
+        move |request| drop(tokio::spawn(check::answer(shared.clone(), request)))
+    });
+    let moves = node.create_service::<MoveTo::Service>("~/move_to", QosProfile::default())?;
+    each(moves, {
+        let shared = shared.clone();
+        move |request| drop(tokio::spawn(move_to::answer(shared.clone(), request)))
+    });
     let goals = node.create_action_server::<Calibrate::Action>("~/calibrate")?;
     let shared = shared.clone();
     each(goals, move |request| take_goal(&shared, request));

@@ -7,7 +7,7 @@ use r2r::ParameterValue;
 pub fn specs() -> Vec<Spec> {
     const ANY_PX: [f64; 2] = [-0.5, 65_535.5];
     const ANYWHERE: [f64; 2] = [-100.0, 100.0];
-    vec![
+    let mut specs = vec![
         Spec::any("use_sim_time", ParameterValue::Bool(false), "Take the time from /clock."),
         Spec::number(
             "pitch",
@@ -53,8 +53,21 @@ pub fn specs() -> Vec<Spec> {
         Spec::text(
             "pose_source",
             "topic",
-            &["topic", "tf"],
-            "topic: robot/pose; tf: base_frame to tool_frame on /tf. Read at start.",
+            &["topic", "tf", "joints"],
+            "topic: robot/pose; tf: base_frame to tool_frame on /tf; joints: joint_states. Read at start.",
+        ),
+        Spec::text(
+            "motion",
+            "pose",
+            &["pose", "joints"],
+            "pose: robot/target_pose; joints: robot/joint_trajectory, as joints.* say. Read at start.",
+        ),
+        Spec::text(
+            "file_dir",
+            "",
+            &[],
+            "Folder that files named by services and goals lie in; empty: that of calibration_file, else the working \
+             directory. Read at start.",
         ),
         Spec::number(
             "sync_tolerance",
@@ -93,8 +106,14 @@ pub fn specs() -> Vec<Spec> {
             "The calibration stops when the tool is not at rest by then [s], 0.1 … 600.",
         ),
         Spec::number(
+            "settle.image_tolerance",
+            0.15,
+            [0.001, 100.0],
+            "And the picture must move less than this from one image to the next [px], 0.001 … 100.",
+        ),
+        Spec::number(
             "image_timeout",
-            3.0,
+            10.0,
             [0.05, 600.0],
             "The calibration stops when no image pair has come by then [s], 0.05 … 600.",
         ),
@@ -118,12 +137,43 @@ pub fn specs() -> Vec<Spec> {
             &[3],
             "Highest x, y, z in the base frame that the robot is sent to [m].",
         ),
+        Spec::number(
+            "limits.max_speed",
+            0.01,
+            [1e-6, 1.0],
+            "Greatest speed that is commanded; moves are sent as small set points [m/s], 1e-6 … 1.",
+        ),
+        Spec::number(
+            "limits.max_rotation",
+            0.005,
+            [1e-6, 3.2],
+            "A calibration stops when the tool has turned by more than this [rad], 1e-6 … 3.2.",
+        ),
         Spec::number("limits.max_step", 0.003, [1e-6, 1.0], "Longest move that is commanded at once [m], 1e-6 … 1."),
         Spec::number(
             "limits.max_deviation",
             0.001,
             [1e-6, 1.0],
             "The calibration stops when the tool is farther off its way than this [m], 1e-6 … 1.",
+        ),
+        Spec::any("move_to.armed", ParameterValue::Bool(false), "Whether ~/move_to may move the robot."),
+        Spec::number(
+            "check.max_shift",
+            0.5,
+            [0.001, 1000.0],
+            "~/check calls a calibration drifted when the pictures are shifted by more [px], 0.001 … 1000.",
+        ),
+        Spec::number(
+            "check.max_scale",
+            0.002,
+            [1e-5, 1.0],
+            "~/check calls a calibration drifted when its scale is off by more, as a fraction, 1e-5 … 1.",
+        ),
+        Spec::number(
+            "check.max_residual",
+            3.0,
+            [0.01, 1000.0],
+            "~/check calls a target the wrong one when it fits no better than this [px], 0.01 … 1000.",
         ),
         Spec::number(
             "usable_rms",
@@ -144,5 +194,7 @@ pub fn specs() -> Vec<Spec> {
             [1.0, 32.0],
             "Method original looks at every n-th pixel along u and v, 1 … 32; 1 as published.",
         ),
-    ]
+    ];
+    specs.extend(crate::ros::robot::joints::specs());
+    specs
 }

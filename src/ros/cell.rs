@@ -1,22 +1,23 @@
 //! The `sim_cell` node: a simulated robot with two cameras. Names and types are those that `calibration_node` expects.
 
-use crate::camera::{Camera, Stereo};
+use crate::camera::Stereo;
+use crate::ros::cell_robot::{self, CellRobot};
+use crate::ros::faults::{self, Fault, ImageFaults};
+use crate::ros::graph::Graph;
 use crate::ros::params::{Parameters, Spec};
-use crate::ros::process::{self, Spinner, wait_for_stop};
+use crate::ros::process::{self, Spinner, log_as, wait_for_stop};
 use crate::ros::time;
 use crate::sim::robot::{Robot, RobotConfig};
 use crate::sim::truth::{Axes, write_truth};
 use crate::sim::{Picture, Scene, SceneConfig};
 use anyhow::Context;
-use futures::StreamExt;
 use nalgebra::Vector3;
-use r2r::geometry_msgs::msg::PoseStamped;
 use r2r::sensor_msgs::msg::Image;
 use r2r::{ParameterValue, QosProfile};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Parameters besides those of scene and robot.
@@ -105,6 +106,8 @@ fn read_back<T: serde::Serialize + serde::de::DeserializeOwned>(
 /// Every parameter of the node.
 pub fn specs() -> anyhow::Result<Vec<Spec>> {
     let mut specs = own_specs();
+    specs.extend(cell_robot::specs());
+    specs.extend(faults::specs());
     specs_of("", &serde_json::to_value(SceneConfig::default())?, &mut specs);
     specs_of("robot", &serde_json::to_value(RobotConfig::default())?, &mut specs);
     Ok(specs)
@@ -136,23 +139,8 @@ async fn serve() -> anyhow::Result<()> {
         write_truth(&folder, &scene, Axes::Lines, 1e3 * parameters.number("truth_depth"), count)?;
     }
     let config = read_back(&RobotConfig::default(), "robot", &parameters)?;
-    let robot = Arc::new(Mutex::new(Robot::new(config, Vector3::zeros(), scene.config().seed)));
-    let start_mm = Vector3::from(parameters.vector_mm("start"));
-
-    let mut targets = node.subscribe::<PoseStamped>("robot/target_pose", QosProfile::default())?;
-    tokio::spawn({
-        let robot = robot.clone();
-        async move {
-            while let Some(target) = targets.next().await {
-                let p = &target.pose.position;
-                let target_mm = 1e3 * Vector3::new(p.x, p.y, p.z) - start_mm;
-                if target_mm.iter().all(|x| x.is_finite()) {
-                    lock(&robot).set_target(target_mm);
-                }
-            }
-        }
-    });
-    let poses = node.create_publisher::<PoseStamped>("robot/pose", QosProfile::sensor_data())?;
+    let robot = CellRobot::new(Robot::new(config, Vector3::zeros(), scene.config().seed), &parameters)?;
+    robot.obey(&mut node)?;
     let images = Stereo {
         left: node.create_publisher::<Image>("left/image_raw", QosProfile::default().keep_last(2))?,
         right: node.create_publisher::<Image>("right/image_raw", QosProfile::default().keep_last(2))?,
@@ -164,42 +152,29 @@ async fn serve() -> anyhow::Result<()> {
     };
 
     let running = Arc::new(AtomicBool::new(true));
-    let spinner = Spinner::start(node);
-    let mut threads = Vec::new();
-    threads.push(std::thread::spawn({
-        let (running, robot, now_ns) = (running.clone(), robot.clone(), now_ns.clone());
-        let (period, frame) = (1.0 / parameters.number("pose_rate"), parameters.text("base_frame"));
-        move || {
-            let mut last = Instant::now();
-            while running.load(Ordering::Acquire) {
-                std::thread::sleep(Duration::from_secs_f64(period));
-                let (measured_mm, stamp_ns) = {
-                    let mut robot = lock(&robot);
-                    let now = Instant::now();
-                    robot.advance(now.duration_since(last).as_secs_f64());
-                    last = now;
-                    (robot.measure_mm(), now_ns())
-                };
-                publish_pose(&poses, &frame, stamp_ns, measured_mm + start_mm);
-            }
-        }
-    }));
+    let mut threads = vec![robot.publish(&mut node, running.clone(), now_ns.clone())?];
+    log_as(&node);
+    let (_graph, questions) = Graph::new();
+    let spinner = Spinner::start(node, questions);
     threads.push(std::thread::spawn({
         let (running, frame) = (running.clone(), parameters.text("tool_frame"));
         let period = Duration::from_secs_f64(1.0 / parameters.number("frame_rate"));
-        let lost = parameters.number("lost_frames");
         move || {
+            let mut spoiled = ImageFaults::default();
             let mut rng = SmallRng::seed_from_u64(scene.config().seed ^ 0x6c6f_7374);
             for number in 0.. {
                 let begun = Instant::now();
                 if !running.load(Ordering::Acquire) {
                     break;
                 }
-                let (position_mm, stamp_ns) = (lock(&robot).position_mm(), now_ns());
-                for camera in Camera::BOTH {
-                    let picture = scene.picture(camera, position_mm, number);
-                    if rng.random::<f64>() >= lost {
-                        publish_image(&images[camera], &frame, stamp_ns, &picture);
+                let (fault, lost) = (Fault::now(&parameters), parameters.number("lost_frames"));
+                let (position_mm, stamp_ns) = (robot.lock().position_mm() + fault.bump_mm(), now_ns());
+                let picture = |camera| image(&frame, stamp_ns, &scene.picture(camera, position_mm, number));
+                for (camera, image) in spoiled.spoil(&fault, Stereo::from_fn(picture)) {
+                    if rng.random::<f64>() >= lost
+                        && let Err(error) = images[camera].publish(&image)
+                    {
+                        tracing::error!("publishing an image failed: {error}");
                     }
                 }
                 std::thread::sleep(period.saturating_sub(begun.elapsed()));
@@ -216,23 +191,7 @@ async fn serve() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn lock(robot: &Mutex<Robot>) -> std::sync::MutexGuard<'_, Robot> {
-    robot.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn publish_pose(publisher: &r2r::Publisher<PoseStamped>, frame: &str, stamp_ns: i64, position_mm: Vector3<f64>) {
-    let mut message = PoseStamped::default();
-    message.header.stamp = time(stamp_ns);
-    message.header.frame_id = frame.into();
-    let [x, y, z]: [f64; 3] = (1e-3 * position_mm).into();
-    message.pose.position = r2r::geometry_msgs::msg::Point { x, y, z };
-    message.pose.orientation.w = 1.0;
-    if let Err(error) = publisher.publish(&message) {
-        tracing::error!("publishing the pose failed: {error}");
-    }
-}
-
-fn publish_image(publisher: &r2r::Publisher<Image>, frame: &str, stamp_ns: i64, picture: &Picture) {
+fn image(frame: &str, stamp_ns: i64, picture: &Picture) -> Image {
     let mut message = Image::default();
     message.header.stamp = time(stamp_ns);
     message.header.frame_id = frame.into();
@@ -243,7 +202,5 @@ fn publish_image(publisher: &r2r::Publisher<Image>, frame: &str, stamp_ns: i64, 
         _ => ("mono16".into(), 2 * picture.width),
     };
     message.data = picture.to_bytes();
-    if let Err(error) = publisher.publish(&message) {
-        tracing::error!("publishing an image failed: {error}");
-    }
+    message
 }

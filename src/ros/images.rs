@@ -19,6 +19,8 @@ pub struct StampedImage {
     pub stamp_ns: i64,
     pub width: u32,
     pub height: u32,
+    /// CRC-32 of the message's data, to know it again.
+    pub crc: u32,
     pub counts: Counts,
 }
 
@@ -74,14 +76,15 @@ impl StampedImage {
             Layout::Colour { channels, .. } => channels as usize,
         };
         let (width, height) = (message.width, message.height);
-        let row = width as usize * bytes_per_pixel;
+        let row = (width as usize).saturating_mul(bytes_per_pixel);
         let step = (message.step as usize).max(row);
-        let needed = (height as usize).saturating_sub(1) * step + row;
+        let needed = (height as usize).saturating_sub(1).saturating_mul(step).saturating_add(row);
         if width == 0 || height == 0 || message.data.len() < needed {
             let found = message.data.len();
             return Err(ImageError::Size { width, height, bytes_per_pixel, step, needed, found });
         }
         let stamp_ns = nanoseconds(&message.header.stamp);
+        let crc = crc32fast::hash(&message.data);
         let bytes = if step == row && message.data.len() == needed {
             message.data
         } else {
@@ -95,7 +98,15 @@ impl StampedImage {
             }
             Layout::Colour { channels, code } => Counts::U8(to_gray(&bytes, height, channels, code)?),
         };
-        Ok(StampedImage { stamp_ns, width, height, counts })
+        Ok(StampedImage { stamp_ns, width, height, crc, counts })
+    }
+
+    /// Size of the counts.
+    pub fn bytes(&self) -> u64 {
+        match &self.counts {
+            Counts::U8(counts) => counts.len() as u64,
+            Counts::U16(counts) => 2 * counts.len() as u64,
+        }
     }
 
     /// Brightness in 0 … 1.

@@ -4,27 +4,52 @@
 //! | --- | --- |
 //! | [`calibration_node`] | the node: wires the rest together |
 //! | [`calibration_params`] | its parameters |
+//! | [`shared`] | what its tasks share |
+//! | [`goal`] | what a goal asks for |
+//! | [`preflight`] | everything that can be found out before the robot moves |
 //! | [`calibrate`] | the `~/calibrate` action: one sweep from preflight to file |
-//! | [`robot`] | measured poses in, targets out; the only file that commands the robot |
-//! | [`pairing`] | left and right images with the same stamp |
+//! | [`mover`] | moves the tool and watches it |
+//! | [`still`] | a pair of images that is fresh and still |
+//! | [`stop`] | why a goal ended early |
+//! | [`robot`] | measured poses in, set points out; the only folder that commands the robot |
+//! | [`frames`], [`pairing`] | images of the last moments, paired by stamp |
 //! | [`images`] | sensor_msgs/Image → brightness |
 //! | [`services`] | `pixel_to_world`, `world_to_pixel`, `~/save`, `~/load` |
-//! | [`record`] | the pairs of a sweep on disk, as `gratingcal calibrate` reads them |
+//! | [`check`] | `~/check`: does the calibration still hold? |
+//! | [`move_to`] | `~/move_to`, when armed |
+//! | [`diagnostics`] | `/diagnostics`, once a second |
+//! | [`files`] | which files services and goals may name |
+//! | [`graph`] | who publishes what |
+//! | [`record`] | the pairs of a sweep on disk, as `gratingcal calibrate` reads them, and its journal |
 //! | [`params`] | declared, bounded parameters |
 //! | [`process`] | logging, runtime, spinning and stopping of both nodes |
-//! | [`cell`] | the `sim_cell` node: a simulated robot with two cameras |
+//! | [`cell`], [`cell_robot`], [`faults`] | the `sim_cell` node: a simulated robot with two cameras, and what goes wrong |
 
 pub mod calibrate;
 pub mod calibration_node;
 pub mod calibration_params;
 pub mod cell;
+pub mod cell_robot;
+pub mod check;
+pub mod diagnostics;
+pub mod faults;
+pub mod files;
+pub mod frames;
+pub mod goal;
+pub mod graph;
 pub mod images;
+pub mod move_to;
+pub mod mover;
 pub mod pairing;
 pub mod params;
+pub mod preflight;
 pub mod process;
 pub mod record;
 pub mod robot;
 pub mod services;
+pub mod shared;
+pub mod still;
+pub mod stop;
 
 /// Nanoseconds of a stamp.
 pub fn nanoseconds(stamp: &r2r::builtin_interfaces::msg::Time) -> i64 {

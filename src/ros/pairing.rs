@@ -51,7 +51,7 @@ mod tests {
     use crate::ros::images::Counts;
 
     fn image(stamp_ns: i64) -> StampedImage {
-        StampedImage { stamp_ns, width: 1, height: 1, counts: Counts::U8(vec![0]) }
+        StampedImage { stamp_ns, width: 1, height: 1, crc: 0, counts: Counts::U8(vec![0]) }
     }
 
     #[test]

@@ -1,47 +1,160 @@
-//! The pairs of a sweep on disk, as `gratingcal calibrate` reads them: the same images and poses give the same numbers.
+//! The pairs of a sweep on disk, as `gratingcal calibrate` reads them, and the journal that a resumed sweep goes on from.
+//!
+//! The same images and poses give the same numbers, so a resumed sweep fits what is on disk again and then goes on.
 
 use crate::camera::{Camera, Stereo};
-use crate::folder::{FolderError, PoseRow, write_poses};
+use crate::folder::journal::{Header, Journal, JournalError, Pair, image_path};
+use crate::folder::{FolderError, PoseRow, write_poses, write_whole};
 use crate::ros::images::{Counts, StampedImage};
 use crate::sweep::session::ToolPose;
+use crate::{GrayImage, gray_from_u8, gray_from_u16};
+use image::ImageEncoder;
 use std::path::{Path, PathBuf};
 
+/// Why a pair is not on disk, or can't be read back.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("{0}: is the disk full, may the node write there?")]
+    Folder(#[from] FolderError),
+    #[error("{path}: {cause}")]
+    Image { path: PathBuf, cause: image::ImageError },
+    #[error("{path} is not what was written (checksum {found:08x} instead of {written:08x}): start without resume")]
+    Changed { path: PathBuf, found: u32, written: u32 },
+    #[error("{path} is no grey image of 8 or 16 bits: start without resume")]
+    NoGray { path: PathBuf },
+}
+
 /// Writes pairs as they come.
+#[derive(Debug)]
 pub struct Recorder {
     folder: PathBuf,
     rows: Vec<PoseRow>,
+    journal: Journal,
 }
 
 impl Recorder {
+    /// Starts anew.
+    ///
     /// # Errors
-    /// [`FolderError`] when the folders can't be made.
-    pub fn new(folder: &Path) -> Result<Self, FolderError> {
+    /// [`RecordError`] when the folders can't be made.
+    pub fn create(folder: &Path, header: &Header) -> Result<Self, RecordError> {
         for camera in Camera::BOTH {
             let path = folder.join(camera.to_string());
             std::fs::create_dir_all(&path).map_err(|cause| FolderError::Io { path, cause })?;
         }
-        Ok(Recorder { folder: folder.into(), rows: Vec::new() })
+        let journal = Journal::create(folder, header)?;
+        // Poses of an earlier sweep don't belong to the images that come now.
+        let poses = folder.join("poses.csv");
+        match std::fs::remove_file(&poses) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                return Err(FolderError::Io { path: poses, cause }.into());
+            }
+            _ => {}
+        }
+        Ok(Recorder { folder: folder.into(), rows: Vec::new(), journal })
     }
 
+    /// Goes on with what is on disk.
+    ///
     /// # Errors
-    /// [`FolderError`] when the disk refuses.
-    pub fn add(&mut self, pair: &Stereo<StampedImage>, pose: ToolPose) -> Result<(), FolderError> {
+    /// [`RecordError`] when there is nothing, or it belongs to another sweep.
+    pub fn resume(
+        folder: &Path,
+        offsets_mm: &[[f64; 3]],
+        settings: &str,
+    ) -> Result<(Self, Header, Vec<Pair>), RecordError> {
+        let (journal, contents) = Journal::resume(folder, offsets_mm, settings)?;
+        let rows = contents.pairs.iter().map(|pair| row(pair.index, pair.pose)).collect();
+        Ok((Recorder { folder: folder.into(), rows, journal }, contents.header, contents.pairs))
+    }
+
+    /// On return the pair is on disk.
+    ///
+    /// # Errors
+    /// [`RecordError`] when the disk refuses; what was on disk before stays as it was.
+    pub fn add(&mut self, pair: &Stereo<StampedImage>, pose: ToolPose) -> Result<(), RecordError> {
         let index = self.rows.len() as u32;
+        let mut crc = Stereo { left: 0, right: 0 };
         for camera in Camera::BOTH {
-            let path = self.folder.join(camera.to_string()).join(format!("{index:05}.png"));
-            let image = &pair[camera];
-            let (width, height) = (image.width, image.height);
-            let written = match &image.counts {
-                Counts::U8(counts) => image::save_buffer(&path, counts, width, height, image::ColorType::L8),
-                Counts::U16(counts) => {
-                    let bytes: Vec<u8> = counts.iter().flat_map(|count| count.to_ne_bytes()).collect();
-                    image::save_buffer(&path, &bytes, width, height, image::ColorType::L16)
-                }
-            };
-            written.map_err(|cause| FolderError::Image { path, cause })?;
+            let path = image_path(&self.folder, camera, index);
+            let png = encode(&pair[camera]).map_err(|cause| RecordError::Image { path: path.clone(), cause })?;
+            crc[camera] = crc32fast::hash(&png);
+            write_whole(&path, &png).map_err(|cause| FolderError::Io { path, cause })?;
         }
-        self.rows.push(PoseRow { index, x_mm: pose.x_mm, y_mm: pose.y_mm, z_mm: pose.z_mm });
-        // Written anew each time: what is on disk is complete at any moment.
-        write_poses(&self.folder.join("poses.csv"), &self.rows)
+        self.rows.push(row(index, pose));
+        write_poses(&self.folder.join("poses.csv"), &self.rows)?;
+        // Last: whoever resumes goes by the journal.
+        Ok(self.journal.add(&Pair { index, pose, crc })?)
+    }
+}
+
+fn row(index: u32, pose: ToolPose) -> PoseRow {
+    PoseRow { index, x_mm: pose.x_mm, y_mm: pose.y_mm, z_mm: pose.z_mm }
+}
+
+fn encode(image: &StampedImage) -> image::ImageResult<Vec<u8>> {
+    let mut png = Vec::new();
+    let encoder = image::codecs::png::PngEncoder::new(&mut png);
+    let (width, height) = (image.width, image.height);
+    match &image.counts {
+        Counts::U8(counts) => encoder.write_image(counts, width, height, image::ExtendedColorType::L8)?,
+        Counts::U16(counts) => {
+            let bytes: Vec<u8> = counts.iter().flat_map(|count| count.to_ne_bytes()).collect();
+            encoder.write_image(&bytes, width, height, image::ExtendedColorType::L16)?;
+        }
+    }
+    Ok(png)
+}
+
+/// Reads an image back, as bright as it was when it was written.
+///
+/// # Errors
+/// [`RecordError`] when the file is not what was written.
+pub fn read_back(folder: &Path, camera: Camera, pair: &Pair) -> Result<GrayImage, RecordError> {
+    let path = image_path(folder, camera, pair.index);
+    let png = std::fs::read(&path).map_err(|cause| FolderError::Io { path: path.clone(), cause })?;
+    let (found, written) = (crc32fast::hash(&png), pair.crc[camera]);
+    if found != written {
+        return Err(RecordError::Changed { path, found, written });
+    }
+    let image = image::load_from_memory_with_format(&png, image::ImageFormat::Png)
+        .map_err(|cause| RecordError::Image { path: path.clone(), cause })?;
+    let gray = match &image {
+        image::DynamicImage::ImageLuma8(gray) => gray_from_u8(gray.width(), gray.height(), gray.as_raw()),
+        image::DynamicImage::ImageLuma16(gray) => gray_from_u16(gray.width(), gray.height(), gray.as_raw()),
+        _ => None,
+    };
+    gray.ok_or(RecordError::NoGray { path })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(counts: Counts) -> StampedImage {
+        StampedImage { stamp_ns: 0, width: 3, height: 2, crc: 0, counts }
+    }
+
+    #[test]
+    fn images_come_back_as_they_were_and_changed_files_are_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let header = Header { offsets_mm: vec![[0.0; 3]], settings: String::new(), start_mm: [0.0; 3] };
+        let mut recorder = Recorder::create(folder.path(), &header).unwrap();
+        let images = Stereo {
+            left: image(Counts::U8(vec![0, 1, 2, 254, 255, 7])),
+            right: image(Counts::U16(vec![0, 1, 256, 65_535, 40_000, 77])),
+        };
+        recorder.add(&images, ToolPose { x_mm: 0.1, y_mm: 0.2, z_mm: 0.3 }).unwrap();
+        let (_, _, pairs) = Recorder::resume(folder.path(), &header.offsets_mm, "").unwrap();
+        for camera in Camera::BOTH {
+            assert_eq!(read_back(folder.path(), camera, &pairs[0]).unwrap(), images[camera].to_gray());
+        }
+        let path = image_path(folder.path(), Camera::Left, 0);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[40] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        assert!(matches!(read_back(folder.path(), Camera::Left, &pairs[0]), Err(RecordError::Changed { .. })));
     }
 }

@@ -6,6 +6,7 @@ use crate::mapping::answer::{AnswerStatus, PixelAnswer, PointAnswer};
 use crate::ros::calibration_node::Shared;
 use crate::ros::nanoseconds;
 use crate::ros::robot::locked;
+use crate::ros::shared::Shared;
 use nalgebra::{Isometry3, Matrix3, Translation3, Vector2, Vector3};
 use r2r::geometry_msgs::msg::Point;
 use r2r::grating_calibration::msg::{Pixel, PixelEstimate, PointEstimate};
@@ -153,13 +154,10 @@ pub fn world_to_pixel(shared: &Shared, request: &WorldToPixel::Request) -> World
     }
 }
 
-/// The request's file, else the parameter's.
+/// The request's file, else the parameter's; inside the folder that the node may use.
 fn file(shared: &Shared, asked: &str) -> Result<PathBuf, String> {
     let file = if asked.is_empty() { shared.parameters.text("calibration_file") } else { asked.into() };
-    if file.is_empty() {
-        return Err("no file is given: name one in the request or as parameter calibration_file".into());
-    }
-    Ok(PathBuf::from(file))
+    shared.files.resolve(&file).map_err(|error| error.to_string())
 }
 
 /// Saves the calibration in use.

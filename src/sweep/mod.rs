@@ -3,17 +3,25 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`session`] | image pairs and poses in, calibration out |
+//! | [`check`] | does a calibration still hold? |
 //! | [`finish`] | what both cameras saw in, judged calibration out |
 //! | [`plausibility`] | can the sweep be what its user says? |
 //! | [`origin`] | where the origin is and how the cameras are turned |
+//! | [`picture`] | is a picture good enough? |
 //! | [`plan`] | which poses a calibration goes through |
 //! | [`limits`] | where the robot may be sent |
+//! | [`profile`] | how the tool goes from one place to the next |
 //! | [`settle`] | has the measured pose come to rest? |
+//! | [`stillness`] | has the picture? |
 
+pub mod check;
 pub mod finish;
 pub mod limits;
 pub mod origin;
+pub mod picture;
 pub mod plan;
 pub mod plausibility;
+pub mod profile;
 pub mod session;
 pub mod settle;
+pub mod stillness;

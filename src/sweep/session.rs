@@ -458,6 +458,13 @@ impl SweepSession {
     /// [`SweepError`] when there is too little data.
     pub fn finish(self) -> Result<CalibrationOutcome, SweepError> {
         let views = self.views();
-        calibrate_views(views, self.reports, &self.settings)
+        let reference = self
+            .poses
+            .first()
+            .zip(views.moved_mm.first())
+            .map(|(pose, moved)| [pose.x_mm - moved.x, pose.y_mm - moved.y, pose.z_mm - moved.z]);
+        let mut outcome = calibrate_views(views, self.reports, &self.settings)?;
+        outcome.calibration.reference_mm = reference;
+        Ok(outcome)
     }
 }

@@ -23,6 +23,8 @@ from geometry_msgs.msg import PoseStamped  # noqa: E402
 from grating_calibration.action import Calibrate  # noqa: E402
 from grating_calibration.msg import CalibrationStatus, Pixel  # noqa: E402
 from grating_calibration.srv import Load, PixelToWorld, Save, WorldToPixel  # noqa: E402
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa: E402
+from rcl_interfaces.srv import SetParameters  # noqa: E402
 
 # A quarter of the pixels: the whole suite runs in a minute or two.
 SMALL_CELL = {
@@ -160,14 +162,23 @@ class Cell:
         self.client = Client()
         self.truth_dir = folder / "truth"
 
-    def start(self, cell=None, node=None):
-        self.processes.start("sim_cell", SMALL_CELL | {"truth_dir": self.truth_dir} | (cell or {}))
+    def start(self, cell=None, node=None, pose=True):
+        self.start_cell(cell)
         self.start_node(node)
         self.client.until(lambda: (self.truth_dir / "truth_points.csv").exists(), what="the simulated cell's start")
-        self.client.until(lambda: self.client.poses, what="a robot pose")
+        self.client.until(lambda: self.client.poses or not pose, what="a robot pose")
+
+    def start_cell(self, parameters=None):
+        self.processes.start("sim_cell", SMALL_CELL | {"truth_dir": self.truth_dir} | (parameters or {}))
+
+    def fault(self, kind):
+        """From now on this goes wrong in the cell."""
+        wanted = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=kind)
+        request = SetParameters.Request(parameters=[Parameter(name="fault", value=wanted)])
+        assert self.client.call(SetParameters, "sim_cell/set_parameters", request).results[0].successful
 
     def start_node(self, parameters=None):
-        self.processes.start("calibration_node", parameters)
+        self.processes.start("calibration_node", {"file_dir": self.folder} | (parameters or {}))
 
     def truth(self):
         return yaml.safe_load((self.truth_dir / "truth.yaml").read_text())

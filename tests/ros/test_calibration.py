@@ -151,7 +151,10 @@ def test_cancel_stops_the_robot_and_leaves_the_node_ready(cell):
         ({}, {"height_stop": math.nan}, "not a finite number"),
         ({}, {"method": "magic"}, "method 'magic' is unknown"),
         ({}, {"origins": []}, "origin_left and origin_right"),
-        ({}, {"file": "/nowhere/at/all/c.yaml"}, "can't be written to"),
+        ({"file_dir": "/proc/self"}, {"file": "c.yaml"}, "can't be written to"),
+        ({}, {"file": "/nowhere/at/all/c.yaml"}, "outside"),
+        ({}, {"file": "../c.yaml"}, "contains '..'"),
+        ({"base_frame": "world"}, {}, "given in frame 'base_link'"),
         ({}, {"origins": "half a cell off"}, "is no grid intersection"),
     ],
 )  # fmt: skip

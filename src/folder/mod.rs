@@ -1,4 +1,6 @@
-//! Folder input and output: `DIR/00000.png …` and `poses.csv`.
+//! Folder input and output: `DIR/00000.png …` and `poses.csv`; [`journal`] of a calibration under way.
+
+pub mod journal;
 
 use crate::camera::Stereo;
 use crate::statistics::median;
@@ -132,15 +134,38 @@ pub fn read_gray(path: &Path) -> Result<GrayImage, FolderError> {
     })
 }
 
-/// Writes `poses.csv`.
+/// Writes `poses.csv`: to a temporary file, then renamed, so that it is complete at any moment.
 ///
 /// # Errors
 /// [`FolderError`].
 pub fn write_poses(path: &Path, rows: &[PoseRow]) -> Result<(), FolderError> {
     let csv = |cause| FolderError::Csv { path: path.into(), cause };
-    let mut writer = csv::Writer::from_path(path).map_err(csv)?;
+    let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {
         writer.serialize(row).map_err(csv)?;
     }
-    writer.flush().map_err(|cause| FolderError::Io { path: path.into(), cause })
+    let text = writer.into_inner().map_err(|error| csv(error.into_error().into()))?;
+    write_whole(path, &text).map_err(|cause| FolderError::Io { path: path.into(), cause })
+}
+
+/// Writes a file so that a reader, or a crash, sees the old one or the new one.
+///
+/// # Errors
+/// When the disk is full or the folder can't be written to; the old file stays then.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    std::io::Write::write_all(&mut file, bytes)?;
+    // Temporary files are private; these are to be read by others too.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    }
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }

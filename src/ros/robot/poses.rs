@@ -1,7 +1,6 @@
-//! Measured poses in, targets out. The only file that commands the robot.
+//! Measured poses of the tool, the last seconds of them.
 
-use crate::ros::{nanoseconds, time};
-use crate::sweep::limits::{LimitError, Limits};
+use crate::ros::nanoseconds;
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion, Vector3};
 use r2r::geometry_msgs::msg::{PoseStamped, Transform};
 use std::collections::VecDeque;
@@ -33,6 +32,18 @@ impl MeasuredPose {
         Self::new(stamp_ns, [p.x, p.y, p.z], [q.w, q.x, q.y, q.z])
     }
 
+    /// The pose between this one and a later one; `None` when they are turned by half a circle.
+    pub fn interpolated(&self, after: &MeasuredPose, stamp_ns: i64) -> Option<Isometry3<f64>> {
+        let span = (after.stamp_ns - self.stamp_ns).max(1) as f64;
+        let share = (stamp_ns - self.stamp_ns) as f64 / span;
+        self.base_from_tool.try_lerp_slerp(&after.base_from_tool, share, 1e-9)
+    }
+
+    /// A pose without rotation, of a gantry.
+    pub fn of_gantry(stamp_ns: i64, position_m: [f64; 3]) -> Option<Self> {
+        Self::new(stamp_ns, position_m, [1.0, 0.0, 0.0, 0.0])
+    }
+
     fn new(stamp_ns: i64, position_m: [f64; 3], [w, x, y, z]: [f64; 4]) -> Option<Self> {
         let quaternion = Quaternion::new(w, x, y, z);
         if !position_m.iter().all(|x| x.is_finite()) || !(0.5..2.0).contains(&quaternion.norm()) {
@@ -61,6 +72,10 @@ impl PoseBuffer {
         if self.poses.back().is_some_and(|last| pose.stamp_ns < last.stamp_ns - 1_000_000_000) {
             self.poses.clear();
         }
+        // The same stamp again is no news: a driver that repeats its last pose has lost the robot.
+        if self.poses.back().is_some_and(|last| pose.stamp_ns <= last.stamp_ns) {
+            return;
+        }
         self.poses.push_back(pose);
         if self.poses.len() > DEPTH {
             self.poses.pop_front();
@@ -79,6 +94,15 @@ impl PoseBuffer {
         self.poses.iter().skip(first.max(self.poses.len().saturating_sub(50))).copied().collect()
     }
 
+    /// Poses a second over the last second of stamps; 0 when there are fewer than two.
+    pub fn rate_hz(&self) -> f64 {
+        let Some(last) = self.poses.back() else { return 0.0 };
+        let recent = self.poses.iter().rev().take_while(|pose| pose.stamp_ns > last.stamp_ns - 1_000_000_000);
+        let (count, first_ns) = recent.fold((0, last.stamp_ns), |(n, _), pose| (n + 1, pose.stamp_ns));
+        let span_s = (last.stamp_ns - first_ns) as f64 * 1e-9;
+        if span_s > 0.0 { f64::from(count - 1) / span_s } else { 0.0 }
+    }
+
     /// Time since a pose was received; `None` before the first.
     pub fn age_s(&self) -> Option<f64> {
         self.received.map(|received| received.elapsed().as_secs_f64())
@@ -92,9 +116,7 @@ impl PoseBuffer {
         }
         let after = self.poses.partition_point(|pose| pose.stamp_ns < stamp_ns);
         let (before, after) = (self.poses.get(after.checked_sub(1)?)?, self.poses.get(after)?);
-        let span = (after.stamp_ns - before.stamp_ns).max(1) as f64;
-        let share = (stamp_ns - before.stamp_ns) as f64 / span;
-        let base_from_tool = before.base_from_tool.try_lerp_slerp(&after.base_from_tool, share, 1e-9)?;
+        let base_from_tool = before.interpolated(after, stamp_ns)?;
         Some(MeasuredPose { stamp_ns, base_from_tool })
     }
 
@@ -104,67 +126,6 @@ impl PoseBuffer {
         let (sum, count) =
             within.fold((Vector3::zeros(), 0.0), |(sum, n), pose| (sum + Vector3::from(pose.position_mm()), n + 1.0));
         (count > 0.0).then(|| (sum / count).into())
-    }
-}
-
-/// Sends targets, within limits only.
-pub struct Commander {
-    publisher: r2r::Publisher<PoseStamped>,
-    base_frame: String,
-    limits: Limits,
-    /// Orientation that is kept.
-    rotation: UnitQuaternion<f64>,
-}
-
-/// Why a target was not sent.
-#[derive(Debug, thiserror::Error)]
-pub enum CommandError {
-    #[error(transparent)]
-    Limit(#[from] LimitError),
-    #[error("publishing the target failed: {message}")]
-    Publish { message: String },
-}
-
-impl Commander {
-    pub fn new(
-        publisher: r2r::Publisher<PoseStamped>,
-        base_frame: String,
-        limits: Limits,
-        rotation: UnitQuaternion<f64>,
-    ) -> Self {
-        Commander { publisher, base_frame, limits, rotation }
-    }
-
-    pub fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    /// Sends the tool from `here_mm` to `target_mm`.
-    ///
-    /// # Errors
-    /// [`CommandError`] when a limit forbids it.
-    pub fn go_to(&self, here_mm: [f64; 3], target_mm: [f64; 3], stamp_ns: i64) -> Result<(), CommandError> {
-        self.limits.check_step(here_mm, target_mm)?;
-        self.publish(target_mm, stamp_ns)
-    }
-
-    /// Stops the tool where it is.
-    pub fn hold(&self, here_mm: [f64; 3], stamp_ns: i64) {
-        // Staying is always allowed.
-        if let Err(error) = self.publish(here_mm, stamp_ns) {
-            tracing::error!("the robot could not be told to hold: {error}");
-        }
-    }
-
-    fn publish(&self, target_mm: [f64; 3], stamp_ns: i64) -> Result<(), CommandError> {
-        let mut message = PoseStamped::default();
-        message.header.frame_id.clone_from(&self.base_frame);
-        message.header.stamp = time(stamp_ns);
-        let [x, y, z] = target_mm.map(|mm| 1e-3 * mm);
-        message.pose.position = r2r::geometry_msgs::msg::Point { x, y, z };
-        let q = self.rotation;
-        message.pose.orientation = r2r::geometry_msgs::msg::Quaternion { x: q.i, y: q.j, z: q.k, w: q.w };
-        self.publisher.publish(&message).map_err(|error| CommandError::Publish { message: error.to_string() })
     }
 }
 
@@ -191,6 +152,7 @@ mod tests {
         assert_eq!(buffer.at(0).unwrap().position_mm()[2], 2.0);
         assert!(buffer.at(900_000_000).is_none());
         assert!(buffer.at(2_000_000_000).is_none());
+        assert_eq!(buffer.rate_hz(), 10.0);
         assert_eq!(buffer.mean_position_mm(0, i64::MAX).unwrap()[2], 1.5);
     }
 

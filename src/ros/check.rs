@@ -1,0 +1,108 @@
+//! `~/check`: one image pair, taken where the tool stands, against the calibration in use. Nothing moves.
+
+use crate::camera::Stereo;
+use crate::ros::robot::locked;
+use crate::ros::shared::Shared;
+use crate::sweep::check::{CheckError, Found, check};
+use r2r::grating_calibration::srv::Check;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Distances between lines that differ by more are another sheet's.
+const OTHER_SHEET: f64 = 0.02;
+/// A grid that was left alone is nearer than this to where the pose says, mm.
+const LEFT_ALONE_MM: f64 = 0.05;
+
+/// Checks, then answers.
+pub async fn answer(shared: Arc<Shared>, request: r2r::ServiceRequest<Check::Service>) {
+    let response = run(&shared).await.unwrap_or_else(|message| {
+        let nan = f64::NAN;
+        Check::Response {
+            verdict: Check::Response::UNKNOWN as u8,
+            message,
+            shift_px: nan,
+            scale: nan,
+            residual_px: nan,
+            height: nan,
+            moved: nan,
+        }
+    });
+    if let Err(error) = request.respond(response) {
+        tracing::error!("~/check: the answer could not be sent: {error}");
+    }
+}
+
+async fn run(shared: &Arc<Shared>) -> Result<Check::Response, String> {
+    let calibration = shared.calibration().ok_or("no calibration is in use: calibrate, or load one")?;
+    let asked_ns = shared.now_ns();
+    let timeout = Duration::from_secs_f64(shared.parameters.number("image_timeout"));
+    let begun = Instant::now();
+    let pair = loop {
+        let latest = shared.recent().pop().filter(|pair| pair.left.stamp_ns.min(pair.right.stamp_ns) > asked_ns);
+        if let Some(pair) = latest {
+            break pair;
+        }
+        if begun.elapsed() > timeout {
+            return Err(format!("no image pair came: {}", shared.frames().troubles()));
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    let pose = locked(&shared.poses).at(pair.left.stamp_ns).map(|pose| pose.position_mm());
+    let displacement_mm =
+        pose.zip(calibration.reference_mm).map(|(here, start)| std::array::from_fn(|i| here[i] - start[i]));
+    let checked = tokio::task::spawn_blocking(move || {
+        let images = Stereo::from_fn(|camera| pair[camera].to_gray());
+        check(&calibration, images.as_ref(), displacement_mm)
+    });
+    let found = match checked.await.map_err(|error| error.to_string())? {
+        Ok(found) => found,
+        Err(error @ CheckError::NoHeight { .. }) => {
+            let verdict = Check::Response::WRONG_TARGET as u8;
+            let nan = f64::NAN;
+            return Ok(Check::Response {
+                verdict,
+                message: error.to_string(),
+                shift_px: nan,
+                scale: nan,
+                residual_px: nan,
+                height: nan,
+                moved: nan,
+            });
+        }
+        Err(error) => return Err(error.to_string()),
+    };
+    let number = |name: &str| shared.parameters.number(name);
+    let (verdict, message) =
+        judge(&found, number("check.max_shift"), number("check.max_scale"), number("check.max_residual"));
+    Ok(Check::Response {
+        verdict,
+        message,
+        shift_px: found.shift_px,
+        scale: found.scale,
+        residual_px: found.residual_px,
+        height: 1e-3 * found.height_mm,
+        moved: found.moved_mm.map_or(f64::NAN, |mm| 1e-3 * mm),
+    })
+}
+
+fn judge(found: &Found, max_shift: f64, max_scale: f64, max_residual: f64) -> (u8, String) {
+    let Found { shift_px, scale, residual_px, .. } = *found;
+    let off = (scale - 1.0).abs();
+    let figures = format!("shift {shift_px:.3} px, scale {scale:.5}, residual {residual_px:.3} px");
+    // Written so that NaN is bad.
+    if !(off <= OTHER_SHEET && residual_px <= max_residual) {
+        let text = format!("wrong target: {figures}; put the calibrated sheet back, or calibrate with this one");
+        return (Check::Response::WRONG_TARGET as u8, text);
+    }
+    if !(shift_px <= max_shift && off <= max_scale) {
+        let text = format!("drifted: {figures}; a camera or its lens has moved: calibrate again");
+        return (Check::Response::DRIFTED as u8, text);
+    }
+    let moved = match found.moved_mm {
+        Some(mm) if mm > LEFT_ALONE_MM => {
+            format!("; the grid is {mm:.3} mm from where the robot's pose says: sheet or camera rig was moved")
+        }
+        _ => String::new(),
+    };
+    (Check::Response::GOOD as u8, format!("good: {figures}{moved}"))
+}

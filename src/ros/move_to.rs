@@ -1,0 +1,58 @@
+//! `~/move_to`: one move, only when armed, within the limits of a calibration.
+
+use crate::ros::mover::{Mover, limits};
+use crate::ros::shared::Shared;
+use crate::ros::stop::{Stop, failed};
+use r2r::geometry_msgs::msg::Point;
+use r2r::grating_calibration::srv::MoveTo;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::watch;
+
+/// Moves, then answers.
+pub async fn answer(shared: Arc<Shared>, request: r2r::ServiceRequest<MoveTo::Service>) {
+    let asked = request.message.clone();
+    let response = match run(&shared, &asked).await {
+        Ok((message, reached)) => MoveTo::Response { success: true, message, reached },
+        Err(stop) => MoveTo::Response { success: false, message: stop.reason(), ..Default::default() },
+    };
+    if let Err(error) = request.respond(response) {
+        tracing::error!("~/move_to: the answer could not be sent: {error}");
+    }
+}
+
+async fn run(shared: &Arc<Shared>, asked: &MoveTo::Request) -> Result<(String, Point), Stop> {
+    let target_mm = [asked.point.x, asked.point.y, asked.point.z].map(|m| 1e3 * m);
+    limits(shared).check_box(target_mm)?;
+    if !asked.dry_run && !shared.parameters.flag("move_to.armed") {
+        return failed("~/move_to is not armed: set the parameter move_to.armed to true to let it move the robot");
+    }
+    if shared.busy.swap(true, Ordering::AcqRel) {
+        return failed("a calibration or another move is under way: wait for its end, or cancel it");
+    }
+    shared.publish_status();
+    let moved = moved(shared, asked, target_mm).await;
+    shared.busy.store(false, Ordering::Release);
+    shared.publish_status();
+    moved
+}
+
+async fn moved(shared: &Arc<Shared>, asked: &MoveTo::Request, target_mm: [f64; 3]) -> Result<(String, Point), Stop> {
+    // Services can't be cancelled; the sender lives as long as the move.
+    let (_cancel, cancelled) = watch::channel(false);
+    let mut mover = Mover::new(shared.clone(), cancelled, false).await?;
+    let start_mm = mover.start_mm;
+    mover.commander.limits().check_step(start_mm, target_mm)?;
+    let duration_s = mover.commander.duration_s(start_mm, target_mm);
+    let point = |mm: [f64; 3]| Point { x: 1e-3 * mm[0], y: 1e-3 * mm[1], z: 1e-3 * mm[2] };
+    if asked.dry_run {
+        return Ok((format!("allowed; it takes {duration_s:.2} s and the time to settle"), point(start_mm)));
+    }
+    match mover.go_to(target_mm, "the point").await {
+        Ok(settled) => Ok((format!("at rest after {duration_s:.2} s of motion"), point(settled.position_mm))),
+        Err(stop) => {
+            mover.hold();
+            Err(stop)
+        }
+    }
+}

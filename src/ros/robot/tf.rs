@@ -1,0 +1,158 @@
+//! Measured poses from TF: the transforms between base and tool, chained and interpolated.
+
+use crate::ros::nanoseconds;
+use crate::ros::robot::poses::MeasuredPose;
+use nalgebra::Isometry3;
+use r2r::geometry_msgs::msg::TransformStamped;
+use std::collections::{HashMap, VecDeque};
+
+/// The transforms of the last seconds, one queue for each child frame.
+#[derive(Debug, Default)]
+pub struct TransformBuffer {
+    edges: HashMap<String, Edge>,
+}
+
+#[derive(Debug)]
+struct Edge {
+    parent: String,
+    /// From /tf_static: holds for ever.
+    is_static: bool,
+    /// parent_from_child, oldest first.
+    recent: VecDeque<MeasuredPose>,
+}
+
+/// Transforms of an edge that are kept, and for how long.
+const DEPTH: usize = 1000;
+const KEPT_NS: i64 = 10_000_000_000;
+/// Longest chain, so that a loop ends.
+const LONGEST: usize = 64;
+/// Frames that are remembered at most: TF of a whole plant may go by.
+const FRAMES: usize = 4096;
+
+/// Why there is no pose.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum TransformError {
+    #[error("TF knows no frame '{frame}' above the tool: is base_frame or tool_frame misspelt?")]
+    NoParent { frame: String },
+    #[error("the chain of frames above '{tool}' does not reach '{base}' within {LONGEST} links")]
+    Loop { base: String, tool: String },
+    #[error("the transform to '{frame}' and the others between base and tool have no time in common")]
+    NoCommonTime { frame: String },
+}
+
+impl TransformBuffer {
+    /// Adds a transform; `false` when its numbers are none.
+    pub fn add(&mut self, transform: &TransformStamped, is_static: bool) -> bool {
+        let stamp_ns = nanoseconds(&transform.header.stamp);
+        let Some(pose) = MeasuredPose::from_transform(stamp_ns, &transform.transform) else { return false };
+        let (parent, child) = (&transform.header.frame_id, &transform.child_frame_id);
+        if !self.edges.contains_key(child) && self.edges.len() >= FRAMES {
+            return true;
+        }
+        let new = || Edge { parent: parent.clone(), is_static, recent: VecDeque::new() };
+        let edge = self.edges.entry(child.clone()).or_insert_with(new);
+        if edge.parent != *parent || edge.is_static != is_static {
+            *edge = new();
+        }
+        let backwards = edge.recent.back().is_some_and(|last| stamp_ns < last.stamp_ns);
+        if is_static || edge.recent.back().is_some_and(|last| stamp_ns < last.stamp_ns - 1_000_000_000) {
+            // A clock that jumped back makes the old ones worthless.
+            edge.recent.clear();
+        } else if backwards {
+            return true;
+        }
+        edge.recent.push_back(pose);
+        while edge.recent.len() > DEPTH || edge.recent.front().is_some_and(|first| first.stamp_ns < stamp_ns - KEPT_NS)
+        {
+            edge.recent.pop_front();
+        }
+        true
+    }
+
+    /// The latest pose of `tool` in `base` at which all transforms between them are known.
+    ///
+    /// # Errors
+    /// [`TransformError`].
+    pub fn latest(&self, base: &str, tool: &str) -> Result<MeasuredPose, TransformError> {
+        let mut chain = Vec::new();
+        let mut frame = tool;
+        while frame != base {
+            let edge = self.edges.get(frame).ok_or(TransformError::NoParent { frame: frame.into() })?;
+            chain.push((frame, edge));
+            if chain.len() > LONGEST {
+                return Err(TransformError::Loop { base: base.into(), tool: tool.into() });
+            }
+            frame = &edge.parent;
+        }
+        let newest = |edge: &Edge| edge.recent.back().map(|pose| pose.stamp_ns);
+        let moving = chain.iter().filter(|(_, edge)| !edge.is_static);
+        let stamp_ns = moving.filter_map(|(_, edge)| newest(edge)).min().unwrap_or(0);
+        let mut base_from_tool = Isometry3::identity();
+        for (frame, edge) in &chain {
+            let no_time = || TransformError::NoCommonTime { frame: (*frame).into() };
+            let parent_from_child = edge.at(stamp_ns).ok_or_else(no_time)?;
+            base_from_tool = parent_from_child * base_from_tool;
+        }
+        Ok(MeasuredPose { stamp_ns, base_from_tool })
+    }
+}
+
+impl Edge {
+    fn at(&self, stamp_ns: i64) -> Option<Isometry3<f64>> {
+        if self.is_static {
+            return self.recent.back().map(|pose| pose.base_from_tool);
+        }
+        let after = self.recent.partition_point(|pose| pose.stamp_ns < stamp_ns);
+        let exact = self.recent.get(after).filter(|pose| pose.stamp_ns == stamp_ns);
+        if let Some(pose) = exact {
+            return Some(pose.base_from_tool);
+        }
+        let (before, after) = (self.recent.get(after.checked_sub(1)?)?, self.recent.get(after)?);
+        before.interpolated(after, stamp_ns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ros::time;
+
+    fn transform(parent: &str, child: &str, stamp_ns: i64, z: f64) -> TransformStamped {
+        let mut transform = TransformStamped::default();
+        transform.header.frame_id = parent.into();
+        transform.header.stamp = time(stamp_ns);
+        transform.child_frame_id = child.into();
+        transform.transform.translation.z = z;
+        transform.transform.rotation.w = 1.0;
+        transform
+    }
+
+    #[test]
+    fn a_chain_is_followed_to_its_latest_common_time() {
+        let mut buffer = TransformBuffer::default();
+        assert!(matches!(buffer.latest("base", "tool"), Err(TransformError::NoParent { .. })));
+        buffer.add(&transform("flange", "tool", 0, 0.5), true);
+        for i in 0..5 {
+            buffer.add(&transform("base", "arm", i * 100, 0.001 * i as f64), false);
+        }
+        buffer.add(&transform("arm", "flange", 50, 0.0), false);
+        buffer.add(&transform("arm", "flange", 350, 0.3), false);
+        let pose = buffer.latest("base", "tool").unwrap();
+        assert_eq!(pose.stamp_ns, 350);
+        // The arm is interpolated half way between 3 and 4 mm.
+        assert!((pose.position_mm()[2] - 803.5).abs() < 1e-9, "{:?}", pose.position_mm());
+    }
+
+    #[test]
+    fn loops_ends_and_nan_are_no_poses() {
+        let mut buffer = TransformBuffer::default();
+        buffer.add(&transform("a", "b", 1, 0.0), false);
+        buffer.add(&transform("b", "a", 1, 0.0), false);
+        assert!(matches!(buffer.latest("base", "b"), Err(TransformError::Loop { .. })));
+        assert!(!buffer.add(&transform("a", "b", 1, f64::NAN), false));
+        let mut late = TransformBuffer::default();
+        late.add(&transform("base", "arm", 900, 0.0), false);
+        late.add(&transform("arm", "tool", 100, 0.0), false);
+        assert!(matches!(late.latest("base", "tool"), Err(TransformError::NoCommonTime { .. })));
+    }
+}

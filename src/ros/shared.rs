@@ -1,0 +1,179 @@
+//! What all tasks of the node share.
+
+use crate::camera::{Camera, Stereo};
+use crate::mapping::Calibration;
+use crate::ros::files::Files;
+use crate::ros::frames::{Frames, Pair};
+use crate::ros::graph::Graph;
+use crate::ros::images::StampedImage;
+use crate::ros::params::Parameters;
+use crate::ros::robot::motion::Motion;
+use crate::ros::robot::{MeasuredPose, PoseBuffer, locked};
+use crate::ros::time;
+use r2r::grating_calibration::msg::CalibrationStatus;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use tokio::sync::watch;
+
+/// What all tasks share.
+pub struct Shared {
+    pub parameters: Parameters,
+    pub files: Files,
+    pub graph: Graph,
+    pub poses: Mutex<PoseBuffer>,
+    /// Frame that measured poses are said to be in.
+    pub pose_frame: Mutex<String>,
+    /// Poses that were none.
+    pub bad_poses: AtomicU64,
+    /// Why TF gives no pose.
+    pub pose_error: Mutex<String>,
+    /// The latest pair.
+    pub pairs: watch::Sender<Option<Pair>>,
+    /// For [`crate::ros::robot::Commander`] only.
+    pub motion: Arc<dyn Motion>,
+    pub frames: Mutex<Frames>,
+    pub calibration: RwLock<Option<Arc<Calibration>>>,
+    pub status: Mutex<CalibrationStatus>,
+    pub status_publisher: Mutex<r2r::Publisher<CalibrationStatus>>,
+    /// A goal or a move owns the robot.
+    pub busy: AtomicBool,
+    pub clock: Arc<Mutex<r2r::Clock>>,
+    /// Latest time on /clock, ns.
+    pub sim_time_ns: AtomicI64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub fn calibration(&self) -> Option<Arc<Calibration>> {
+        self.calibration.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn frames(&self) -> MutexGuard<'_, Frames> {
+        lock(&self.frames)
+    }
+
+    /// The node's time, which obeys use_sim_time, ns.
+    pub fn now_ns(&self) -> i64 {
+        if self.parameters.flag("use_sim_time") {
+            return self.sim_time_ns.load(Ordering::Acquire);
+        }
+        lock(&self.clock).get_now().map_or(0, |now| now.as_nanos() as i64)
+    }
+
+    /// Serves `calibration` from now on.
+    pub fn serve(&self, calibration: Calibration, file: String) {
+        let both = [&calibration.left, &calibration.right];
+        let status = CalibrationStatus {
+            state: CalibrationStatus::READY as u8,
+            usable: calibration.usable,
+            reason: calibration.reason.clone(),
+            method: calibration.method.to_string(),
+            file,
+            models: both.iter().map(|camera| camera.model.kind().to_string()).collect(),
+            cross_validation_rms_px: both.iter().map(|camera| camera.cross_validation_rms_px).collect(),
+            heights: calibration.heights as u32,
+            correspondences: both.iter().map(|camera| camera.correspondences as u32).sum(),
+            ..Default::default()
+        };
+        *self.calibration.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(calibration));
+        *lock(&self.status) = status;
+        self.publish_status();
+    }
+
+    /// What the node knows, and whether it is calibrating right now.
+    pub fn status(&self) -> CalibrationStatus {
+        let mut message = lock(&self.status).clone();
+        message.header.stamp = time(self.now_ns());
+        message.header.frame_id = self.parameters.text("tool_frame");
+        if self.busy.load(Ordering::Acquire) {
+            message.state = CalibrationStatus::CALIBRATING as u8;
+        }
+        message
+    }
+
+    pub fn publish_status(&self) {
+        if let Err(error) = lock(&self.status_publisher).publish(&self.status()) {
+            tracing::error!("publishing the status failed: {error}");
+        }
+    }
+
+    /// Why there is no calibration.
+    pub fn set_reason(&self, reason: String) {
+        lock(&self.status).reason = reason;
+        self.publish_status();
+    }
+
+    pub fn take_image(&self, camera: Camera, message: r2r::sensor_msgs::msg::Image) {
+        let frame_id = message.header.frame_id.clone();
+        let tolerance_ns = (1e9 * self.parameters.number("sync_tolerance")) as i64;
+        match StampedImage::from_message(message) {
+            Err(error) => {
+                let text = error.to_string();
+                // Said once, not at frame rate.
+                if self.frames().add_bad(camera, error) {
+                    tracing::error!("{camera} image: {text}");
+                }
+            }
+            Ok(image) => {
+                let pair = self.frames().add(camera, image, frame_id, tolerance_ns);
+                if let Some(pair) = pair {
+                    self.pairs.send_replace(Some(pair));
+                }
+            }
+        }
+    }
+
+    pub fn take_pose(&self, pose: Option<MeasuredPose>, frame_id: &str) {
+        match pose {
+            Some(pose) => {
+                locked(&self.poses).add(pose);
+                let mut frame = lock(&self.pose_frame);
+                if *frame != frame_id {
+                    *frame = frame_id.into();
+                }
+            }
+            // Said once in a while, not at the robot's rate.
+            None if self.bad_poses.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) => {
+                tracing::warn!("a robot pose with numbers that are not finite, or a zero quaternion, was ignored");
+            }
+            None => {}
+        }
+    }
+
+    /// What is known about the source of poses, with its remedy.
+    pub async fn pose_topic(&self) -> String {
+        let bad = match self.bad_poses.load(Ordering::Relaxed) {
+            0 => String::new(),
+            bad => format!("{bad} poses with numbers that are not finite were ignored; "),
+        };
+        let (topic, kind) = match self.parameters.text("pose_source").as_str() {
+            "tf" => ("/tf", "tf2_msgs/msg/TFMessage"),
+            "joints" => ("joint_states", "sensor_msgs/msg/JointState"),
+            _ => ("robot/pose", "geometry_msgs/msg/PoseStamped"),
+        };
+        let cause = lock(&self.pose_error).clone();
+        let cause = if cause.is_empty() { cause } else { format!("; {cause}") };
+        format!("{bad}{}{cause}", self.publishers(topic, kind).await)
+    }
+
+    /// Who publishes on a topic, with a remedy.
+    pub async fn publishers(&self, topic: &str, kind: &str) -> String {
+        let Some((name, found)) = self.graph.published_types(topic).await else {
+            return format!("is {topic} remapped to where it is published?");
+        };
+        let others: Vec<&str> = found.iter().map(String::as_str).filter(|other| *other != kind).collect();
+        match (found.len(), others.first()) {
+            (0, _) => format!("nobody publishes on {name}: is the driver running, is {topic} remapped?"),
+            (_, Some(other)) => format!("{name} is published as {other}, {kind} is needed: remap {topic}"),
+            (count, None) => format!("{count} publisher(s) on {name} send nothing usable: is the driver healthy?"),
+        }
+    }
+
+    /// The latest two pairs, older first.
+    pub fn recent(&self) -> Vec<Arc<Stereo<StampedImage>>> {
+        self.frames().recent()
+    }
+}
