@@ -3,9 +3,9 @@
 use crate::camera::Camera;
 use crate::mapping::Calibration;
 use crate::mapping::answer::{AnswerStatus, PixelAnswer, PointAnswer};
-use crate::ros::calibration_node::Shared;
 use crate::ros::nanoseconds;
 use crate::ros::robot::locked;
+use crate::ros::shared::Shared;
 use crate::ros::shared::Shared;
 use nalgebra::{Isometry3, Matrix3, Translation3, Vector2, Vector3};
 use r2r::geometry_msgs::msg::Point;
