@@ -6,7 +6,6 @@ use crate::mapping::answer::{AnswerStatus, PixelAnswer, PointAnswer};
 use crate::ros::nanoseconds;
 use crate::ros::robot::locked;
 use crate::ros::shared::Shared;
-use crate::ros::shared::Shared;
 use nalgebra::{Isometry3, Matrix3, Translation3, Vector2, Vector3};
 use r2r::geometry_msgs::msg::Point;
 use r2r::grating_calibration::msg::{Pixel, PixelEstimate, PointEstimate};
