@@ -105,7 +105,8 @@ fn is_finite(header: &Header) -> bool {
 }
 
 fn checked(line: &[u8]) -> Option<Line> {
-    let (crc, text) = (line.get(..8)?, line.get(9..)?);
+    let (crc, rest) = line.split_at_checked(8)?;
+    let text = rest.strip_prefix(b" ")?;
     let crc = u32::from_str_radix(std::str::from_utf8(crc).ok()?, 16).ok()?;
     (crc == crc32fast::hash(text)).then(|| serde_json::from_slice(text).ok()).flatten()
 }
