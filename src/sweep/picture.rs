@@ -47,8 +47,9 @@ pub enum PictureError {
 
 const LEAST_CONTRAST: f64 = 0.04;
 const MOST_SATURATED: f64 = 0.3;
-/// A sine, which is a grid beyond recognition, has edges of 1/π of its period.
-const WIDEST_EDGE: f64 = 0.3;
+/// Edges of two crossing sines, which is a grid beyond recognition, are 0.3 of the period wide, and noise makes them look
+/// narrower; lines of a good picture have 0.1.
+const WIDEST_EDGE: f64 = 0.25;
 const LEAST_PITCH_PX: f64 = 6.0;
 /// At least so many lines across the shorter side.
 const LEAST_LINES: f64 = 4.0;
