@@ -123,7 +123,8 @@ mod tests {
         let blurred = judged(|config| config.sensor.blur_px = 7.0);
         assert!(matches!(blurred[..], [PictureError::Focus { .. }]), "{blurred:?}");
         let faint = judged(|config| {
-            (config.light.paper, config.light.ink) = (0.2, 0.18);
+            // Even light: what falls off towards the corners counts as contrast.
+            (config.light.paper, config.light.ink, config.light.fall_off) = (0.2, 0.18, 0.0);
             (config.sensor.read_noise, config.sensor.shot_noise) = (0.0005, 0.0005);
         });
         assert!(matches!(faint[..], [PictureError::Contrast { .. }]), "{faint:?}");
