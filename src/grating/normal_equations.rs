@@ -13,8 +13,9 @@
 //! exactly from the moments Σ field_a field_b T_k(x) T_l(y), about 150 multiplications a pixel instead of thousands.
 
 use crate::GrayImage;
-use crate::grating::chebyshev::{self, Chebyshev2, exponents};
+use crate::grating::chebyshev::{self, Chebyshev2};
 use crate::grating::model::{brightness_and_slopes, has_avx2, narrowed, sin_cos};
+use crate::grating::moments::{DUTY, FIELDS, PixelSums};
 use nalgebra::{DMatrix, DVector};
 
 /// Everything that describes one image.
@@ -57,7 +58,7 @@ impl GratingParameters {
         }
     }
 
-    fn degrees(&self) -> [usize; FIELDS] {
+    pub(super) fn degrees(&self) -> [usize; FIELDS] {
         [self.phase_h.degree, self.phase_v.degree, self.gain.degree, self.offset.degree, 0]
     }
 }
@@ -98,8 +99,6 @@ pub struct NormalEquations {
     pub pixels: usize,
 }
 
-const FIELDS: usize = 5;
-const DUTY: usize = 4;
 /// Columns handled at a time: the tables then stay in the first-level cache.
 const CHUNK: usize = 256;
 
@@ -138,52 +137,6 @@ fn accumulate_avx2<const M: usize>(
     accumulate_any::<M>(image, region, at, scale)
 }
 
-/// Moments of a product of two fields, or of a field and the residual: Σ w T_k(x) T_l(y) at [l][k].
-struct Moments {
-    order: usize,
-    sums: Vec<f64>,
-}
-
-impl Moments {
-    fn new(order: usize) -> Self {
-        Moments { order, sums: vec![0.0; (order + 1) * (order + 1)] }
-    }
-
-    #[inline(always)]
-    fn add_row(&mut self, weights: &[f32], tables: &[Vec<f32>], offset: usize, along_y: &[f64]) {
-        let n = self.order + 1;
-        for k in 0..n {
-            let along_x = f64::from(dot(weights, &tables[k][offset..offset + weights.len()]));
-            for l in 0..n - k {
-                self.sums[l * n + k] += along_x * along_y[l];
-            }
-        }
-    }
-
-    fn at(&self, k: usize, l: usize) -> f64 {
-        self.sums[l * (self.order + 1) + k]
-    }
-
-    /// Σ w T_i(x) T_j(y) T_k(x) T_l(y).
-    fn product(&self, (i, j): (usize, usize), (k, l): (usize, usize)) -> f64 {
-        let (sum_x, diff_x, sum_y, diff_y) = (i + k, i.abs_diff(k), j + l, j.abs_diff(l));
-        0.25 * (self.at(sum_x, sum_y) + self.at(sum_x, diff_y) + self.at(diff_x, sum_y) + self.at(diff_x, diff_y))
-    }
-}
-
-#[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; 16];
-    let (chunks_a, chunks_b) = (a.chunks_exact(16), b.chunks_exact(16));
-    let rest: f32 = chunks_a.remainder().iter().zip(chunks_b.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in chunks_a.zip(chunks_b) {
-        for lane in 0..16 {
-            lanes[lane] += a[lane] * b[lane];
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
-}
-
 #[inline(always)]
 fn accumulate_any<const M: usize>(
     image: &GrayImage,
@@ -197,11 +150,7 @@ fn accumulate_any<const M: usize>(
     let columns: Vec<usize> = (region.columns[0]..region.columns[1]).step_by(region.stride).collect();
     let tables = chebyshev::row_tables(&domain, &columns, highest);
     let mut along = vec![0.0; highest + 1];
-    let mut squares: Vec<Moments> = Vec::new();
-    for a in 0..FIELDS {
-        squares.extend((a..FIELDS).map(|b| Moments::new(degrees[a] + degrees[b])));
-    }
-    let mut sides: Vec<Moments> = degrees.iter().map(|&d| Moments::new(d)).collect();
+    let mut sums = PixelSums::new(degrees);
 
     let mut coefficients = [[0.0_f64; 16]; 4];
     let mut fields = vec![[0.0_f32; CHUNK]; FIELDS];
@@ -211,7 +160,6 @@ fn accumulate_any<const M: usize>(
     let mut brightness = [0.0_f32; CHUNK];
     let width = image.width() as usize;
     let per_scale2 = (1.0 / (scale * scale)) as f32;
-    let (mut cost, mut sum_rr, mut sum_w, mut sum_s, mut sum_ss, mut pixels) = (0.0_f64, 0.0, 0.0, 0.0, 0.0, 0);
     let functions = [&at.phase_h, &at.phase_v, &at.gain, &at.offset];
     for v in (region.rows[0]..region.rows[1]).step_by(region.stride) {
         chebyshev::values_at(domain.normalise(1, v as f64), &mut along);
@@ -257,14 +205,14 @@ fn accumulate_any<const M: usize>(
             }
             // Σ ln(1 + x) as the logarithm of a product, which the range of f64 allows for a dozen factors.
             for group in residual[..n].chunks(12) {
-                cost += group.iter().map(|r| 1.0 + f64::from(r * r * per_scale2)).product::<f64>().ln();
+                sums.lost += group.iter().map(|r| 1.0 + f64::from(r * r * per_scale2)).product::<f64>().ln();
             }
-            sum_rr += f64::from(rr);
-            sum_w += f64::from(ww);
-            sum_s += f64::from(ss);
-            sum_ss += f64::from(s2);
-            pixels += n;
-            let mut square = squares.iter_mut();
+            sums.residual2 += f64::from(rr);
+            sums.weight += f64::from(ww);
+            sums.signal += f64::from(ss);
+            sums.signal2 += f64::from(s2);
+            sums.pixels += n;
+            let mut square = sums.squares.iter_mut();
             for a in 0..FIELDS {
                 for p in 0..n {
                     weighted[p] = weights[p] * fields[a][p];
@@ -273,7 +221,7 @@ fn accumulate_any<const M: usize>(
                 for p in 0..n {
                     product[p] = weighted[p] * residual[p];
                 }
-                sides[a].add_row(&product[..n], &tables, start, &along);
+                sums.sides[a].add_row(&product[..n], &tables, start, &along);
                 for field in &fields[a..] {
                     for p in 0..n {
                         product[p] = weighted[p] * field[p];
@@ -287,42 +235,7 @@ fn accumulate_any<const M: usize>(
         }
     }
 
-    let starts: Vec<usize> = degrees
-        .iter()
-        .scan(0, |next, &degree| {
-            let start = *next;
-            *next += chebyshev::terms(degree);
-            Some(start)
-        })
-        .collect();
-    let mut jtj = DMatrix::zeros(at.len(), at.len());
-    let mut jtr = DVector::zeros(at.len());
-    let mut square = squares.iter();
-    for a in 0..FIELDS {
-        for (row, (i, j)) in exponents(degrees[a]).enumerate() {
-            jtr[starts[a] + row] = sides[a].at(i, j);
-        }
-        for b in a..FIELDS {
-            let Some(moments) = square.next() else { break };
-            for (row, first) in exponents(degrees[a]).enumerate() {
-                for (column, second) in exponents(degrees[b]).enumerate() {
-                    let value = moments.product(first, second);
-                    jtj[(starts[a] + row, starts[b] + column)] = value;
-                    jtj[(starts[b] + column, starts[a] + row)] = value;
-                }
-            }
-        }
-    }
-    let per_w = 1.0 / sum_w.max(1e-300);
-    let mean = sum_s * per_w;
-    NormalEquations {
-        jtj,
-        jtr,
-        cost: cost * scale * scale,
-        rms: (sum_rr * per_w).sqrt(),
-        signal_rms: (sum_ss * per_w - mean * mean).max(0.0).sqrt(),
-        pixels,
-    }
+    sums.equations(at, scale)
 }
 
 #[cfg(test)]

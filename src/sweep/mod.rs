@@ -3,6 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`session`] | image pairs and poses in, calibration out |
+//! | [`track`] | one camera from image to image |
 //! | [`check`] | does a calibration still hold? |
 //! | [`finish`] | what both cameras saw in, judged calibration out |
 //! | [`plausibility`] | can the sweep be what its user says? |
@@ -25,3 +26,4 @@ pub mod profile;
 pub mod session;
 pub mod settle;
 pub mod stillness;
+pub mod track;
