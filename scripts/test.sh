@@ -20,7 +20,10 @@ step "lints, with and without ROS"
 cargo clippy "${core[@]}" --all-targets -- -D warnings
 cargo clippy "${ros[@]}" --lib --bins -- -D warnings
 step "core tests, as on a machine without ROS and OpenCV"
-cargo test "${core[@]}" "${checked[@]}"
+# With these the kernels are compiled for several GPUs, though none is here.
+cuda=$(echo "$(scripts/private_python.sh cuda)"/lib/python3*/site-packages/nvidia/cu13)
+GRATING_COMPILER=required GRATING_PTXAS=$cuda/bin/ptxas LD_LIBRARY_PATH=$cuda/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} \
+  cargo test "${core[@]}" "${checked[@]}"
 step "tests of the ROS room"
 cargo test "${ros[@]}" --lib -- ros::
 step "integration over DDS"

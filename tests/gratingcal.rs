@@ -251,7 +251,9 @@ fn mistakes_are_answered_with_what_to_do() {
     assert!(complaint(&arguments).contains("U,V"));
     assert!(complaint(&["pixel-to-world", "--calibration", "none.yaml"]).contains("none.yaml"));
     assert!(complaint(&["fit", "none.png"]).contains("none.png"));
-    assert!(complaint(&["fit", "none.png", "--backend", "cuda"]).contains("no CUDA backend"));
+    // A machine with a GPU gets as far as the missing image.
+    let refused = complaint(&["fit", "none.png", "--backend", "cuda"]);
+    assert!(refused.contains("backend cpu") || refused.contains("none.png"), "{refused}");
     assert!(complaint(&["simulate", "--out", "s", "--chessboard", "22x12"]).contains("22x12x1.1"));
     assert!(complaint(&["simulate", "--out", "s", "--chessboard", "1x12x1.1"]).contains("grid.target.squares"));
 }
@@ -271,4 +273,19 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(!text(&output.stderr).contains("panicked"));
+}
+
+#[test]
+fn bench_tells_rates_and_their_share_of_the_floor() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = gratingcal(&["bench", "--backend", "cpu", "--repeats", "1", "--json"], folder.path(), "");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let lines = found["lines"].as_array().unwrap();
+    assert_eq!(lines.len(), 3);
+    for line in lines {
+        let share = line["of_floor"].as_f64().unwrap();
+        assert!(share > 0.0 && share < 1.1, "nothing is faster than its floor: {line}");
+        assert!(line["per_s"].as_f64().unwrap() > 0.0);
+    }
 }

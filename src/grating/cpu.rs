@@ -266,6 +266,40 @@ fn add_block(block: &PixelBlock, turns: &Turns, first: [f32; 2], sums: &mut Lane
     }
 }
 
+/// Most multiply-adds of single precision a second that one core does: what floors are counted in.
+pub fn peak_multiply_adds() -> f64 {
+    const CHAINS: usize = 96;
+    const STEPS: usize = 20_000;
+    #[inline(always)]
+    fn chains(seed: f32) -> f32 {
+        let (factor, term) = (std::hint::black_box(0.999_f32), std::hint::black_box(seed));
+        let mut values = [seed; CHAINS];
+        for _ in 0..STEPS {
+            values.iter_mut().for_each(|value| *value = value.mul_add(factor, term));
+        }
+        values.iter().sum()
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn chains_avx2(seed: f32) -> f32 {
+        chains(seed)
+    }
+    let run = || {
+        #[cfg(target_arch = "x86_64")]
+        if has_avx2() {
+            // SAFETY: the features that the function is compiled for were just found.
+            return unsafe { chains_avx2(1e-3) };
+        }
+        chains(1e-3)
+    };
+    let best = (0..20).map(|_| {
+        let start = std::time::Instant::now();
+        std::hint::black_box(run());
+        start.elapsed().as_secs_f64()
+    });
+    (CHAINS * STEPS) as f64 / best.fold(f64::INFINITY, f64::min)
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use super::{BLOCK, LANES, LaneSums, PixelBlock, PixelRow, Sums, Turns, Walk};

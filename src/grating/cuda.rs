@@ -24,7 +24,7 @@ use crate::grating::cuda::layout::{
     SQUARES, Search, TILE_COLUMNS, TILE_ROWS, WINDOW_THREADS,
 };
 use crate::grating::model::ORIGINAL_DUTY;
-use crate::grating::moments::{FIELDS, PixelSums};
+use crate::grating::moments::{FIELDS, OFFSET_SQUARE, PixelSums};
 use crate::grating::normal_equations::{GratingParameters, NormalEquations, Region};
 use crate::grating::quadratic::{QuadraticGratings, QuadraticPhase};
 use crate::grating::search::{SearchPlan, SearchRegion};
@@ -321,9 +321,6 @@ impl<Q: Queue> Pixels for CudaPixels<'_, Q> {
         Ok(sums)
     }
 }
-
-/// Place of offset × offset, which is Σ w, among the products of two fields.
-const OFFSET_SQUARE: usize = 12;
 
 /// Every product of fields with every order along x that its moments have.
 fn pairs(sums: &PixelSums) -> Vec<[i32; 2]> {

@@ -9,8 +9,10 @@ use nalgebra::{DMatrix, DVector};
 /// phase_h, phase_v, gain, offset, duty.
 pub(super) const FIELDS: usize = 5;
 pub(super) const DUTY: usize = 4;
+/// Place of offset × offset, which is Σ w, among the products of two fields.
+pub(super) const OFFSET_SQUARE: usize = 12;
 
-/// Moments of a product of two fields, or of a field and the residual: Σ w T_k(x) T_l(y) at [l][k].
+/// Moments of a product of two fields, or of a field and the residual: Σ w T_k(x) T_l(y) at [k][l].
 pub(super) struct Moments {
     pub(super) order: usize,
     pub(super) sums: Vec<f64>,
@@ -21,27 +23,16 @@ impl Moments {
         Moments { order, sums: vec![0.0; (order + 1) * (order + 1)] }
     }
 
-    #[inline(always)]
-    pub(super) fn add_row(&mut self, weights: &[f32], tables: &[Vec<f32>], offset: usize, along_y: &[f64]) {
-        let n = self.order + 1;
-        for k in 0..n {
-            let along_x = f64::from(dot(weights, &tables[k][offset..offset + weights.len()]));
-            for l in 0..n - k {
-                self.sums[l * n + k] += along_x * along_y[l];
-            }
-        }
-    }
-
     /// Takes Σ w T_k(x) T_l(y) over, for all l.
     pub(super) fn set_column(&mut self, k: usize, along_y: &[f64]) {
         let n = self.order + 1;
         for (l, sum) in along_y.iter().enumerate().take(n - k) {
-            self.sums[l * n + k] = *sum;
+            self.sums[k * n + l] = *sum;
         }
     }
 
     pub(super) fn at(&self, k: usize, l: usize) -> f64 {
-        self.sums[l * (self.order + 1) + k]
+        self.sums[k * (self.order + 1) + l]
     }
 
     /// Σ w T_i(x) T_j(y) T_k(x) T_l(y).
@@ -51,17 +42,88 @@ impl Moments {
     }
 }
 
+/// One image row's Σ w T_k(x), for k ≤ the order of [`Moments`].
+pub(super) struct RowMoments(Vec<f64>);
+
+impl RowMoments {
+    /// Adds some pixels, which are those of `tables` from `offset` on.
+    #[inline(always)]
+    pub(super) fn add(&mut self, weights: &[f32], tables: &[Vec<f32>], offset: usize) {
+        let table = |k: usize| &tables[k][offset..offset + weights.len()];
+        let orders = self.0.len();
+        let mut k = 0;
+        // Four at a time: a weight is read once for them.
+        while k + 4 <= orders {
+            let four = dots(weights, [table(k), table(k + 1), table(k + 2), table(k + 3)]);
+            for (sum, dot) in self.0[k..k + 4].iter_mut().zip(four) {
+                *sum += f64::from(dot);
+            }
+            k += 4;
+        }
+        for k in k..orders {
+            self.0[k] += f64::from(dot(weights, table(k)));
+        }
+    }
+}
+
+/// The sums of one image row, as [`PixelSums`] has those of all.
+pub(super) struct RowSums {
+    pub(super) squares: Vec<RowMoments>,
+    pub(super) sides: Vec<RowMoments>,
+}
+
+impl RowSums {
+    pub(super) fn new(sums: &PixelSums) -> Self {
+        let rows = |moments: &[Moments]| moments.iter().map(|m| RowMoments(vec![0.0; m.order + 1])).collect();
+        RowSums { squares: rows(&sums.squares), sides: rows(&sums.sides) }
+    }
+
+    /// Adds them to those of all rows, times T_l(y), and begins anew.
+    #[inline(always)]
+    pub(super) fn flush(&mut self, sums: &mut PixelSums, along_y: &[f64]) {
+        let rows = self.squares.iter_mut().chain(&mut self.sides);
+        for (row, moments) in rows.zip(sums.squares.iter_mut().chain(&mut sums.sides)) {
+            let n = moments.order + 1;
+            for (k, along_x) in row.0.iter_mut().enumerate() {
+                for (sum, along_y) in moments.sums[k * n..k * n + n - k].iter_mut().zip(along_y) {
+                    *sum += *along_x * along_y;
+                }
+                *along_x = 0.0;
+            }
+        }
+    }
+}
+
+const LANES: usize = 16;
+
+/// Σ a b, up to the length of the shorter one.
 #[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; 16];
-    let (chunks_a, chunks_b) = (a.chunks_exact(16), b.chunks_exact(16));
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0_f32; LANES];
+    let (chunks_a, chunks_b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
     let rest: f32 = chunks_a.remainder().iter().zip(chunks_b.remainder()).map(|(a, b)| a * b).sum();
     for (a, b) in chunks_a.zip(chunks_b) {
-        for lane in 0..16 {
+        for lane in 0..LANES {
             lanes[lane] += a[lane] * b[lane];
         }
     }
     lanes.iter().sum::<f32>() + rest
+}
+
+/// As [`dot`] with each of four; a whole number of lanes.
+#[inline(always)]
+fn dots(a: &[f32], b: [&[f32]; 4]) -> [f32; 4] {
+    let mut lanes = [[0.0_f32; LANES]; 4];
+    let [b0, b1, b2, b3] = b.map(|b| b.chunks_exact(LANES));
+    for ((((a, b0), b1), b2), b3) in a.chunks_exact(LANES).zip(b0).zip(b1).zip(b2).zip(b3) {
+        for lane in 0..LANES {
+            lanes[0][lane] += a[lane] * b0[lane];
+            lanes[1][lane] += a[lane] * b1[lane];
+            lanes[2][lane] += a[lane] * b2[lane];
+            lanes[3][lane] += a[lane] * b3[lane];
+        }
+    }
+    lanes.map(|lanes| lanes.iter().sum())
 }
 
 /// What one pass over the pixels sums up, w being their robust weights.

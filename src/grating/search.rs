@@ -119,7 +119,7 @@ impl SearchPlan<'_> {
     }
 
     /// The draws of round `number` around `at`, which is the first of them.
-    fn candidates(&self, number: usize, at: QuadraticPhase) -> Vec<QuadraticPhase> {
+    pub fn candidates(&self, number: usize, at: QuadraticPhase) -> Vec<QuadraticPhase> {
         let round = &self.rounds[number];
         let (sigma, [cx, cy]) = (self.sigma(round), self.centre(round));
         let drawn = |draw: usize| {
@@ -135,7 +135,7 @@ impl SearchPlan<'_> {
     }
 
     /// The image as a search of one set sees it.
-    fn problem(&self, round: &Round, mean: &QuadraticGratings) -> Problem {
+    pub fn problem(&self, round: &Round, mean: &QuadraticGratings) -> Problem {
         let SearchRegion { columns, rows, start } = self.region(round);
         let (along, across) = if round.searches_h { (0, 1) } else { (1, 0) };
         let width = self.image.width() as usize;
@@ -179,4 +179,22 @@ pub fn relative_cost(sums: Sums, image: [f64; 2], pixels: usize) -> f64 {
         return 1.0;
     }
     1.0 - covariance * covariance / (model_variance * image_variance)
+}
+
+/// Eq. (3) as one writes it first, one draw after another: what the fast ones are measured against.
+pub fn plain_sums(problem: &Problem, candidate: &QuadraticPhase) -> [f32; 3] {
+    let mut sums = [0.0; 3];
+    for row in 0..problem.rows {
+        for column in 0..problem.columns {
+            let i = row * problem.columns + column;
+            let [x, y] = [column, row].map(|n| n as f64 * problem.spacing);
+            let phase = candidate.at(problem.start[0] + x, problem.start[1] + y) as f32;
+            let (p, q) = (4.0 * (phase.sin() + problem.duty), problem.standing[i]);
+            let model = p * q / (2.0 + p * p + q * q).sqrt();
+            sums[0] += model;
+            sums[1] += model * model;
+            sums[2] += model * problem.image[i];
+        }
+    }
+    sums
 }

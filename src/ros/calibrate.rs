@@ -130,7 +130,7 @@ impl Sweep {
 
     /// What is on disk of the sweep that is resumed, and its session; else an empty one.
     async fn open(&mut self) -> Result<(Option<Recorder>, SweepSession, usize), Stop> {
-        let session = SweepSession::new(self.job.settings.clone())?;
+        let session = SweepSession::on(self.mover.shared.backend()?, self.job.settings.clone())?;
         let Some(folder) = self.job.record.clone() else { return Ok((None, session, 0)) };
         let offsets_mm = &self.job.plan.offsets_mm;
         if !self.job.resume {

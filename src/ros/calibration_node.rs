@@ -3,6 +3,7 @@
 //! One thread spins r2r and does nothing else; tokio runs everything else; fits run on blocking threads.
 
 use crate::camera::Camera;
+use crate::ros::backends::Backends;
 use crate::ros::calibrate::{Feedback, Sweep};
 use crate::ros::calibration_params::specs;
 use crate::ros::files::Files;
@@ -65,6 +66,7 @@ async fn serve() -> anyhow::Result<()> {
         busy: AtomicBool::new(false),
         clock: node.get_ros_clock(),
         sim_time_ns: AtomicI64::new(0),
+        backends: Backends::default(),
         parameters,
     });
     subscribe(&mut node, &shared)?;
@@ -73,6 +75,8 @@ async fn serve() -> anyhow::Result<()> {
 
     let spinner = Spinner::start(node, questions);
     load_at_start(&shared);
+    // Said now, not when the first goal comes; the log has why there is none.
+    let _ = shared.backend();
     tracing::info!("ready");
     wait_for_stop().await;
     spinner.stop();

@@ -181,6 +181,12 @@ pub fn specs() -> Vec<Spec> {
             [1e-8, 1.0],
             "A calibration with a larger RMS error along any axis is not called usable [m], 1e-8 … 1.",
         ),
+        Spec::text(
+            "backend",
+            "auto",
+            &["auto", "cpu", "cuda"],
+            "Who works on the images: cpu, cuda (an NVIDIA GPU), or auto: a GPU if there is one, else, or when it fails, the CPU.",
+        ),
         Spec::whole("phase_degree", 7, [2.0, 12.0], "Degree of the phase polynomials of method auto, 2 … 12."),
         Spec::whole(
             "original.draws",

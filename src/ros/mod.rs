@@ -25,6 +25,7 @@
 //! | [`process`] | logging, runtime, spinning and stopping of both nodes |
 //! | [`cell`], [`cell_robot`], [`faults`] | the `sim_cell` node: a simulated robot with two cameras, and what goes wrong |
 
+pub mod backends;
 pub mod calibrate;
 pub mod calibration_node;
 pub mod calibration_params;

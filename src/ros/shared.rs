@@ -1,7 +1,9 @@
 //! What all tasks of the node share.
 
 use crate::camera::{Camera, Stereo};
+use crate::grating::backend::{BackendError, Chosen};
 use crate::mapping::Calibration;
+use crate::ros::backends::Backends;
 use crate::ros::files::Files;
 use crate::ros::frames::{Frames, Pair};
 use crate::ros::graph::Graph;
@@ -40,6 +42,7 @@ pub struct Shared {
     pub clock: Arc<Mutex<r2r::Clock>>,
     /// Latest time on /clock, ns.
     pub sim_time_ns: AtomicI64,
+    pub backends: Backends,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -49,6 +52,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Shared {
     pub fn calibration(&self) -> Option<Arc<Calibration>> {
         self.calibration.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who works on the images.
+    ///
+    /// # Errors
+    /// [`BackendError`]: why what the parameter asks for can't be had.
+    pub fn backend(&self) -> Result<Chosen, BackendError> {
+        self.backends.get(&self.parameters.text("backend"))
     }
 
     pub fn frames(&self) -> MutexGuard<'_, Frames> {

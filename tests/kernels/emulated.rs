@@ -16,7 +16,9 @@ fn library() -> &'static Mutex<Library> {
     LIBRARY.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kernels.so");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernels/cpu.cpp");
+        // A test program that is carried to a GPU is told where its sources are there.
+        let root = std::env::var_os("GRATING_ROOT").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let source = Path::new(&root).join("tests/kernels/cpu.cpp");
         let output = std::process::Command::new("g++")
             .args(["-std=c++20", "-O2", "-U_FORTIFY_SOURCE", "-Wno-unknown-pragmas", "-shared", "-fPIC", "-o"])
             .args([&file, &source])

@@ -1,6 +1,7 @@
 //! The GPU backend: the same tests on the kernels' own source run by the CPU (`cpu.h`), and on a real GPU where there is one.
 //!
-//! `GRATING_GPU=required` fails where there is none; `GRATING_COMPILER=required` where NVRTC and ptxas are missing.
+//! `GRATING_GPU=required` fails where there is none, `GRATING_COMPILER=required` where NVRTC and ptxas are missing;
+//! `GRATING_DEVICES=gpu` leaves the CPU out.
 
 mod emulated;
 mod reference;
@@ -25,12 +26,16 @@ use std::sync::Arc;
 
 /// The kernels on the CPU, and on a GPU where there is one.
 fn devices() -> Vec<Box<dyn Backend>> {
-    let emulated: Box<dyn Backend> = Box::new(Cuda::new(Emulated::sound()));
-    match driver::open() {
-        Ok(gpu) => vec![emulated, Box::new(Cuda::new(gpu))],
-        Err(why) if std::env::var("GRATING_GPU").is_ok_and(|wish| wish == "required") => panic!("{why}"),
-        Err(_) => vec![emulated],
+    let wish = |name: &str, value: &str| std::env::var(name).is_ok_and(|wish| wish == value);
+    let mut devices: Vec<Box<dyn Backend>> = Vec::new();
+    if !wish("GRATING_DEVICES", "gpu") {
+        devices.push(Box::new(Cuda::new(Emulated::sound())));
     }
+    match driver::open() {
+        Ok(gpu) => devices.push(Box::new(Cuda::new(gpu))),
+        Err(why) => assert!(!wish("GRATING_GPU", "required"), "{why}"),
+    }
+    devices
 }
 
 fn noise(width: u32, height: u32, seed: u64) -> GrayImage {

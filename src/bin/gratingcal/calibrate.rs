@@ -1,10 +1,10 @@
 //! `gratingcal calibrate`: a folder of images → calibration.yaml.
 
-use crate::backend::Backend;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use grating_calibration::camera::Stereo;
 use grating_calibration::folder;
+use grating_calibration::grating::backend::{BackendChoice, Chosen};
 use grating_calibration::grating::refine::FitOptions;
 use grating_calibration::mapping::model::ModelKind;
 use grating_calibration::mapping::select::LadderEntry;
@@ -42,7 +42,7 @@ pub struct CalibrateArgs {
     method: Method,
     /// What evaluates the fits.
     #[arg(long, value_enum, default_value_t)]
-    backend: Backend,
+    backend: BackendChoice,
     /// Degree of the phase polynomials of `--method auto`.
     #[arg(long, default_value_t = FitOptions::default().phase_degree as u8, value_parser = clap::value_parser!(u8).range(2..=12))]
     phase_degree: u8,
@@ -80,7 +80,7 @@ fn pixel(text: &str) -> Result<Vector2<f64>, String> {
 }
 
 pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
-    args.backend.check()?;
+    let backend = Chosen::of(args.backend)?;
     let pairs = folder::pairs(&args.left, &args.right, &args.poses)?;
     swept_range(pairs.iter().map(|pair| pair.pose.z_mm))?;
     let origin_px = Stereo { left: args.origin_left, right: args.origin_right };
@@ -98,7 +98,7 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
         bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
     }
     let start = Instant::now();
-    let mut session = SweepSession::new(settings.clone())?;
+    let mut session = SweepSession::on(backend, settings.clone())?;
     let mut last = None;
     for pair in &pairs {
         let (left, right) =

@@ -8,7 +8,7 @@ macro_rules! say {
     }};
 }
 
-mod backend;
+mod bench;
 mod calibrate;
 mod fit;
 mod map;
@@ -43,6 +43,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Fit one image and print its gratings.
     Fit(fit::FitArgs),
+    /// Measure the speed of a backend, against its floor and a plain program.
+    Bench(bench::BenchArgs),
     /// Draw the sheet to print: grid, origin mark, scale bar.
     Target(target::TargetArgs),
 }
@@ -59,6 +61,7 @@ fn main() -> std::process::ExitCode {
         Command::Map(args) => map::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Fit(args) => fit::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Target(args) => target::run(&args),
     };
     match result {

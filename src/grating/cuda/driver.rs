@@ -130,6 +130,23 @@ impl Shared {
 }
 
 impl Gpu {
+    /// Instructions of single precision that it can issue a second, times lanes.
+    ///
+    /// # Errors
+    /// [`BackendError`].
+    pub fn issue_rate(&self) -> Result<f64, BackendError> {
+        let context = &self.0.context;
+        let ask = |what| context.attribute(what).map_err(self.0.error("asking for its clock", 0));
+        let multiprocessors = ask(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
+        let khz = ask(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_CLOCK_RATE)?;
+        // CUDA C++ Programming Guide, arithmetic throughput: 64 lanes for 7.x and 8.0, else 128.
+        let lanes = match context.compute_capability().map_err(self.0.error("asking for its capability", 0))? {
+            (7, _) | (8, 0) => 64.0,
+            _ => 128.0,
+        };
+        Ok(f64::from(multiprocessors) * lanes * 1e3 * f64::from(khz))
+    }
+
     /// Device time of each launch since the last call, ms. Waits for them.
     ///
     /// # Errors
