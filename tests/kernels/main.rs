@@ -63,7 +63,7 @@ fn a_search_finds_what_the_same_search_in_f64_finds() {
     for device in devices() {
         for (width, height, stride) in sizes {
             let image = noise(width, height, u64::from(width));
-            let round = |n: usize| Round { searches_h: n % 2 == 0, share: [1.0, 0.7][n / 3], edge_rad: 0.4 };
+            let round = |n: usize| Round { searches_h: n.is_multiple_of(2), share: [1.0, 0.7][n / 3], edge_rad: 0.4 };
             let plan = SearchPlan {
                 image: &image,
                 stride,

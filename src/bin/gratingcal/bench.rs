@@ -190,7 +190,7 @@ fn plan(image: &GrayImage, rounds: usize) -> SearchPlan<'_> {
         image,
         stride: 1,
         start: QuadraticGratings { h: phase, v: phase },
-        rounds: (0..rounds).map(|n| Round { searches_h: n % 2 == 0, share: 1.0, edge_rad: 0.1 }).collect(),
+        rounds: (0..rounds).map(|n| Round { searches_h: n.is_multiple_of(2), share: 1.0, edge_rad: 0.1 }).collect(),
         seed: 1,
         image_number: 0,
     }
