@@ -1,6 +1,7 @@
-//! Folder input and output: `DIR/00000.png …` and `poses.csv`; [`journal`] of a calibration under way.
+//! Folder input and output: `DIR/00000.png …` and `poses.csv`; [`record`] and [`journal`] of a calibration under way.
 
 pub mod journal;
+pub mod record;
 
 use crate::camera::Stereo;
 use crate::statistics::median;
@@ -167,5 +168,8 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     }
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
+    // The new name, too, is to survive a power cut; some file systems can't sync a folder and need not.
+    #[cfg(unix)]
+    let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
 }

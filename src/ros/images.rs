@@ -1,17 +1,11 @@
 //! sensor_msgs/Image → brightness; OpenCV for colour and Bayer patterns.
 
+use crate::GrayImage;
+use crate::folder::record::{Counts, RawImage};
 use crate::ros::nanoseconds;
-use crate::{GrayImage, gray_from_u8, gray_from_u16};
 use opencv::core::{Mat, MatTraitConst, MatTraitConstManual};
 use opencv::imgproc;
 use r2r::sensor_msgs::msg::Image;
-
-/// Grey counts as the camera, or OpenCV's conversion, gave them.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Counts {
-    U8(Vec<u8>),
-    U16(Vec<u16>),
-}
 
 /// A grey image with its stamp.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,13 +103,14 @@ impl StampedImage {
         }
     }
 
+    /// Without its stamp.
+    pub fn raw(&self) -> RawImage<'_> {
+        RawImage { width: self.width, height: self.height, counts: &self.counts }
+    }
+
     /// Brightness in 0 … 1.
     pub fn to_gray(&self) -> GrayImage {
-        let gray = match &self.counts {
-            Counts::U8(counts) => gray_from_u8(self.width, self.height, counts),
-            Counts::U16(counts) => gray_from_u16(self.width, self.height, counts),
-        };
-        gray.unwrap_or_default()
+        self.raw().to_gray()
     }
 }
 

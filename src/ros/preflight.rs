@@ -114,8 +114,9 @@ fn room(folder: &Path, needed: u64) -> Option<Problem> {
     (free < needed).then(|| Problem::Disk { folder: folder.into(), free_mib: mib(free), needed_mib: mib(needed) })
 }
 
-/// Whether both images show the grid, well enough, and tell its origin. Takes a second or so: not for the executor.
-pub fn images(pair: &Stereo<StampedImage>, pose: ToolPose, settings: &CalibrationSettings) -> Vec<Problem> {
+/// Whether both images show the grid, well enough, and, in the first pair, tell its origin. Takes a second or so: not for
+/// the executor.
+pub fn images(pair: &Stereo<StampedImage>, is_first: bool, settings: &CalibrationSettings) -> Vec<Problem> {
     let sizes = Stereo::from_fn(|camera| [pair[camera].width, pair[camera].height]);
     if Camera::BOTH.iter().any(|camera| sizes[*camera].iter().any(|side| *side < 64)) {
         return vec![Problem::ImageSize { left: sizes.left, right: sizes.right }];
@@ -138,7 +139,8 @@ pub fn images(pair: &Stereo<StampedImage>, pose: ToolPose, settings: &Calibratio
     {
         problems.push(Problem::UnlikePitch { left_px, right_px });
     }
-    if problems.is_empty() {
+    if problems.is_empty() && is_first {
+        let pose = ToolPose { x_mm: 0.0, y_mm: 0.0, z_mm: 0.0 };
         // Whatever the method: origin, mark and pitch are found in the default fit.
         let settings = CalibrationSettings { method: Method::Auto, ..settings.clone() };
         let tried = SweepSession::new(settings).and_then(|mut session| session.add_pair(grays.as_ref(), pose));
