@@ -80,6 +80,7 @@ impl Sweep {
         self.report("preflight", 0.0);
         self.mover.watch_poses(preflight::needed_hz(self.mover.settings.settle.window_s)).await?;
         let mut problems = preflight::before_images(&self.mover, &self.job);
+        problems.extend(preflight::publishers(&self.mover.shared).await);
         let pair = match self.pair_after(i64::MIN, "before the robot moves").await {
             Ok(pair) => pair,
             Err(Stop::Failed(reason)) if !problems.is_empty() => {
