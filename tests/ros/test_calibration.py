@@ -1,6 +1,5 @@
 """Whole calibrations by action over DDS."""
 
-import csv
 import math
 
 import pytest
@@ -15,14 +14,6 @@ from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters
 from std_msgs.msg import Header
 
 from conftest import ROOT
-
-
-def truth_pairs(cell):
-    rows = list(csv.DictReader(open(cell.truth_dir / "truth_points.csv")))
-    left = [Pixel(u=float(row["u_left"]), v=float(row["v_left"])) for row in rows]
-    right = [Pixel(u=float(row["u_right"]), v=float(row["v_right"])) for row in rows]
-    points = [[float(row[axis]) for axis in ("x_mm", "y_mm", "z_mm")] for row in rows]
-    return left, right, points
 
 
 def test_a_whole_calibration_then_every_status_then_a_restart(cell):
@@ -53,7 +44,7 @@ def test_a_whole_calibration_then_every_status_then_a_restart(cell):
     assert feedback[-1].step == feedback[-1].steps == 9
     client.until(lambda: client.status and client.status.state == CalibrationStatus.READY, what="the state READY")
 
-    left, right, points = truth_pairs(cell)
+    left, right, points = cell.truth_pairs()
     response = client.pixel_to_world(camera="stereo", left=left, right=right)
     assert response.header.frame_id == "tool0"
     misses = []
@@ -193,13 +184,6 @@ def test_lost_pose_and_deviation_stop_the_sweep(cell):
     client.spin(1.0)
     ended = client.result(client.send(cell.goal()))
     assert "no robot pose arrives" in ended.result.reason
-
-
-def test_lost_frames_delay_a_calibration_but_do_not_spoil_it(cell):
-    cell.start(cell={"lost_frames": 0.3})
-    ended = cell.client.result(cell.client.send(cell.goal(heights=6)))
-    assert ended.status == GoalStatus.STATUS_SUCCEEDED, ended.result.reason
-    assert ended.result.usable
 
 
 def test_a_damaged_file_leaves_the_node_unserving_but_alive(cell):

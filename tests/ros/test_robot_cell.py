@@ -30,31 +30,6 @@ def test_a_dry_run_tells_the_plan_and_moves_nothing(cell):
     assert not cell.client.targets
 
 
-def test_a_killed_sweep_is_resumed_where_it_was(cell):
-    node = {"record_dir": cell.folder / "sweep", "calibration_file": cell.folder / "calibration.yaml"}
-    cell.start(node=node)
-    client, steps = cell.client, []
-    nothing = client.result(client.send(cell.goal(heights=8, resume=True)))
-    assert nothing.status == GoalStatus.STATUS_ABORTED and "no calibration that could be resumed" in nothing.result.reason
-    handle = client.send(cell.goal(heights=8), lambda message: steps.append(message.feedback.step))
-    client.until_step(handle, steps, 5)
-    cell.processes.running["calibration_node"].kill()
-    cell.processes.running.pop("calibration_node").wait()
-    on_disk = len((cell.folder / "sweep/journal.txt").read_text().splitlines()) - 1
-    assert on_disk >= 3
-
-    client.services.clear()
-    cell.start_node(node)
-    other = client.result(client.send(cell.goal(heights=7, resume=True)))
-    assert other.status == GoalStatus.STATUS_ABORTED and "heights or jogs differ" in other.result.reason
-    client.targets.clear()
-    result = calibrated(cell, heights=8, resume=True)
-    assert result.heights == 8
-    # Nothing that was on disk is driven to again.
-    assert min(target.pose.position.z for target in client.targets) > 0.0005 * (on_disk - 1) - 5e-5
-    assert len((cell.folder / "sweep/journal.txt").read_text().splitlines()) == 9
-
-
 def test_check_calls_nothing_good_that_is_not(cell):
     cell.start()
     client = cell.client
@@ -71,9 +46,8 @@ def test_check_calls_nothing_good_that_is_not(cell):
     # A camera is bumped: it looks a fifth of a degree elsewhere.
     cell.processes.stop("sim_cell")
     cell.start_cell({"cameras.left.tilt_deg": 0.2, "start": "[0.0, 0.0, -0.0015]"})
-    # Whether cameras or sheet are to blame one pair does not tell: here it is called another sheet.
     bumped = check()
-    assert bumped.verdict in (Check.Response.DRIFTED, Check.Response.WRONG_TARGET), bumped
+    assert bumped.verdict == Check.Response.DRIFTED and abs(bumped.shift_px - 2.3) < 0.3, bumped
     cell.fault("target_removed")
     gone = check()
     assert gone.verdict in (Check.Response.UNKNOWN, Check.Response.WRONG_TARGET), gone
