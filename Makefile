@@ -20,7 +20,7 @@ test: build
 	@$(ENV) && scripts/test.sh
 
 # docs/benchmarks.md, in some ten minutes: ours, OpenCV and NumPy in one run.
-bench:
+bench: build
 	@scripts/bench/run.sh
 
 # docs/accuracy.md, in half an hour; QUICK=1: a few cells in a few minutes, written to .ros/accuracy.

@@ -1,11 +1,12 @@
 """Latency of pixel_to_world from a real client while a sweep runs.
 
-    latency.py [--out latency.json]
+    latency.py [--out latency.json] [--into docs/benchmarks.md]
 
-Prints and writes p50 and p99, in ms, for one stereo pair and for 10 000.
+p50 and p99, in ms, for one stereo pair and for 10 000: as JSON, and as a section of a document.
 """
 
 import argparse
+import datetime
 import json
 import os
 import pathlib
@@ -22,6 +23,7 @@ os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
 BATCHES = ((1, 1000), (10_000, 100))
 
 import rclpy  # noqa: E402
+import service  # noqa: E402
 import yaml  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
 
@@ -42,7 +44,10 @@ def wait(node, send, seconds=60.0):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--out", type=pathlib.Path)
+    arguments.add_argument("--into", type=pathlib.Path)
     arguments = arguments.parse_args()
+    cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
+    machine = {"date": str(datetime.date.today()), "cpu": cpu, "cores": os.cpu_count(), "load": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         cell = {"truth_dir": folder / "truth", "truth_points": 10}
@@ -53,7 +58,7 @@ def main():
             log = open(folder / f"{name}.log", "w")
             processes.append(subprocess.Popen([BIN / name, "--ros-args", *given], stdout=log, stderr=subprocess.STDOUT))
         try:
-            found = measure(folder)
+            found = machine | {"batches": measure(folder)}
         finally:
             for process in processes:
                 process.terminate()
@@ -61,6 +66,8 @@ def main():
     print(json.dumps(found, indent=1))
     if arguments.out:
         arguments.out.write_text(json.dumps(found))
+    if arguments.into:
+        arguments.into.write_text(service.replace(arguments.into.read_text(), service.section(found)))
 
 
 def measure(folder):

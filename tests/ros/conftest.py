@@ -7,6 +7,7 @@ import random
 import subprocess
 import time
 
+import fault_matrix
 import pytest
 import yaml
 
@@ -20,6 +21,7 @@ import rclpy  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile  # noqa: E402
 
+from action_msgs.msg import GoalStatus  # noqa: E402
 from geometry_msgs.msg import PoseStamped  # noqa: E402
 from grating_calibration.action import Calibrate  # noqa: E402
 from grating_calibration.msg import CalibrationStatus, Pixel  # noqa: E402
@@ -228,6 +230,31 @@ class Cell:
         subprocess.run(command, check=True, capture_output=True)
         return yaml.safe_load(out.read_text())
 
+    def under_way(self, step=3, heights=fault_matrix.HEIGHTS, **fields):
+        """A goal that has reached `step`."""
+        steps = []
+        handle = self.client.send(self.goal(heights, **fields), lambda message: steps.append(message.feedback.step))
+        self.client.until_step(handle, steps, step)
+        return handle
+
+    def ended(self, handle, row):
+        """The goal's result, which must be what the matrix says; the node must be fit for the next."""
+        end = self.client.result(handle, 40.0)
+        result = end.result
+        if row.refusal is None:
+            assert end.status == GoalStatus.STATUS_SUCCEEDED and result.usable, result.reason
+        else:
+            assert not result.usable and row.refusal in result.reason, result.reason
+            # What was told to stop stays stopped.
+            self.client.spin(0.2)
+            count = len(self.client.targets)
+            self.client.spin(0.4)
+            assert len(self.client.targets) == count
+        assert len(self.client.pixel_to_world(left=[Pixel()], right=[Pixel()]).answers) == 1
+        assert "panicked" not in self.processes.log("calibration_node")
+        fault_matrix.OUTCOMES[row.key] = (result.usable, result.reason)
+        return result
+
     def calibrating(self, step):
         """Starts a long sweep and comes back when it has reached `step`."""
         steps = []
@@ -242,6 +269,11 @@ class Cell:
 
 def pytest_addoption(parser):
     parser.addoption("--write-matrix", action="store_true", help="write docs/reliability.md's table of faults")
+
+
+def pytest_sessionfinish(session):
+    if session.config.getoption("--write-matrix"):
+        fault_matrix.write(fault_matrix.OUTCOMES)
 
 
 @pytest.fixture(scope="session", autouse=True)

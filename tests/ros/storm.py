@@ -5,13 +5,15 @@ import threading
 import time
 
 import rclpy
+from rclpy.qos import QoSProfile
 from grating_calibration.msg import Pixel
 from grating_calibration.srv import PixelToWorld
 
 rate = float(sys.argv[1])
 rclpy.init()
 node = rclpy.create_node("storm")
-client = node.create_client(PixelToWorld, "pixel_to_world")
+# Answers wait until this process comes to them: the usual ten places would overflow.
+client = node.create_client(PixelToWorld, "pixel_to_world", qos_profile=QoSProfile(depth=1000))
 assert client.wait_for_service(timeout_sec=20.0)
 request = PixelToWorld.Request(left=[Pixel(u=300.0, v=180.0)], right=[Pixel(u=300.0, v=180.0)])
 # The node's first answers to a client that it has only just found may be lost (docs/ros_interface.md).
