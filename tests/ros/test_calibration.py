@@ -1,6 +1,7 @@
 """Whole calibrations by action over DDS."""
 
 import math
+import random
 
 import pytest
 import yaml
@@ -77,6 +78,17 @@ def every_status(cell, left, right):
         PointEstimate.RAYS_MISS,
     ]
     assert batch.message.startswith("item 1")
+
+    # Whatever floats come: numbers back, or a status that says why not.
+    strange = [math.nan, math.inf, -math.inf, 0.0, -0.0, 5e-324, 1.8e308, -1e200, left.u, 1e9]
+    rng = random.Random(7)
+    any_pixels = lambda: [Pixel(u=rng.choice(strange), v=rng.choice(strange)) for _ in range(500)]  # noqa: E731
+    for fields in ({}, {"camera": "left", "plane_z": rng.choice(strange)}, {"pixel_sigma": rng.choice(strange)}):
+        answers = client.pixel_to_world(left=any_pixels(), right=any_pixels(), **fields).answers
+        assert len(answers) == 500
+        for answer in answers:
+            numbers = [answer.point.x, answer.point.y, answer.point.z, *answer.covariance]
+            assert answer.status not in (PointEstimate.OK, PointEstimate.OUTSIDE_VOLUME) or all(map(math.isfinite, numbers))
 
     def status(**fields):
         return {answer.status for answer in client.pixel_to_world(**fields).answers}

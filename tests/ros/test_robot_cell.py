@@ -9,6 +9,8 @@ from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import Point
 from grating_calibration.srv import Check, MoveTo
+from std_msgs.msg import String
+from tf2_msgs.msg import TFMessage
 
 
 def calibrated(cell, **fields):
@@ -28,6 +30,20 @@ def test_a_dry_run_tells_the_plan_and_moves_nothing(cell):
     heights = [float(line.split(" z ")[1].split()[0]) for line in plan.splitlines() if " z " in line]
     assert all(math.isclose(h, 0.0005 * i, abs_tol=1e-5) for i, h in enumerate(heights)) and len(heights) == 5
     assert not cell.client.targets
+
+
+def test_publishers_that_can_not_be_understood_are_named_before_anything_moves(cell):
+    cell.start(cell={"publish_tf": "true"}, node={"pose_source": "tf"}, pose=False)
+    # Whoever starts later never gets what a volatile publisher has sent before.
+    volatile = cell.client.node.create_publisher(TFMessage, "/tf_static", 10)
+    text = cell.client.node.create_publisher(String, "left/image_raw", 10)
+    ended = cell.client.result(cell.client.send(cell.goal(heights=5)))
+    assert ended.status == GoalStatus.STATUS_ABORTED
+    assert "/tf_static is published by /test_client with durability VOLATILE" in ended.result.reason, ended.result.reason
+    assert "left/image_raw is published as std_msgs/msg/String by /test_client" in ended.result.reason
+    assert not cell.client.targets
+    for publisher in (volatile, text):
+        cell.client.node.destroy_publisher(publisher)
 
 
 def test_check_calls_nothing_good_that_is_not(cell):
