@@ -191,14 +191,9 @@ fn each<T: Send + 'static>(
     });
 }
 
-/// Calls that come faster than they are answered wait; the usual ten places overflow at a thousand a second.
-fn many_calls() -> QosProfile {
-    QosProfile::services_default().keep_last(1000)
-}
-
 macro_rules! offer_service {
     ($node:expr, $shared:expr, $name:literal, $service:ident, $answer:path) => {{
-        let requests = $node.create_service::<$service::Service>($name, many_calls())?;
+        let requests = $node.create_service::<$service::Service>($name, QosProfile::default())?;
         let shared = $shared.clone();
         each(requests, move |request| {
             let shared = shared.clone();

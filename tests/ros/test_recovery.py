@@ -62,6 +62,7 @@ def test_a_killed_sweep_goes_on_and_ends_as_its_own_images_do(cell):
     blind = client.result(client.send(cell.goal(heights=8, resume=True)))
     assert blind.status == GoalStatus.STATUS_ABORTED and "in view" in blind.result.reason, blind.result.reason
     cell.fault("none")
+    client.spin(0.5)
     client.targets.clear()
     result = cell.ended(client.send(cell.goal(heights=8, resume=True)), row("node_killed"))
     assert result.heights == 8

@@ -61,7 +61,7 @@ def test_check_calls_nothing_good_that_is_not(cell):
     assert abs(good.height - 0.0025) < 5e-5 and abs(good.scale - 1.0) < 1e-3 and good.moved < 5e-5
     # A camera is bumped: it looks a fifth of a degree elsewhere.
     cell.processes.stop("sim_cell")
-    cell.start_cell({"cameras.left.tilt_deg": 0.2, "start": "[0.0, 0.0, -0.0015]"})
+    cell.start_cell({"cameras.left.tilt_deg": 0.2})
     bumped = check()
     assert bumped.verdict == Check.Response.DRIFTED and abs(bumped.shift_px - 2.3) < 0.3, bumped
     cell.fault("target_removed")

@@ -35,6 +35,8 @@ def used(client):
     """The same of the running node."""
     who = ("calibration_node", "/")
     node = client.node
+    if who not in node.get_node_names_and_namespaces():
+        return {"publish": set(), "subscribe": set(), "reply": set()}
     return {
         "publish": {name for name, _ in node.get_publisher_names_and_types_by_node(*who)},
         "subscribe": {name for name, _ in node.get_subscriber_names_and_types_by_node(*who)},
