@@ -10,7 +10,7 @@ BEGIN, END = "<!-- matrix: written by pytest tests/ros --write-matrix -->", "<!-
 
 HEIGHTS = 6
 # Time enough for a busy machine.
-NODE = {"image_timeout": 3.0, "pose_timeout": 2.0, "settle.timeout": 4.0, "move_to.armed": "true"}
+NODE = {"image_timeout": 2.0, "pose_timeout": 1.5, "settle.timeout": 3.0, "move_to.armed": "true"}
 # What the rows that ran led to: {key: (usable, reason)}.
 OUTCOMES = {}
 
