@@ -64,7 +64,7 @@ def main():
         cell = {"rig.width": 640, "rig.height": 360, "sensor.blur_px": 0.6, "lens.freeform_px": 0.25, "frame_rate": 10.0,
                 "truth_dir": folder / "truth", "truth_points": 10}  # fmt: skip
         node = {"file_dir": folder, "calibration_file": folder / "c.yaml", "record_dir": folder / "sweep",
-                "move_to.armed": "true", "limits.max_step": 0.05}  # fmt: skip
+                "move_to.armed": "true", "limits.max_step": 0.05, "pose_timeout": 5.0}  # fmt: skip
         processes = {}
         for name, parameters in (("sim_cell", cell), ("calibration_node", node)):
             given = [part for key, value in parameters.items() for part in ("-p", f"{key}:={value}")]

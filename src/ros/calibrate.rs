@@ -81,7 +81,9 @@ impl Sweep {
         self.mover.watch_poses(preflight::needed_hz(self.mover.settings.settle.window_s)).await?;
         let mut problems = preflight::before_images(&self.mover, &self.job);
         problems.extend(preflight::publishers(&self.mover.shared).await);
-        let pair = match self.pair_after(i64::MIN, "before the robot moves").await {
+        // An older picture may show where the tool came from.
+        let since_ns = self.mover.fresh_pose()?.stamp_ns;
+        let pair = match self.pair_after(since_ns, "before the robot moves").await {
             Ok(pair) => pair,
             Err(Stop::Failed(reason)) if !problems.is_empty() => {
                 return failed(format!("{}; {reason}", preflight::text(&problems)));
