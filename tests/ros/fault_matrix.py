@@ -66,16 +66,22 @@ def row(key):
     return ROWS[KEYS.index(key)]
 
 
+def words(usable, reason):
+    """The result's reason, short."""
+    if usable:
+        return re.search(r"err by .*? µm RMS", reason)[0].replace("err by", "points to")
+    # Numbers differ from run to run.
+    text = re.sub(r"(?<![A-Za-z])-?\d+(\.\d+)?", "…", reason.replace("|", "\\|").replace("\n", " "))
+    return text if len(text) < 200 else text[:200].rsplit(" ", 1)[0] + " …"
+
+
 def table(outcomes):
     """Markdown of the rows that ran."""
     lines = ["| fault | outcome | what the result says |", "| --- | --- | --- |"]
     for entry in ROWS:
         if entry.key in outcomes:
-            usable, reason = outcomes[entry.key]
-            # Numbers differ from run to run.
-            words = re.sub(r"(?<![A-Za-z])-?\d+(\.\d+)?", "…", reason.replace("|", "\\|").replace("\n", " "))
-            words = words if len(words) < 230 else words[:230].rsplit(" ", 1)[0] + " …"
-            lines.append(f"| {entry.what} | {'a usable calibration' if usable else 'refused'} | {words} |")
+            usable, _ = outcomes[entry.key]
+            lines.append(f"| {entry.what} | {'a usable calibration' if usable else 'refused'} | {words(*outcomes[entry.key])} |")
     return "\n".join(lines)
 
 
