@@ -71,16 +71,16 @@ def main():
             log = open(folder / f"{name}.log", "w")
             processes[name] = subprocess.Popen([BIN / name, "--ros-args", *given], stdout=log, stderr=subprocess.STDOUT)
         try:
-            rounds = soak(processes["calibration_node"].pid, folder, arguments)
+            rounds, refused = soak(processes["calibration_node"].pid, folder, arguments)
         finally:
             for process in processes.values():
                 process.terminate()
                 process.wait(timeout=10)
-    judge(rounds, arguments)
+    judge(rounds, refused, arguments)
 
 
 def soak(pid, folder, arguments):
-    """(minutes, resident MiB, open files) after every round."""
+    """(minutes, resident MiB, open files) after every round, and why sweeps were not usable."""
     rclpy.init()
     node = rclpy.create_node("soak")
     action = ActionClient(node, Calibrate, "calibration_node/calibrate")
@@ -94,12 +94,13 @@ def soak(pid, folder, arguments):
     goal = Calibrate.Goal(height_start=0.0, height_stop=(arguments.heights - 1) * 0.0002, height_step=0.0002)
     goal.origins = [Pixel(u=u, v=v) for u, v in (truth["origin_left"], truth["origin_right"])]
     batch = PixelToWorld.Request(left=[Pixel(u=320.0, v=180.0)] * 1000, right=[Pixel(u=315.0, v=182.0)] * 1000)
-    rounds, begun = [], time.monotonic()
+    rounds, refused, begun = [], [], time.monotonic()
     while time.monotonic() - begun < 60.0 * arguments.minutes:
         handle = wait(node, lambda: action.send_goal_async(goal))
         result = wait(node, handle.get_result_async, 300.0).result
         if not result.usable:
-            sys.exit(f"soak: round {len(rounds) + 1}: {result.reason}")
+            refused.append(result.reason)
+            print(f"round {len(rounds) + 1} is not usable: {result.reason}", flush=True)
         for _ in range(10):
             wait(node, lambda: ask.call_async(batch))
         back = wait(node, lambda: move.call_async(MoveTo.Request(point=Point())))
@@ -109,10 +110,10 @@ def soak(pid, folder, arguments):
         print(f"round {len(rounds)}: {rounds[-1][0]:.1f} min, {rounds[-1][1]:.1f} MiB, {rounds[-1][2]} files", flush=True)
     node.destroy_node()
     rclpy.shutdown()
-    return rounds
+    return rounds, refused
 
 
-def judge(rounds, arguments):
+def judge(rounds, refused, arguments):
     warm = rounds[WARM_UP:]
     if len(warm) < 6:
         sys.exit(f"soak: {len(rounds)} rounds say nothing yet: give more --minutes")
@@ -122,12 +123,14 @@ def judge(rounds, arguments):
     growth = last / first - 1.0
     text = (
         f"{datetime.date.today()}: {len(rounds)} sweeps of {arguments.heights} heights and {10_000 * len(rounds)} answers in "
-        f"{rounds[-1][0]:.0f} minutes; resident memory of `calibration_node` {first:.1f} MiB in the first third after warm-up, "
+        f"{rounds[-1][0]:.0f} minutes, {len(refused)} of the sweeps not usable; resident memory of `calibration_node` {first:.1f} MiB in the first third after warm-up, "
         f"{last:.1f} MiB in the last ({100 * growth:+.1f} %); open files {min(files)} … {max(files)}, at the end {files[-1]}."
     )
     print(text)
     if arguments.out:
         arguments.out.write_text(f"# Soak\n\nWritten by `make soak`.\n\n{text}\n")
+    if len(refused) > len(rounds) / 2:
+        sys.exit(f"soak: most sweeps are not usable, the last: {refused[-1]}")
     if growth > MOST_GROWTH or files[-1] > files[0] + 2:
         sys.exit("soak: memory or open files grow")
 

@@ -71,7 +71,7 @@ def words(usable, reason):
     if usable:
         return re.search(r"err by .*? µm RMS", reason)[0].replace("err by", "points to")
     # Numbers differ from run to run.
-    text = re.sub(r"(?<![A-Za-z])-?\d+(\.\d+)?", "…", reason.replace("|", "\\|").replace("\n", " "))
+    text = re.sub(r"(?<![A-Za-z\d.])-?\d+(\.\d+)?", "…", reason.replace("|", "\\|").replace("\n", " "))
     return text if len(text) < 200 else text[:200].rsplit(" ", 1)[0] + " …"
 
 
