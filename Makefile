@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 ENV := source scripts/env.sh
 
-.PHONY: setup build demo test test-gpu bench accuracy shell
+.PHONY: setup build demo test test-gpu bench accuracy fuzz soak shell
 
 setup:
 	@scripts/setup.sh
@@ -24,12 +24,20 @@ test-gpu:
 	@scripts/test_gpu.sh
 
 # docs/benchmarks.md, in some ten minutes: ours, OpenCV and NumPy in one run.
-bench:
+bench: build
 	@scripts/bench/run.sh
 
 # docs/accuracy.md, in half an hour; QUICK=1: a few cells in a few minutes, written to .ros/accuracy.
 accuracy:
 	@scripts/accuracy/run.sh $(if $(QUICK),--quick)
+
+# Every reader of foreign bytes, SECONDS_EACH=60 each; needs nightly Rust and cargo-fuzz. make test runs bounded cases.
+fuzz:
+	@scripts/fuzz.sh
+
+# Demo sweeps again and again for MINUTES=60: memory and open files must stay flat.
+soak: build
+	@$(ENV) && python3 scripts/soak.py --minutes $(or $(MINUTES),60)
 
 shell: build
 	@$(ENV) && exec bash

@@ -19,6 +19,14 @@ cargo fmt --check
 step "lints, with and without ROS"
 cargo clippy "${core[@]}" --all-targets -- -D warnings
 cargo clippy "${ros[@]}" --lib --bins -- -D warnings
+if command -v cargo-deny >/dev/null; then
+  step "advisories, licences and sources of all crates"
+  # Without a network the advisories can't be fetched: those of the last time, if any, must do.
+  cargo deny --locked check bans licenses sources
+  cargo deny --locked check advisories || cargo deny --locked --offline check advisories
+else
+  step "cargo-deny is not installed: advisories and licences are not checked (cargo install cargo-deny)"
+fi
 step "core tests, as on a machine without ROS and OpenCV"
 # With these the kernels are compiled for several GPUs, though none is here.
 cuda=$(echo "$(scripts/private_python.sh cuda)"/lib/python3*/site-packages/nvidia/cu13)

@@ -24,6 +24,7 @@ import chessboard  # noqa: E402
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import numpy_fit  # noqa: E402
+import service  # noqa: E402
 
 GRATINGCAL = ROOT / "target/release/gratingcal"
 WORK = ROOT / ".ros/bench/cell"
@@ -164,6 +165,10 @@ def main():
         "| | µs, median | least | most | |", "| --- | --- | --- | --- | --- |",
         row("one pixel pair to a point with covariance, in process", query, None, 1e6, 2),
     ]  # fmt: skip
+    # Measured by run.sh in the same run, where ROS is.
+    latency = ROOT / ".ros/bench/latency.json"
+    if latency.exists():
+        out += ["", *service.section(json.loads(latency.read_text()))]
     arguments.out.write_text("\n".join(out) + "\n")
     print("\n".join(out))
     shutil.rmtree(WORK)

@@ -1,10 +1,16 @@
 #!/usr/bin/env bash
-# Writes docs/benchmarks.md: criterion's benchmarks, then scripts/bench/run.py, which times the peers in the same run.
+# Writes docs/benchmarks.md: the service's latency, criterion's benchmarks, then scripts/bench/run.py, which times the peers in the same run.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 command -v cargo >/dev/null || { echo "bench: cargo is missing; install Rust 1.88 or newer (rustup.rs)" >&2; exit 1; }
 python=$(scripts/peers.sh)
+mkdir -p .ros/bench && rm -f .ros/bench/latency.json
+if [ -x install/grating_calibration/lib/grating_calibration/calibration_node ]; then
+  (source scripts/env.sh && python3 scripts/bench/latency.py --out .ros/bench/latency.json)
+else
+  echo "bench: the node is not built (make build): its service is not timed" >&2
+fi
 cargo build --locked --release --quiet --bin gratingcal
 cargo bench --locked --bench fit
 OPENBLAS_NUM_THREADS=1 exec "$python" scripts/bench/run.py "$@"

@@ -7,10 +7,11 @@
 //! Lines are appended and synced. A line whose checksum does not fit, the last one after a crash, ends the journal.
 
 use crate::camera::{Camera, Stereo};
+use crate::folder::read_whole;
 use crate::sweep::session::ToolPose;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Name of the journal within its folder.
@@ -54,8 +55,6 @@ pub enum JournalError {
     Io { path: PathBuf, cause: std::io::Error },
     #[error("{path} holds no calibration that could be resumed: start one without resume")]
     Nothing { path: PathBuf },
-    #[error("{path} is longer than {LONGEST} bytes: it is no journal of a calibration; start one without resume")]
-    TooLong { path: PathBuf },
     #[error("{path} was written for another calibration ({what}): repeat that goal, or start without resume")]
     Other { path: PathBuf, what: &'static str },
     #[error("{path}: {message}")]
@@ -163,17 +162,11 @@ impl Journal {
 }
 
 fn read(path: &Path) -> Result<Option<Contents>, JournalError> {
-    let io = |cause| JournalError::Io { path: path.into(), cause };
-    let mut bytes = Vec::new();
-    match File::open(path) {
-        Ok(file) => file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(io)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(io(error)),
-    };
-    if bytes.len() as u64 > LONGEST {
-        return Err(JournalError::TooLong { path: path.into() });
+    match read_whole(path, LONGEST) {
+        Ok(bytes) => Ok(parse(&bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(JournalError::Io { path: path.into(), cause }),
     }
-    Ok(parse(&bytes))
 }
 
 /// Where the image of a pair lies within the folder.

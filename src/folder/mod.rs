@@ -1,6 +1,9 @@
-//! Folder input and output: `DIR/00000.png …` and `poses.csv`; [`journal`] of a calibration under way.
+//! Files in and out: `DIR/00000.png …`, `poses.csv`, CSV of pixels ([`table`]); [`record`] and [`journal`] of a calibration
+//! under way.
 
 pub mod journal;
+pub mod record;
+pub mod table;
 
 use crate::camera::Stereo;
 use crate::statistics::median;
@@ -49,35 +52,17 @@ pub struct PairFiles {
 
 const EXTENSIONS: [&str; 7] = ["png", "tif", "tiff", "bmp", "pgm", "jpg", "jpeg"];
 
+/// No `poses.csv` is longer, bytes: a million rows need less.
+const LONGEST_POSES: u64 = 64 << 20;
+
 /// All pairs that `poses` lists, lowest height first.
 ///
 /// # Errors
 /// [`FolderError`] naming the file and row.
 pub fn pairs(left: &Path, right: &Path, poses: &Path) -> Result<Vec<PairFiles>, FolderError> {
-    let csv = |cause| FolderError::Csv { path: poses.into(), cause };
-    let mut rows: Vec<PoseRow> = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_path(poses)
-        .map_err(csv)?
-        .deserialize()
-        .collect::<Result<_, _>>()
-        .map_err(csv)?;
-    if rows.is_empty() {
-        return Err(FolderError::Empty { path: poses.into() });
-    }
-    for (row, pose) in rows.iter().enumerate() {
-        for (field, value) in [("x_mm", pose.x_mm), ("y_mm", pose.y_mm), ("z_mm", pose.z_mm)] {
-            if !value.is_finite() {
-                return Err(FolderError::NotFinite { path: poses.into(), row: row + 1, field, value });
-            }
-        }
-    }
-    rows.sort_by_key(|row| row.index);
-    if let Some(twice) = rows.windows(2).find(|two| two[0].index == two[1].index) {
-        return Err(FolderError::Twice { path: poses.into(), index: twice[0].index });
-    }
-    put_in_order(&mut rows);
-    rows.iter()
+    let text = read_whole(poses, LONGEST_POSES).map_err(|cause| FolderError::Io { path: poses.into(), cause })?;
+    parse_poses(&text, poses)?
+        .iter()
         .map(|row| {
             Ok(PairFiles {
                 images: Stereo { left: find(left, row.index)?, right: find(right, row.index)? },
@@ -85,6 +70,36 @@ pub fn pairs(left: &Path, right: &Path, poses: &Path) -> Result<Vec<PairFiles>, 
             })
         })
         .collect()
+}
+
+/// The rows of a `poses.csv`, lowest height first; `path` is for people.
+///
+/// # Errors
+/// [`FolderError`] naming the row.
+pub fn parse_poses(text: &[u8], path: &Path) -> Result<Vec<PoseRow>, FolderError> {
+    let csv = |cause| FolderError::Csv { path: path.into(), cause };
+    let mut rows: Vec<PoseRow> = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_reader(text)
+        .deserialize()
+        .collect::<Result<_, _>>()
+        .map_err(csv)?;
+    if rows.is_empty() {
+        return Err(FolderError::Empty { path: path.into() });
+    }
+    for (row, pose) in rows.iter().enumerate() {
+        for (field, value) in [("x_mm", pose.x_mm), ("y_mm", pose.y_mm), ("z_mm", pose.z_mm)] {
+            if !value.is_finite() {
+                return Err(FolderError::NotFinite { path: path.into(), row: row + 1, field, value });
+            }
+        }
+    }
+    rows.sort_by_key(|row| row.index);
+    if let Some(twice) = rows.windows(2).find(|two| two[0].index == two[1].index) {
+        return Err(FolderError::Twice { path: path.into(), index: twice[0].index });
+    }
+    put_in_order(&mut rows);
+    Ok(rows)
 }
 
 /// The lowest pair, then the jogs from it by index, then the heights upwards: so the lines can be tracked.
@@ -111,17 +126,24 @@ fn find(folder: &Path, index: u32) -> Result<PathBuf, FolderError> {
     candidates.into_iter().find(|path| path.exists()).ok_or(FolderError::NoImage { folder: folder.into(), index })
 }
 
+/// No image file is longer, bytes: 8192×8192 pixels of three colours and 16 bits, not compressed, are not.
+const LONGEST_IMAGE: u64 = 512 << 20;
+
 /// Reads an image of 8 or 16 bits, grey or colour, as brightness.
 ///
 /// # Errors
-/// [`FolderError::Image`].
+/// [`FolderError::Io`], [`FolderError::Image`].
 pub fn read_gray(path: &Path) -> Result<GrayImage, FolderError> {
-    let failed = |cause| FolderError::Image { path: path.into(), cause };
-    let image = image::ImageReader::open(path)
-        .and_then(image::ImageReader::with_guessed_format)
-        .map_err(|cause| FolderError::Io { path: path.into(), cause })?
-        .decode()
-        .map_err(failed)?;
+    let bytes = read_whole(path, LONGEST_IMAGE).map_err(|cause| FolderError::Io { path: path.into(), cause })?;
+    decode_gray(&bytes).map_err(|cause| FolderError::Image { path: path.into(), cause })
+}
+
+/// The image that a file holds. What it claims to be is not believed: memory is bounded by the decoder.
+///
+/// # Errors
+/// When it is none, or too large.
+pub fn decode_gray(bytes: &[u8]) -> image::ImageResult<GrayImage> {
+    let image = image::ImageReader::new(std::io::Cursor::new(bytes)).with_guessed_format()?.decode()?;
     let (width, height) = (image.width(), image.height());
     let gray = match image {
         image::DynamicImage::ImageLuma8(gray) => gray_from_u8(width, height, gray.as_raw()),
@@ -129,10 +151,24 @@ pub fn read_gray(path: &Path) -> Result<GrayImage, FolderError> {
         other => gray_from_u16(width, height, other.to_luma16().as_raw()),
     };
     gray.ok_or_else(|| {
-        failed(image::ImageError::Parameter(image::error::ParameterError::from_kind(
-            image::error::ParameterErrorKind::DimensionMismatch,
-        )))
+        let kind = image::error::ParameterErrorKind::DimensionMismatch;
+        image::ImageError::Parameter(image::error::ParameterError::from_kind(kind))
     })
+}
+
+/// A file's bytes, if there are no more than `most`.
+///
+/// # Errors
+/// When it can't be read, or is longer.
+pub fn read_whole(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        let text = format!("longer than {most} bytes, which no such file is");
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, text));
+    }
+    Ok(bytes)
 }
 
 /// Writes `poses.csv`: to a temporary file, then renamed, so that it is complete at any moment.
@@ -168,5 +204,8 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     }
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
+    // The new name, too, is to survive a power cut; some file systems can't sync a folder and need not.
+    #[cfg(unix)]
+    let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
 }

@@ -102,8 +102,11 @@ const MISS_PX: f64 = 2.0;
 /// Swept heights are measured; a plane this little outside is still inside, mm.
 const HEIGHT_TOLERANCE_MM: f64 = 0.02;
 
+/// Pixels that are more uncertain say nothing; squares of much more would overflow.
+const MOST_SIGMA_PX: f64 = 1e5;
+
 fn is_sigma(sigma_px: f64) -> bool {
-    sigma_px >= 0.0 && sigma_px.is_finite()
+    (0.0..=MOST_SIGMA_PX).contains(&sigma_px)
 }
 
 impl PointAnswer {

@@ -1,9 +1,12 @@
 //! `calibration.yaml`: written atomically, read with suspicion.
 
+use crate::folder::{read_whole, write_whole};
 use crate::mapping::calibration::{Calibration, CameraCalibration, FORMAT_VERSION};
 use serde::Deserialize;
-use std::io::Write;
 use std::path::{Path, PathBuf};
+
+/// No calibration's file is longer, bytes.
+const LONGEST: u64 = 16 << 20;
 
 /// Why a calibration could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -32,28 +35,10 @@ impl Calibration {
     /// # Errors
     /// [`FileError::Io`] when the folder can't be written to.
     pub fn save(&self, path: &Path) -> Result<(), FileError> {
-        let io = |cause| FileError::Io { path: path.into(), cause };
         let yaml = |cause| FileError::Yaml { path: path.into(), cause };
-        let text = serde_yaml::to_string(self).map_err(yaml)?;
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
-        file.write_all(
-            b"# Pixel <-> world calibration of two cameras, by grating_calibration. Millimetres and pixels.\n",
-        )
-        .and_then(|()| file.write_all(text.as_bytes()))
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(io)?;
-        // Temporary files are private; a calibration is to be read by whoever serves it.
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(io)?;
-        }
-        file.persist(path).map_err(|error| io(error.error))?;
-        Ok(())
+        let head = "# Pixel <-> world calibration of two cameras, by grating_calibration. Millimetres and pixels.\n";
+        let text = format!("{head}{}", serde_yaml::to_string(self).map_err(yaml)?);
+        write_whole(path, text.as_bytes()).map_err(|cause| FileError::Io { path: path.into(), cause })
     }
 
     /// Reads and checks every number.
@@ -61,13 +46,21 @@ impl Calibration {
     /// # Errors
     /// [`FileError`] naming the file and the line or field.
     pub fn load(path: &Path) -> Result<Self, FileError> {
-        let text = std::fs::read_to_string(path).map_err(|cause| FileError::Io { path: path.into(), cause })?;
+        let bytes = read_whole(path, LONGEST).map_err(|cause| FileError::Io { path: path.into(), cause })?;
+        Self::parse(&bytes, path)
+    }
+
+    /// What a file holds; `path` is for people.
+    ///
+    /// # Errors
+    /// [`FileError`] naming the line or field.
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, FileError> {
         let yaml = |cause| FileError::Yaml { path: path.into(), cause };
-        let version = serde_yaml::from_str::<VersionOnly>(&text).map_err(yaml)?.version;
+        let version = serde_yaml::from_slice::<VersionOnly>(bytes).map_err(yaml)?.version;
         if version != FORMAT_VERSION {
             return Err(FileError::Version { path: path.into(), found: version });
         }
-        let calibration: Calibration = serde_yaml::from_str(&text).map_err(yaml)?;
+        let calibration: Calibration = serde_yaml::from_slice(bytes).map_err(yaml)?;
         match calibration.complaint() {
             None => Ok(calibration),
             Some((field, complaint)) => Err(FileError::Impossible { path: path.into(), field, complaint }),

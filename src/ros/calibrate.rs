@@ -6,13 +6,13 @@
 //! Whatever ends it early (cancel, lost pose, deviation, no images, a bad fit, a full disk) stops the robot first.
 
 use crate::camera::Stereo;
-use crate::folder::journal::{Header, Pair};
+use crate::folder::journal::Header;
+use crate::folder::record::{Recorder, read_back};
 use crate::mapping::Calibration;
 use crate::ros::goal::Job;
 use crate::ros::images::StampedImage;
 use crate::ros::mover::Mover;
 use crate::ros::preflight;
-use crate::ros::record::{Recorder, read_back};
 use crate::ros::robot::locked;
 use crate::ros::shared::Shared;
 use crate::ros::still::Exposure;
@@ -80,7 +80,10 @@ impl Sweep {
         self.report("preflight", 0.0);
         self.mover.watch_poses(preflight::needed_hz(self.mover.settings.settle.window_s)).await?;
         let mut problems = preflight::before_images(&self.mover, &self.job);
-        let pair = match self.pair_after(i64::MIN, "before the robot moves").await {
+        problems.extend(preflight::publishers(&self.mover.shared).await);
+        // An older picture may show where the tool came from.
+        let since_ns = self.mover.fresh_pose()?.stamp_ns;
+        let pair = match self.pair_after(since_ns, "before the robot moves").await {
             Ok(pair) => pair,
             Err(Stop::Failed(reason)) if !problems.is_empty() => {
                 return failed(format!("{}; {reason}", preflight::text(&problems)));
@@ -89,13 +92,10 @@ impl Sweep {
         };
         let bytes = [&pair.left, &pair.right].map(|image| image.bytes()).iter().sum();
         problems.extend(preflight::disk(&self.job, bytes));
-        // A resumed sweep starts where another one stopped: its first image is on disk.
-        if !self.job.resume {
-            let [x_mm, y_mm, z_mm] = self.mover.start_mm;
-            let settings = self.job.settings.clone();
-            let pose = ToolPose { x_mm, y_mm, z_mm };
-            problems.extend(tokio::task::spawn_blocking(move || preflight::images(&pair, pose, &settings)).await?);
-        }
+        let settings = self.job.settings.clone();
+        // A resumed sweep stands where another one stopped: the picture with the origin is on disk.
+        let is_first = !self.job.resume;
+        problems.extend(tokio::task::spawn_blocking(move || preflight::images(&pair, is_first, &settings)).await?);
         self.mover.stop_if_cancelled()?;
         if problems.is_empty() { Ok(()) } else { failed(preflight::text(&problems)) }
     }
@@ -152,7 +152,8 @@ impl Sweep {
                 if *cancelled.borrow() {
                     return Err(Stop::Cancelled);
                 }
-                add_from_disk(&mut session, &folder, pair)?;
+                let images = read_back(&folder, pair)?;
+                session.add_pair(images.as_ref(), pair.pose)?;
             }
             Ok(session)
         });
@@ -244,16 +245,9 @@ fn add(
     // A pair that can't be used is not recorded: a resumed sweep takes it anew.
     let report = session.add_pair(images.as_ref(), pose)?;
     if let Some(recorder) = recorder {
-        recorder.add(pair, pose)?;
+        recorder.add(Stereo::from_fn(|camera| pair[camera].raw()), pose)?;
     }
     Ok(report)
-}
-
-fn add_from_disk(session: &mut SweepSession, folder: &std::path::Path, pair: &Pair) -> Result<(), Stop> {
-    use crate::camera::Camera::{Left, Right};
-    let images = Stereo { left: read_back(folder, Left, pair)?, right: read_back(folder, Right, pair)? };
-    session.add_pair(images.as_ref(), pair.pose)?;
-    Ok(())
 }
 
 fn result(calibration: &Calibration, file: String) -> Calibrate::Result {

@@ -54,6 +54,7 @@ async fn serve() -> anyhow::Result<()> {
         poses: Mutex::default(),
         pose_frame: Mutex::default(),
         bad_poses: AtomicU64::new(0),
+        bad_in_a_row: AtomicU64::new(0),
         pose_error: Mutex::default(),
         pairs: watch::Sender::new(None),
         motion,
@@ -158,7 +159,9 @@ fn subscribe_tf(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()
     let (base, tool) = (shared.parameters.text("base_frame"), shared.parameters.text("tool_frame"));
     let buffer = Arc::new(Mutex::new(TransformBuffer::default()));
     let latched = QosProfile::default().transient_local();
-    for (topic, qos, is_static) in [("/tf", QosProfile::default().keep_last(100), false), ("/tf_static", latched, true)]
+    // Best effort matches every publisher. Static transforms must come late, too: preflight names who doesn't keep them.
+    for (topic, qos, is_static) in
+        [("/tf", QosProfile::sensor_data().keep_last(100), false), ("/tf_static", latched, true)]
     {
         let transforms = node.subscribe::<TFMessage>(topic, qos)?;
         let (shared, buffer, base, tool) = (shared.clone(), buffer.clone(), base.clone(), tool.clone());

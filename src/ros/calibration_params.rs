@@ -8,7 +8,7 @@ pub fn specs() -> Vec<Spec> {
     const ANY_PX: [f64; 2] = [-0.5, 65_535.5];
     const ANYWHERE: [f64; 2] = [-100.0, 100.0];
     let mut specs = vec![
-        Spec::any("use_sim_time", ParameterValue::Bool(false), "Take the time from /clock."),
+        Spec::any("use_sim_time", ParameterValue::Bool(false), "Take the time from /clock. Read at start.").at_start(),
         Spec::number(
             "pitch",
             0.0011,
@@ -41,8 +41,14 @@ pub fn specs() -> Vec<Spec> {
             &[],
             "Folder that the image pairs and poses of a calibration are written to; empty: none.",
         ),
-        Spec::text("base_frame", "base_link", &[], "Frame that robot poses are given in."),
-        Spec::text("tool_frame", "tool0", &[], "Frame fixed to the cameras that answers are given in by default."),
+        Spec::text("base_frame", "base_link", &[], "Frame that robot poses are given in. Read at start.").at_start(),
+        Spec::text(
+            "tool_frame",
+            "tool0",
+            &[],
+            "Frame fixed to the cameras that answers are given in by default. Read at start.",
+        )
+        .at_start(),
         Spec::numbers(
             "tool_offset",
             &[0.0, 0.0, 0.0],
@@ -55,20 +61,23 @@ pub fn specs() -> Vec<Spec> {
             "topic",
             &["topic", "tf", "joints"],
             "topic: robot/pose; tf: base_frame to tool_frame on /tf; joints: joint_states. Read at start.",
-        ),
+        )
+        .at_start(),
         Spec::text(
             "motion",
             "pose",
             &["pose", "joints"],
             "pose: robot/target_pose; joints: robot/joint_trajectory, as joints.* say. Read at start.",
-        ),
+        )
+        .at_start(),
         Spec::text(
             "file_dir",
             "",
             &[],
             "Folder that files named by services and goals lie in; empty: that of calibration_file, else the working \
              directory. Read at start.",
-        ),
+        )
+        .at_start(),
         Spec::number(
             "sync_tolerance",
             0.005,

@@ -20,18 +20,19 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub fn specs() -> Vec<Spec> {
-    let mut specs = vec![
+    let mut specs =
+        vec![
         Spec::text(
             "interface",
             "pose",
             &["pose", "joints"],
             "pose: robot/target_pose and robot/pose; joints: robot/joint_trajectory and joint_states. Read at start.",
-        ),
+        ).at_start(),
         Spec::any(
             "publish_tf",
             r2r::ParameterValue::Bool(false),
             "Whether base_frame → carriage → tool_frame is published on /tf and /tf_static. Read at start.",
-        ),
+        ).at_start(),
     ];
     specs.extend(crate::ros::robot::joints::specs());
     specs

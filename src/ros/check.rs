@@ -3,30 +3,18 @@
 use crate::camera::Stereo;
 use crate::ros::robot::locked;
 use crate::ros::shared::Shared;
-use crate::sweep::check::{CheckError, Found, check};
+use crate::sweep::check::{CheckError, Found, Tolerances, Verdict, check};
 use r2r::grating_calibration::srv::Check;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Distances between lines that differ by more are another sheet's.
-const OTHER_SHEET: f64 = 0.02;
 /// A grid that was left alone is nearer than this to where the pose says, mm.
 const LEFT_ALONE_MM: f64 = 0.05;
 
 /// Checks, then answers.
 pub async fn answer(shared: Arc<Shared>, request: r2r::ServiceRequest<Check::Service>) {
-    let response = run(&shared).await.unwrap_or_else(|message| {
-        let nan = f64::NAN;
-        Check::Response {
-            verdict: Check::Response::UNKNOWN as u8,
-            message,
-            shift_px: nan,
-            scale: nan,
-            residual_px: nan,
-            height: nan,
-            moved: nan,
-        }
-    });
+    let unknown = |message| without_numbers(Check::Response::UNKNOWN as u8, message);
+    let response = run(&shared).await.unwrap_or_else(unknown);
     if let Err(error) = request.respond(response) {
         tracing::error!("~/check: the answer could not be sent: {error}");
     }
@@ -57,23 +45,17 @@ async fn run(shared: &Arc<Shared>) -> Result<Check::Response, String> {
     let found = match checked.await.map_err(|error| error.to_string())? {
         Ok(found) => found,
         Err(error @ CheckError::NoHeight { .. }) => {
-            let verdict = Check::Response::WRONG_TARGET as u8;
-            let nan = f64::NAN;
-            return Ok(Check::Response {
-                verdict,
-                message: error.to_string(),
-                shift_px: nan,
-                scale: nan,
-                residual_px: nan,
-                height: nan,
-                moved: nan,
-            });
+            return Ok(without_numbers(Check::Response::WRONG_TARGET as u8, error.to_string()));
         }
         Err(error) => return Err(error.to_string()),
     };
     let number = |name: &str| shared.parameters.number(name);
-    let (verdict, message) =
-        judge(&found, number("check.max_shift"), number("check.max_scale"), number("check.max_residual"));
+    let tolerances = Tolerances {
+        shift_px: number("check.max_shift"),
+        scale: number("check.max_scale"),
+        residual_px: number("check.max_residual"),
+    };
+    let (verdict, message) = in_words(&found, found.verdict(&tolerances));
     Ok(Check::Response {
         verdict,
         message,
@@ -85,24 +67,35 @@ async fn run(shared: &Arc<Shared>) -> Result<Check::Response, String> {
     })
 }
 
-fn judge(found: &Found, max_shift: f64, max_scale: f64, max_residual: f64) -> (u8, String) {
+fn without_numbers(verdict: u8, message: String) -> Check::Response {
+    let nan = f64::NAN;
+    Check::Response { verdict, message, shift_px: nan, scale: nan, residual_px: nan, height: nan, moved: nan }
+}
+
+fn in_words(found: &Found, verdict: Verdict) -> (u8, String) {
     let Found { shift_px, scale, residual_px, .. } = *found;
-    let off = (scale - 1.0).abs();
     let figures = format!("shift {shift_px:.3} px, scale {scale:.5}, residual {residual_px:.3} px");
-    // Written so that NaN is bad.
-    if !(off <= OTHER_SHEET && residual_px <= max_residual) {
-        let text = format!("wrong target: {figures}; put the calibrated sheet back, or calibrate with this one");
-        return (Check::Response::WRONG_TARGET as u8, text);
-    }
-    if !(shift_px <= max_shift && off <= max_scale) {
-        let text = format!("drifted: {figures}; a camera or its lens has moved: calibrate again");
-        return (Check::Response::DRIFTED as u8, text);
-    }
-    let moved = match found.moved_mm {
-        Some(mm) if mm > LEFT_ALONE_MM => {
-            format!("; the grid is {mm:.3} mm from where the robot's pose says: sheet or camera rig was moved")
+    match verdict {
+        Verdict::WrongTarget => (
+            Check::Response::WRONG_TARGET as u8,
+            format!("wrong target: {figures}; put the calibrated sheet back, or calibrate with this one"),
+        ),
+        Verdict::Drifted => {
+            let other = match found.pitch_at_pose {
+                Some(_) => "",
+                None => " (or this is another sheet: without the robot's pose that can't be told)",
+            };
+            let text = format!("drifted: {figures}; a camera or its lens has moved{other}: calibrate again");
+            (Check::Response::DRIFTED as u8, text)
         }
-        _ => String::new(),
-    };
-    (Check::Response::GOOD as u8, format!("good: {figures}{moved}"))
+        Verdict::Good => {
+            let moved = match found.moved_mm {
+                Some(mm) if mm > LEFT_ALONE_MM => {
+                    format!("; the grid is {mm:.3} mm from where the robot's pose says: sheet or camera rig was moved")
+                }
+                _ => String::new(),
+            };
+            (Check::Response::GOOD as u8, format!("good: {figures}{moved}"))
+        }
+    }
 }

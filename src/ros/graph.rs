@@ -1,11 +1,23 @@
 //! Who publishes what, asked of the spinning node: for preflight and its remedies.
 
+use r2r::qos::DurabilityPolicy;
 use std::sync::mpsc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Something to ask the node between two spins.
 pub type Question = Box<dyn FnOnce(&r2r::Node) + Send>;
+
+/// Who publishes on a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publisher {
+    /// The node's whole name.
+    pub node: String,
+    /// Type of its messages.
+    pub kind: String,
+    /// Whether who comes later gets what was sent before: durability TRANSIENT_LOCAL.
+    pub is_latched: bool,
+}
 
 /// Asks the spinning node.
 #[derive(Clone)]
@@ -21,9 +33,8 @@ impl Graph {
         (Graph { questions, remaps: remaps(std::env::args()) }, asked)
     }
 
-    /// The topic's whole name, as this node resolves it, and the types that are published on it; `None` when that can't be
-    /// told.
-    pub async fn published_types(&self, topic: &str) -> Option<(String, Vec<String>)> {
+    /// The topic's whole name, as this node resolves it, and who publishes on it; `None` when that can't be told.
+    pub async fn publishers(&self, topic: &str) -> Option<(String, Vec<Publisher>)> {
         let (answer, answered) = oneshot::channel();
         let renamed = self.remaps.iter().find(|(from, _)| from == topic).map_or(topic, |(_, to)| to).to_string();
         let question: Question = Box::new(move |node| {
@@ -31,7 +42,14 @@ impl Graph {
             let name = absolute(&namespace, &renamed);
             let found = node.get_publishers_info_by_topic(&name, false).ok();
             // Nobody waits any more: nothing lost.
-            let _ = answer.send(found.map(|found| (name, found.into_iter().map(|end| end.topic_type).collect())));
+            let _ = answer.send(found.map(|found| {
+                let publishers = found.into_iter().map(|end| Publisher {
+                    node: absolute(&end.node_namespace, &end.node_name),
+                    kind: end.topic_type,
+                    is_latched: end.qos_profile.durability == DurabilityPolicy::TransientLocal,
+                });
+                (name, publishers.collect())
+            }));
         });
         self.questions.send(question).ok()?;
         tokio::time::timeout(Duration::from_secs(2), answered).await.ok()?.ok()?

@@ -1,17 +1,11 @@
 //! sensor_msgs/Image → brightness; OpenCV for colour and Bayer patterns.
 
+use crate::GrayImage;
+use crate::folder::record::{Counts, RawImage};
 use crate::ros::nanoseconds;
-use crate::{GrayImage, gray_from_u8, gray_from_u16};
 use opencv::core::{Mat, MatTraitConst, MatTraitConstManual};
 use opencv::imgproc;
 use r2r::sensor_msgs::msg::Image;
-
-/// Grey counts as the camera, or OpenCV's conversion, gave them.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Counts {
-    U8(Vec<u8>),
-    U16(Vec<u16>),
-}
 
 /// A grey image with its stamp.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,13 +103,14 @@ impl StampedImage {
         }
     }
 
+    /// Without its stamp.
+    pub fn raw(&self) -> RawImage<'_> {
+        RawImage { width: self.width, height: self.height, counts: &self.counts }
+    }
+
     /// Brightness in 0 … 1.
     pub fn to_gray(&self) -> GrayImage {
-        let gray = match &self.counts {
-            Counts::U8(counts) => gray_from_u8(self.width, self.height, counts),
-            Counts::U16(counts) => gray_from_u16(self.width, self.height, counts),
-        };
-        gray.unwrap_or_default()
+        self.raw().to_gray()
     }
 }
 
@@ -131,6 +126,7 @@ fn to_gray(bytes: &[u8], height: u32, channels: i32, code: i32) -> Result<Vec<u8
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn message(encoding: &str, step: u32, data: Vec<u8>) -> Image {
         Image { width: 2, height: 2, encoding: encoding.into(), step, data, ..Image::default() }
@@ -161,5 +157,35 @@ mod tests {
         assert!(short.to_string().contains("need 4 bytes, the message has 3"), "{short}");
         let unknown = StampedImage::from_message(message("yuv422", 4, vec![0; 8])).unwrap_err();
         assert!(unknown.to_string().contains("yuv422"), "{unknown}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever a message claims, what comes of it is no larger than its data, and has one count for every pixel.
+        #[test]
+        fn any_message_is_an_image_or_refused(
+            width in prop_oneof![0..9_u32, any::<u32>()],
+            height in prop_oneof![0..9_u32, any::<u32>()],
+            step in prop_oneof![0..40_u32, any::<u32>()],
+            encoding in prop_oneof![
+                prop::sample::select(vec![
+                    "mono8", "8UC1", "mono16", "16UC1", "rgb8", "bgr8", "8UC3", "rgba8", "bgra8", "8UC4", "bayer_rggb8",
+                    "bayer_bggr8", "bayer_gbrg8", "bayer_grbg8",
+                ]).prop_map(String::from),
+                "\\PC{0,12}",
+            ],
+            is_bigendian in any::<u8>(),
+            data in prop::collection::vec(any::<u8>(), 0..400),
+        ) {
+            let bytes = data.len();
+            let message = Image { width, height, step, encoding, is_bigendian, data, ..Image::default() };
+            if let Ok(image) = StampedImage::from_message(message) {
+                let pixels = image.width as usize * image.height as usize;
+                prop_assert!(pixels > 0 && pixels <= bytes && image.bytes() as usize <= bytes);
+                prop_assert_eq!(image.to_gray().as_raw().len(), pixels);
+                prop_assert!(image.to_gray().as_raw().iter().all(|level| (0.0..=1.0).contains(level)));
+            }
+        }
     }
 }

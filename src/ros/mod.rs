@@ -20,7 +20,6 @@
 //! | [`diagnostics`] | `/diagnostics`, once a second |
 //! | [`files`] | which files services and goals may name |
 //! | [`graph`] | who publishes what |
-//! | [`record`] | the pairs of a sweep on disk, as `gratingcal calibrate` reads them, and its journal |
 //! | [`params`] | declared, bounded parameters |
 //! | [`process`] | logging, runtime, spinning and stopping of both nodes |
 //! | [`cell`], [`cell_robot`], [`faults`] | the `sim_cell` node: a simulated robot with two cameras, and what goes wrong |
@@ -45,7 +44,6 @@ pub mod pairing;
 pub mod params;
 pub mod preflight;
 pub mod process;
-pub mod record;
 pub mod robot;
 pub mod services;
 pub mod shared;

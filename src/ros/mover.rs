@@ -8,6 +8,7 @@ use crate::sweep::limits::Limits;
 use crate::sweep::profile::{Profile, distance};
 use crate::sweep::settle::{SettleSettings, Settled, Settling};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -231,9 +232,15 @@ impl Mover {
 /// The latest pose, or how old it is.
 pub fn fresh_pose(shared: &Shared, timeout_s: f64) -> Result<MeasuredPose, String> {
     let poses = locked(&shared.poses);
-    let (Some(age_s), Some(pose)) = (poses.age_s(), poses.latest()) else { return Err("never one".into()) };
+    let bad = match shared.bad_in_a_row.load(Ordering::Relaxed) {
+        0 => String::new(),
+        bad => format!(
+            "; {bad} came since that hold NaN, infinite numbers or a zero quaternion: what does its driver send?"
+        ),
+    };
+    let (Some(age_s), Some(pose)) = (poses.age_s(), poses.latest()) else { return Err(format!("never one{bad}")) };
     if !(age_s <= timeout_s) {
-        return Err(format!("the last {age_s:.2} s ago, at most {timeout_s} s are allowed (pose_timeout)"));
+        return Err(format!("the last {age_s:.2} s ago, at most {timeout_s} s are allowed (pose_timeout){bad}"));
     }
     let late_s = (shared.now_ns() - pose.stamp_ns) as f64 * 1e-9;
     if !(late_s <= timeout_s) {

@@ -18,6 +18,8 @@ pub struct Spec {
     pub choices: &'static [&'static str],
     /// Allowed lengths of an array; empty: any.
     pub lengths: &'static [usize],
+    /// Read once: changed later it would be believed and do nothing, or half of it.
+    pub is_fixed: bool,
 }
 
 impl Spec {
@@ -50,7 +52,21 @@ impl Spec {
 
     /// Anything of the default's type.
     pub fn any(name: &str, default: ParameterValue, description: &'static str) -> Self {
-        Spec { name: name.into(), description, default, bounds: None, choices: &[], lengths: &[] }
+        Spec { name: name.into(), description, default, bounds: None, choices: &[], lengths: &[], is_fixed: false }
+    }
+
+    /// What a later change is refused for.
+    pub fn at_start(self) -> Self {
+        Spec { is_fixed: true, ..self }
+    }
+
+    /// Takes `value` in place of `current`.
+    fn change(&self, current: &ParameterValue, value: &ParameterValue) -> Result<ParameterValue, String> {
+        let accepted = self.accept(value)?;
+        if self.is_fixed && accepted != *current {
+            return Err(format!("{} is read when the node starts: start it with another value", self.name));
+        }
+        Ok(accepted)
     }
 
     /// Takes `value` if type and bounds allow it; a whole number serves as a number.
@@ -189,15 +205,15 @@ impl RosParams for Table {
         let unknown = r2r::Error::InvalidParameterName { name: name.into() };
         let (spec, current) = self.entries.get_mut(name).ok_or(unknown)?;
         let refused = |msg| r2r::Error::ParameterValueConv { name: name.into(), msg };
-        *current = spec.accept(value).map_err(refused)?;
+        *current = spec.change(current, value).map_err(refused)?;
         Ok(())
     }
 
     fn check_parameter(&self, name: &str, value: &ParameterValue) -> r2r::Result<()> {
         let unknown = r2r::Error::InvalidParameterName { name: name.into() };
-        let (spec, _) = self.entries.get(name).ok_or(unknown)?;
+        let (spec, current) = self.entries.get(name).ok_or(unknown)?;
         let refused = |msg| r2r::Error::ParameterValueConv { name: name.into(), msg };
-        spec.accept(value).map(|_| ()).map_err(refused)
+        spec.change(current, value).map(|_| ()).map_err(refused)
     }
 }
 
@@ -211,6 +227,7 @@ mod tests {
             Spec::number("pitch", 0.0011, [1e-5, 0.1], ""),
             Spec::text("method", "auto", &["auto", "original"], ""),
             Spec::numbers("origin", &[], [-1.0, 1e5], &[0, 2], ""),
+            Spec::text("motion", "pose", &["pose", "joints"], "").at_start(),
         ]);
         let set = |name: &str, value: ParameterValue| parameters.0.lock().unwrap().set_parameter(name, &value);
         assert!(set("pitch", ParameterValue::Double(0.002)).is_ok());
@@ -219,6 +236,8 @@ mod tests {
         assert!(set("method", ParameterValue::String("magic".into())).is_err());
         assert!(set("origin", ParameterValue::IntegerArray(vec![640, 360])).is_ok());
         assert!(set("origin", ParameterValue::DoubleArray(vec![1.0])).is_err());
+        assert!(set("motion", ParameterValue::String("pose".into())).is_ok());
+        assert!(set("motion", ParameterValue::String("joints".into())).unwrap_err().to_string().contains("starts"));
         assert!(set("nope", ParameterValue::Bool(true)).is_err());
         assert_eq!(parameters.number("pitch"), 0.002);
         assert_eq!(parameters.numbers("origin"), [640.0, 360.0]);

@@ -6,6 +6,7 @@ use crate::ros::goal::Job;
 use crate::ros::images::StampedImage;
 use crate::ros::mover::Mover;
 use crate::ros::robot::locked;
+use crate::ros::shared::Shared;
 use crate::sweep::picture::Picture;
 use crate::sweep::session::{CalibrationSettings, Method, SweepError, SweepSession, ToolPose};
 use std::path::{Path, PathBuf};
@@ -16,8 +17,18 @@ use std::sync::PoisonError;
 pub enum Problem {
     #[error(transparent)]
     Limit(#[from] crate::sweep::limits::LimitError),
-    #[error("nobody listens on {topic}: is the robot's controller running, is {topic} remapped?")]
+    #[error(
+        "nobody listens on {topic}: is the robot's controller running, is {topic} remapped, does its QoS ask for more than \
+         RELIABLE and VOLATILE, which is what is offered?"
+    )]
     Unheard { topic: &'static str },
+    #[error("{topic} is published as {found} by {node}, {wanted} is needed: remap {topic}, or that publisher")]
+    Kind { topic: &'static str, node: String, found: String, wanted: &'static str },
+    #[error(
+        "{topic} is published by {node} with durability VOLATILE, TRANSIENT_LOCAL is needed: who starts later never gets it; \
+         let a StaticTransformBroadcaster publish it"
+    )]
+    NotLatched { topic: &'static str, node: String },
     #[error(
         "robot poses are given in frame '{found}', base_frame is '{wanted}': set base_frame, or let the driver publish in it"
     )]
@@ -54,6 +65,29 @@ const POSES_AT_REST: f64 = 4.0;
 /// Fewest poses a second that show the tool at rest within `window_s`.
 pub fn needed_hz(window_s: f64) -> f64 {
     POSES_AT_REST / window_s
+}
+
+/// Publishers that this node can't understand, or whose QoS keeps their messages from it. All its other subscriptions ask
+/// for the least (BEST_EFFORT, VOLATILE), which every publisher offers.
+pub async fn publishers(shared: &Shared) -> Vec<Problem> {
+    const IMAGE: &str = "sensor_msgs/msg/Image";
+    let mut topics = vec![("left/image_raw", IMAGE), ("right/image_raw", IMAGE), shared.pose_source()];
+    let is_static = |topic| topic == "/tf_static";
+    if shared.pose_source().0 == "/tf" {
+        topics.push(("/tf_static", shared.pose_source().1));
+    }
+    let mut problems = Vec::new();
+    for (topic, wanted) in topics {
+        let Some((_, found)) = shared.graph.publishers(topic).await else { continue };
+        for end in found {
+            if end.kind != wanted {
+                problems.push(Problem::Kind { topic, node: end.node, found: end.kind, wanted });
+            } else if is_static(topic) && !end.is_latched {
+                problems.push(Problem::NotLatched { topic, node: end.node });
+            }
+        }
+    }
+    problems
 }
 
 /// Limits, robot, and disk.
@@ -114,8 +148,9 @@ fn room(folder: &Path, needed: u64) -> Option<Problem> {
     (free < needed).then(|| Problem::Disk { folder: folder.into(), free_mib: mib(free), needed_mib: mib(needed) })
 }
 
-/// Whether both images show the grid, well enough, and tell its origin. Takes a second or so: not for the executor.
-pub fn images(pair: &Stereo<StampedImage>, pose: ToolPose, settings: &CalibrationSettings) -> Vec<Problem> {
+/// Whether both images show the grid, well enough, and, in the first pair, tell its origin. Takes a second or so: not for
+/// the executor.
+pub fn images(pair: &Stereo<StampedImage>, is_first: bool, settings: &CalibrationSettings) -> Vec<Problem> {
     let sizes = Stereo::from_fn(|camera| [pair[camera].width, pair[camera].height]);
     if Camera::BOTH.iter().any(|camera| sizes[*camera].iter().any(|side| *side < 64)) {
         return vec![Problem::ImageSize { left: sizes.left, right: sizes.right }];
@@ -138,7 +173,8 @@ pub fn images(pair: &Stereo<StampedImage>, pose: ToolPose, settings: &Calibratio
     {
         problems.push(Problem::UnlikePitch { left_px, right_px });
     }
-    if problems.is_empty() {
+    if problems.is_empty() && is_first {
+        let pose = ToolPose { x_mm: 0.0, y_mm: 0.0, z_mm: 0.0 };
         // Whatever the method: origin, mark and pitch are found in the default fit.
         let settings = CalibrationSettings { method: Method::Auto, ..settings.clone() };
         let tried = SweepSession::new(settings).and_then(|mut session| session.add_pair(grays.as_ref(), pose));

@@ -13,7 +13,8 @@ use std::time::Duration;
 /// Those of `serve`, or that no runtime can be started.
 pub fn run(serve: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     use tracing_subscriber::prelude::*;
-    // rcutils writes to stderr, without colours where that is no terminal, and to /rosout.
+    // r2r's own complaints (a dropped call, say) come by way of the `log` crate.
+    // rcutils writes to stderr, without colours where that is no terminal; r2r does not turn /rosout on.
     tracing_subscriber::registry()
         .with(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
         .with(RosLog)
@@ -24,7 +25,7 @@ pub fn run(serve: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
 /// Hands log lines to ROS. Before the first node exists they reach stderr only.
 struct RosLog;
 
-/// Name of the node that the lines come from: rcl publishes on /rosout what names a node.
+/// Name of the node that the lines come from.
 static LOGGER: OnceLock<String> = OnceLock::new();
 
 /// From now on log lines are those of `node`.

@@ -25,8 +25,9 @@ pub struct Shared {
     pub poses: Mutex<PoseBuffer>,
     /// Frame that measured poses are said to be in.
     pub pose_frame: Mutex<String>,
-    /// Poses that were none.
+    /// Poses that were none; the second since the last good one.
     pub bad_poses: AtomicU64,
+    pub bad_in_a_row: AtomicU64,
     /// Why TF gives no pose.
     pub pose_error: Mutex<String>,
     /// The latest pair.
@@ -140,42 +141,46 @@ impl Shared {
     pub fn take_pose(&self, pose: Option<MeasuredPose>, frame_id: &str) {
         match pose {
             Some(pose) => {
+                self.bad_in_a_row.store(0, Ordering::Relaxed);
                 locked(&self.poses).add(pose);
                 let mut frame = lock(&self.pose_frame);
                 if *frame != frame_id {
                     *frame = frame_id.into();
                 }
             }
-            // Said once in a while, not at the robot's rate.
-            None if self.bad_poses.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) => {
-                tracing::warn!("a robot pose with numbers that are not finite, or a zero quaternion, was ignored");
+            None => {
+                self.bad_in_a_row.fetch_add(1, Ordering::Relaxed);
+                // Said once in a while, not at the robot's rate.
+                if self.bad_poses.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) {
+                    tracing::warn!("a robot pose with NaN or infinite numbers, or a zero quaternion, was ignored");
+                }
             }
-            None => {}
+        }
+    }
+
+    /// Topic and type that poses come from.
+    pub fn pose_source(&self) -> (&'static str, &'static str) {
+        match self.parameters.text("pose_source").as_str() {
+            "tf" => ("/tf", "tf2_msgs/msg/TFMessage"),
+            "joints" => ("joint_states", "sensor_msgs/msg/JointState"),
+            _ => ("robot/pose", "geometry_msgs/msg/PoseStamped"),
         }
     }
 
     /// What is known about the source of poses, with its remedy.
     pub async fn pose_topic(&self) -> String {
-        let bad = match self.bad_poses.load(Ordering::Relaxed) {
-            0 => String::new(),
-            bad => format!("{bad} poses with numbers that are not finite were ignored; "),
-        };
-        let (topic, kind) = match self.parameters.text("pose_source").as_str() {
-            "tf" => ("/tf", "tf2_msgs/msg/TFMessage"),
-            "joints" => ("joint_states", "sensor_msgs/msg/JointState"),
-            _ => ("robot/pose", "geometry_msgs/msg/PoseStamped"),
-        };
+        let (topic, kind) = self.pose_source();
         let cause = lock(&self.pose_error).clone();
         let cause = if cause.is_empty() { cause } else { format!("; {cause}") };
-        format!("{bad}{}{cause}", self.publishers(topic, kind).await)
+        format!("{}{cause}", self.publishers(topic, kind).await)
     }
 
     /// Who publishes on a topic, with a remedy.
     pub async fn publishers(&self, topic: &str, kind: &str) -> String {
-        let Some((name, found)) = self.graph.published_types(topic).await else {
+        let Some((name, found)) = self.graph.publishers(topic).await else {
             return format!("is {topic} remapped to where it is published?");
         };
-        let others: Vec<&str> = found.iter().map(String::as_str).filter(|other| *other != kind).collect();
+        let others: Vec<&str> = found.iter().map(|end| end.kind.as_str()).filter(|other| *other != kind).collect();
         match (found.len(), others.first()) {
             (0, _) => format!("nobody publishes on {name}: is the driver running, is {topic} remapped?"),
             (_, Some(other)) => format!("{name} is published as {other}, {kind} is needed: remap {topic}"),

@@ -5,8 +5,10 @@
 //! point(n_v, n_h) = origin + n_v axis_v + n_h axis_h        nine unknowns, mm in the tool frame
 //! pixel           = model(point)                            the calibration's, of either camera
 //! ```
-//! What a bumped camera does is then seen in two ways: shifts along the baseline look like another height, so the lines
-//! come out at another distance (`scale`); all others are explained by no lattice and stay in the residuals (`shift_px`).
+//! A bumped camera makes left and right disagree. Shifts along the baseline look like another height, so the lines come out
+//! at another distance (`scale`); all others are explained by no lattice and stay in the residuals (`shift_px`). Another
+//! sheet, too, comes out at another distance, but at that distance both cameras see it where the robot's pose says it lies
+//! (`pitch_at_pose`), which a bumped camera hardly changes.
 
 use crate::GrayImage;
 use crate::camera::{Camera, Stereo};
@@ -19,11 +21,13 @@ use nalgebra::{DMatrix, DVector, Matrix3, SMatrix, SVector, Vector2, Vector3};
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Found {
-    /// Difference between the mean residuals of left and right, px.
+    /// RMS distance between what left and right make of the lattice, across what a lattice explains, px.
     pub shift_px: f64,
-    /// Distance between lines over the calibrated one.
+    /// Distance between lines over the calibrated one, as both cameras together tell it.
     pub scale: f64,
-    /// RMS residual, px.
+    /// The same as either camera tells it at the height that the tool's pose tells; none where that is not known.
+    pub pitch_at_pose: Option<Stereo<f64>>,
+    /// RMS of what no lattice explains to either camera alone, px.
     pub residual_px: f64,
     /// Height of the tool as in the calibration.
     pub height_mm: f64,
@@ -31,6 +35,51 @@ pub struct Found {
     pub moved_mm: Option<f64>,
     /// Crossings that were used.
     pub crossings: usize,
+}
+
+/// What is still good.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tolerances {
+    pub shift_px: f64,
+    /// Of `scale` from 1.
+    pub scale: f64,
+    pub residual_px: f64,
+}
+
+/// Whether a robot may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Good,
+    /// A camera or its lens has moved.
+    Drifted,
+    /// This is not the calibrated sheet.
+    WrongTarget,
+}
+
+/// A sheet whose lines both cameras see this far from the calibrated distance, where the pose says it lies, is another one.
+const OTHER_PITCH: f64 = 0.03;
+/// Prints that differ less are told by this: `scale` and both cameras' pitch at the pose agree, but for this share.
+const SAME_STORY: f64 = 0.3;
+
+impl Found {
+    /// Good, or whose fault it is.
+    pub fn verdict(&self, tolerances: &Tolerances) -> Verdict {
+        let off = self.scale - 1.0;
+        // Written so that NaN is bad.
+        if !(self.residual_px <= tolerances.residual_px) {
+            return Verdict::WrongTarget;
+        }
+        let (aligned, to_scale) = (self.shift_px <= tolerances.shift_px, off.abs() <= tolerances.scale);
+        if aligned && to_scale {
+            return Verdict::Good;
+        }
+        let is_other_sheet = self.pitch_at_pose.is_some_and(|pitch| {
+            let both = [pitch.left - 1.0, pitch.right - 1.0];
+            let far = both.iter().all(|off| off.abs() > OTHER_PITCH);
+            far || aligned && both.iter().all(|pitch_off| (pitch_off - off).abs() <= SAME_STORY * off.abs())
+        });
+        if is_other_sheet { Verdict::WrongTarget } else { Verdict::Drifted }
+    }
 }
 
 /// Why nothing can be said.
@@ -57,6 +106,8 @@ const PASSES: usize = 12;
 /// Line numbers (n_v, n_h) and pixel.
 type Seen = (Vector2<f64>, Vector2<f64>);
 type Lattice = SMatrix<f64, 3, 3>;
+/// What is multiplied by this stays where it is.
+const STIFF: f64 = 1e9;
 
 /// Holds one image pair against `calibration`. `displacement_mm`: of the tool from where the calibration began.
 ///
@@ -71,35 +122,43 @@ pub fn check(
     let (left, right) = rayon::join(|| side(Camera::Left), || side(Camera::Right));
     let (left, right) = (left?, right?);
     let pitch_mm = pitch_mm(calibration);
-    let lattice = start(calibration, &left, pitch_mm).ok_or(CheckError::NoHeight { pitch_mm })?;
-    // Which line is which in the right image is known up to a pitch only: the best of the nearest ones.
-    let numbered = number_right(calibration, &lattice, &right).ok_or(CheckError::NoHeight { pitch_mm })?;
-    let shifts = (-1..=1).flat_map(|v| (-1..=1).map(move |h| Vector2::new(f64::from(v), f64::from(h))));
-    let tried = shifts.filter_map(|shift| {
-        let right: Vec<Seen> = numbered.iter().map(|(lines, pixel)| (lines + shift, *pixel)).collect();
-        let seen = Stereo { left: &left[..], right: &right[..] };
-        let lattice = fit(calibration, seen, lattice)?;
-        Some((lattice, residuals(calibration, seen, &lattice)))
-    });
-    let rms = |residuals: &Stereo<Vec<Vector2<f64>>>| {
-        let all = || residuals.left.iter().chain(&residuals.right);
-        (all().map(|r| r.norm_squared()).sum::<f64>() / (2 * all().count()).max(1) as f64).sqrt()
+    let none = || CheckError::NoHeight { pitch_mm };
+    let lattice = start(calibration, &left, pitch_mm).ok_or_else(none)?;
+    let scale = |lattice: &Lattice| spacing(lattice) / pitch_mm;
+    let right = number_right(calibration, &lattice, &right).ok_or_else(none)?;
+    let seen = Stereo { left: &left[..], right: &right[..] };
+    let lattice = fit(calibration, seen, lattice, Free::All).ok_or_else(none)?;
+    let together_px = rms(calibration, seen, &lattice);
+    // Each camera with a lattice of its own.
+    let own_px = |camera, seen: Stereo<&[Seen]>| {
+        let lattice = flat(calibration, camera, seen[camera], -lattice[(2, 0)])?;
+        let lattice = fit(calibration, seen, lattice, Free::ButHeight)?;
+        Some(rms(calibration, seen, &lattice))
     };
-    let best = tried.min_by(|a, b| rms(&a.1).total_cmp(&rms(&b.1)));
-    let (lattice, residuals) = best.ok_or(CheckError::NoHeight { pitch_mm })?;
-    let mean = |of: &[Vector2<f64>]| of.iter().sum::<Vector2<f64>>() / of.len().max(1) as f64;
-    let (axis_v, axis_h) = (lattice.column(1).into_owned(), lattice.column(2).into_owned());
+    let left_px = own_px(Camera::Left, Stereo { left: &left, right: &[] }).ok_or_else(none)?;
+    let right_px = own_px(Camera::Right, Stereo { left: &[], right: &right }).ok_or_else(none)?;
+    let residual_px = ((left_px.powi(2) + right_px.powi(2)) / 2.0).sqrt();
+    let at_pose = displacement_mm.and_then(|[_, _, height_mm]| {
+        let pitch = |camera, seen| Some(scale(&flat(calibration, camera, seen, height_mm)?));
+        Some(Stereo { left: pitch(Camera::Left, &left)?, right: pitch(Camera::Right, &right)? })
+    });
     // Of the point below the tool's origin: there a tilted sheet is as high as it was.
-    let normal = axis_v.cross(&axis_h);
-    let height_mm = -(normal.dot(&lattice.column(0)) / normal.z);
+    let normal = lattice.column(1).cross(&lattice.column(2));
     Ok(Found {
-        shift_px: (mean(&residuals.left) - mean(&residuals.right)).norm(),
-        scale: (axis_v.norm() * axis_h.norm()).sqrt() / pitch_mm,
-        residual_px: rms(&residuals),
-        height_mm,
+        // A shift of s leaves half of it, to either side, in both pictures; residuals are counted per axis.
+        shift_px: (8.0 * (together_px.powi(2) - residual_px.powi(2)).max(0.0)).sqrt(),
+        scale: scale(&lattice),
+        pitch_at_pose: at_pose,
+        residual_px,
+        height_mm: -(normal.dot(&lattice.column(0)) / normal.z),
         moved_mm: displacement_mm.and_then(|displacement| moved_mm(&lattice, displacement)),
-        crossings: residuals.left.len() + residuals.right.len(),
+        crossings: left.len() + right.len(),
     })
+}
+
+/// Distance between lines, mm: of both directions the geometric mean.
+fn spacing(lattice: &Lattice) -> f64 {
+    (lattice.column(1).norm() * lattice.column(2).norm()).sqrt()
 }
 
 /// As measured where it was, else as stated.
@@ -130,7 +189,6 @@ fn seen(calibration: &Calibration, camera: Camera, image: &GrayImage) -> Result<
 fn start(calibration: &Calibration, left: &[Seen], pitch_mm: f64) -> Option<Lattice> {
     let [low, high] = calibration.height_range_mm;
     let at = |height| flat(calibration, Camera::Left, left, height);
-    let spacing = |lattice: &Lattice| lattice.column(1).cross(&lattice.column(2)).norm().sqrt();
     let (mut a, mut b) = ((low, spacing(&at(low)?)), (high, spacing(&at(high)?)));
     let mut lattice = None;
     for _ in 0..4 {
@@ -167,19 +225,30 @@ fn flat(calibration: &Calibration, camera: Camera, seen: &[Seen], height_mm: f64
     Some(Lattice::from_columns(&[column(0, -height_mm), column(1, 0.0), column(2, 0.0)]))
 }
 
-/// The right image's crossings with the left one's numbers, as far as `lattice` tells them.
+/// The right image's crossings with the left one's numbers: those that need the least shift at the height where the lines
+/// have their pitch. With others the cameras would seem to have moved farther, or the lines to be at another distance.
 fn number_right(calibration: &Calibration, lattice: &Lattice, right: &[Seen]) -> Option<Vec<Seen>> {
     let axes = lattice.fixed_view::<2, 2>(0, 1).into_owned().try_inverse()?;
     let own = flat(calibration, Camera::Right, right, -lattice[(2, 0)])?;
-    // Its own numbers are the same lattice's, turned by quarters and shifted.
+    // Its own numbers are the same lattice's, turned by quarters and shifted. The shift is told where the crossings are.
     let turn = (axes * own.fixed_view::<2, 2>(0, 1)).map(f64::round);
-    let shift = (axes * (own.fixed_view::<2, 1>(0, 0) - lattice.fixed_view::<2, 1>(0, 0))).map(f64::round);
+    let middle = right.iter().map(|(lines, _)| lines).sum::<Vector2<f64>>() / right.len().max(1) as f64;
+    let place = own * middle.insert_row(0, 1.0);
+    let shift = (axes * (place.xy() - lattice.fixed_view::<2, 1>(0, 0)) - turn * middle).map(f64::round);
     (turn.determinant().abs() == 1.0)
         .then(|| right.iter().map(|(lines, pixel)| (turn * lines + shift, *pixel)).collect())
 }
 
-/// Gauss–Newton on all nine numbers of the lattice.
-fn fit(calibration: &Calibration, seen: Stereo<&[Seen]>, mut lattice: Lattice) -> Option<Lattice> {
+/// What of a lattice is fitted.
+#[derive(Clone, Copy, PartialEq)]
+enum Free {
+    All,
+    /// One camera alone can't tell height from pitch.
+    ButHeight,
+}
+
+/// Gauss–Newton on the nine numbers of the lattice.
+fn fit(calibration: &Calibration, seen: Stereo<&[Seen]>, mut lattice: Lattice, free: Free) -> Option<Lattice> {
     for _ in 0..PASSES {
         let mut normal = DMatrix::<f64>::zeros(9, 9);
         let mut right = DVector::<f64>::zeros(9);
@@ -201,6 +270,9 @@ fn fit(calibration: &Calibration, seen: Stereo<&[Seen]>, mut lattice: Lattice) -
                 }
             }
         }
+        if free == Free::ButHeight {
+            normal[(2, 2)] *= STIFF;
+        }
         let step = normal.cholesky()?.solve(&right);
         lattice += Lattice::from_column_slice(step.as_slice());
         if step.rows(0, 3).norm() < 1e-7 {
@@ -210,13 +282,18 @@ fn fit(calibration: &Calibration, seen: Stereo<&[Seen]>, mut lattice: Lattice) -
     lattice.iter().all(|x| x.is_finite()).then_some(lattice)
 }
 
-fn residuals(calibration: &Calibration, seen: Stereo<&[Seen]>, lattice: &Lattice) -> Stereo<Vec<Vector2<f64>>> {
-    Stereo::from_fn(|camera| {
+/// RMS residual, px per axis.
+fn rms(calibration: &Calibration, seen: Stereo<&[Seen]>, lattice: &Lattice) -> f64 {
+    let (mut squares, mut count) = (0.0, 0);
+    for camera in Camera::BOTH {
         let model = &calibration.camera(camera).model;
-        let predicted =
-            |lines: &Vector2<f64>| model.pixel_and_jacobian(lattice * Vector3::new(1.0, lines.x, lines.y)).0;
-        seen[camera].iter().map(|(lines, pixel)| pixel - predicted(lines)).collect()
-    })
+        for (lines, pixel) in seen[camera] {
+            let predicted = model.pixel_and_jacobian(lattice * Vector3::new(1.0, lines.x, lines.y)).0;
+            squares += (pixel - predicted).norm_squared();
+            count += 2;
+        }
+    }
+    (squares / f64::from(count.max(1))).sqrt()
 }
 
 /// How far the crossing nearest to where one must be is from there.

@@ -9,6 +9,7 @@
 //! | [`plausibility`] | can the sweep be what its user says? |
 //! | [`origin`] | where the origin is and how the cameras are turned |
 //! | [`picture`] | is a picture good enough? |
+//! | [`line_profile`] | what its lines look like across |
 //! | [`plan`] | which poses a calibration goes through |
 //! | [`limits`] | where the robot may be sent |
 //! | [`profile`] | how the tool goes from one place to the next |
@@ -18,6 +19,7 @@
 pub mod check;
 pub mod finish;
 pub mod limits;
+pub mod line_profile;
 pub mod origin;
 pub mod picture;
 pub mod plan;

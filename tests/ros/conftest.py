@@ -1,11 +1,13 @@
 """Real nodes on a ROS domain of their own, and a real rclpy client."""
 
+import csv
 import os
 import pathlib
 import random
 import subprocess
 import time
 
+import fault_matrix
 import pytest
 import yaml
 
@@ -19,12 +21,12 @@ import rclpy  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile  # noqa: E402
 
+from action_msgs.msg import GoalStatus  # noqa: E402
 from geometry_msgs.msg import PoseStamped  # noqa: E402
 from grating_calibration.action import Calibrate  # noqa: E402
 from grating_calibration.msg import CalibrationStatus, Pixel  # noqa: E402
 from grating_calibration.srv import Load, PixelToWorld, Save, WorldToPixel  # noqa: E402
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa: E402
-from rcl_interfaces.srv import SetParameters  # noqa: E402
+from rcl_interfaces.srv import GetParameters, SetParameters  # noqa: E402
 
 # A quarter of the pixels: the whole suite runs in a minute or two.
 SMALL_CELL = {
@@ -41,12 +43,15 @@ SMALL_CELL = {
 class Processes:
     """Started processes; all end with the test."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, namespace=""):
         self.folder = folder
+        self.namespace = namespace
         self.running = {}
 
     def start(self, name, parameters=None):
         arguments = ["--ros-args"]
+        if self.namespace:
+            arguments += ["-r", f"__ns:=/{self.namespace}"]
         for key, value in (parameters or {}).items():
             arguments += ["-p", f"{key}:={value}"]
         log = open(self.folder / f"{name}.log", "a")
@@ -75,8 +80,8 @@ class Processes:
 class Client:
     """A user of the node."""
 
-    def __init__(self):
-        self.node = rclpy.create_node("test_client")
+    def __init__(self, namespace=""):
+        self.node = rclpy.create_node("test_client", namespace=namespace)
         self.targets = []
         self.poses = []
         self.status = None
@@ -156,10 +161,10 @@ class Client:
 class Cell:
     """sim_cell, calibration_node and a client."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, namespace=""):
         self.folder = folder
-        self.processes = Processes(folder)
-        self.client = Client()
+        self.processes = Processes(folder, namespace)
+        self.client = Client(namespace)
         self.truth_dir = folder / "truth"
 
     def start(self, cell=None, node=None, pose=True):
@@ -173,9 +178,28 @@ class Cell:
 
     def fault(self, kind):
         """From now on this goes wrong in the cell."""
-        wanted = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=kind)
-        request = SetParameters.Request(parameters=[Parameter(name="fault", value=wanted)])
-        assert self.client.call(SetParameters, "sim_cell/set_parameters", request).results[0].successful
+        self.set("sim_cell", fault=kind)
+
+    def set(self, node, **values):
+        for name, value in values.items():
+            result = self._set(node, name, value)
+            assert result.successful, f"{name} = {value}: {result.reason}"
+
+    def refused(self, node, name, value):
+        """Why the parameter can't be changed so."""
+        result = self._set(node, name, value)
+        assert not result.successful, f"{name} = {value} was accepted"
+        return result.reason
+
+    def _set(self, node, name, value):
+        wanted = rclpy.Parameter(name, value=value).to_parameter_msg()
+        request = SetParameters.Request(parameters=[wanted])
+        return self.client.call(SetParameters, f"{node}/set_parameters", request).results[0]
+
+    def get(self, node, *names):
+        request = GetParameters.Request(names=names)
+        values = self.client.call(GetParameters, f"{node}/get_parameters", request).values
+        return {name: rclpy.parameter.parameter_value_to_python(value) for name, value in zip(names, values, strict=True)}
 
     def start_node(self, parameters=None):
         self.processes.start("calibration_node", {"file_dir": self.folder} | (parameters or {}))
@@ -189,6 +213,48 @@ class Cell:
         goal.origins = [Pixel(u=u, v=v) for u, v in (truth["origin_left"], truth["origin_right"])]
         return goal
 
+    def truth_pairs(self):
+        """Pixels of both cameras and their points, mm."""
+        rows = list(csv.DictReader(open(self.truth_dir / "truth_points.csv")))
+        left = [Pixel(u=float(row["u_left"]), v=float(row["v_left"])) for row in rows]
+        right = [Pixel(u=float(row["u_right"]), v=float(row["v_right"])) for row in rows]
+        points = [[float(row[axis]) for axis in ("x_mm", "y_mm", "z_mm")] for row in rows]
+        return left, right, points
+
+    def calibrate_folder(self, sweep):
+        """What `gratingcal calibrate` makes of a recorded sweep."""
+        truth, out = self.truth(), self.folder / "from_folder.yaml"
+        origins = [part for side in ("left", "right") for part in (f"--origin-{side}", "{},{}".format(*truth[f"origin_{side}"]))]
+        command = [BIN / "gratingcal", "calibrate", "--left", sweep / "left", "--right", sweep / "right",
+                   "--poses", sweep / "poses.csv", "--pitch-mm", "1.1", *origins, "--out", out]  # fmt: skip
+        subprocess.run(command, check=True, capture_output=True)
+        return yaml.safe_load(out.read_text())
+
+    def under_way(self, step=3, heights=fault_matrix.HEIGHTS, **fields):
+        """A goal that has reached `step`."""
+        steps = []
+        handle = self.client.send(self.goal(heights, **fields), lambda message: steps.append(message.feedback.step))
+        self.client.until_step(handle, steps, step)
+        return handle
+
+    def ended(self, handle, row):
+        """The goal's result, which must be what the matrix says; the node must be fit for the next."""
+        end = self.client.result(handle, 40.0)
+        result = end.result
+        if row.refusal is None:
+            assert end.status == GoalStatus.STATUS_SUCCEEDED and result.usable, result.reason
+        else:
+            assert not result.usable and row.refusal in result.reason, result.reason
+            # What was told to stop stays stopped.
+            self.client.spin(0.2)
+            count = len(self.client.targets)
+            self.client.spin(0.4)
+            assert len(self.client.targets) == count
+        assert len(self.client.pixel_to_world(left=[Pixel()], right=[Pixel()]).answers) == 1
+        assert "panicked" not in self.processes.log("calibration_node")
+        fault_matrix.OUTCOMES[row.key] = (result.usable, result.reason)
+        return result
+
     def calibrating(self, step):
         """Starts a long sweep and comes back when it has reached `step`."""
         steps = []
@@ -199,6 +265,15 @@ class Cell:
     def close(self):
         self.processes.stop_all()
         self.client.node.destroy_node()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--write-matrix", action="store_true", help="write docs/reliability.md's table of faults")
+
+
+def pytest_sessionfinish(session):
+    if session.config.getoption("--write-matrix"):
+        fault_matrix.write(fault_matrix.OUTCOMES)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,7 +1,7 @@
 """Whole calibrations by action over DDS."""
 
-import csv
 import math
+import random
 
 import pytest
 import yaml
@@ -15,14 +15,6 @@ from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters
 from std_msgs.msg import Header
 
 from conftest import ROOT
-
-
-def truth_pairs(cell):
-    rows = list(csv.DictReader(open(cell.truth_dir / "truth_points.csv")))
-    left = [Pixel(u=float(row["u_left"]), v=float(row["v_left"])) for row in rows]
-    right = [Pixel(u=float(row["u_right"]), v=float(row["v_right"])) for row in rows]
-    points = [[float(row[axis]) for axis in ("x_mm", "y_mm", "z_mm")] for row in rows]
-    return left, right, points
 
 
 def test_a_whole_calibration_then_every_status_then_a_restart(cell):
@@ -53,7 +45,7 @@ def test_a_whole_calibration_then_every_status_then_a_restart(cell):
     assert feedback[-1].step == feedback[-1].steps == 9
     client.until(lambda: client.status and client.status.state == CalibrationStatus.READY, what="the state READY")
 
-    left, right, points = truth_pairs(cell)
+    left, right, points = cell.truth_pairs()
     response = client.pixel_to_world(camera="stereo", left=left, right=right)
     assert response.header.frame_id == "tool0"
     misses = []
@@ -86,6 +78,17 @@ def every_status(cell, left, right):
         PointEstimate.RAYS_MISS,
     ]
     assert batch.message.startswith("item 1")
+
+    # Whatever floats come: numbers back, or a status that says why not.
+    strange = [math.nan, math.inf, -math.inf, 0.0, -0.0, 5e-324, 1.8e308, -1e200, left.u, 1e9]
+    rng = random.Random(7)
+    any_pixels = lambda: [Pixel(u=rng.choice(strange), v=rng.choice(strange)) for _ in range(500)]  # noqa: E731
+    for fields in ({}, {"camera": "left", "plane_z": rng.choice(strange)}, {"pixel_sigma": rng.choice(strange)}):
+        answers = client.pixel_to_world(left=any_pixels(), right=any_pixels(), **fields).answers
+        assert len(answers) == 500
+        for answer in answers:
+            numbers = [answer.point.x, answer.point.y, answer.point.z, *answer.covariance]
+            assert answer.status not in (PointEstimate.OK, PointEstimate.OUTSIDE_VOLUME) or all(map(math.isfinite, numbers))
 
     def status(**fields):
         return {answer.status for answer in client.pixel_to_world(**fields).answers}
@@ -193,13 +196,6 @@ def test_lost_pose_and_deviation_stop_the_sweep(cell):
     client.spin(1.0)
     ended = client.result(client.send(cell.goal()))
     assert "no robot pose arrives" in ended.result.reason
-
-
-def test_lost_frames_delay_a_calibration_but_do_not_spoil_it(cell):
-    cell.start(cell={"lost_frames": 0.3})
-    ended = cell.client.result(cell.client.send(cell.goal(heights=6)))
-    assert ended.status == GoalStatus.STATUS_SUCCEEDED, ended.result.reason
-    assert ended.result.usable
 
 
 def test_a_damaged_file_leaves_the_node_unserving_but_alive(cell):

@@ -15,7 +15,7 @@ mod map;
 mod pixel_to_world;
 mod points;
 mod simulate;
-mod table;
+mod stdin;
 mod target;
 mod world_to_pixel;
 

@@ -1,8 +1,9 @@
 //! `gratingcal world-to-pixel`.
 
-use crate::table::{cell, read_columns};
+use crate::stdin::read_columns;
 use clap::Args;
 use grating_calibration::camera::Camera;
+use grating_calibration::folder::table::cell;
 use grating_calibration::mapping::Calibration;
 use nalgebra::Vector3;
 use std::path::PathBuf;

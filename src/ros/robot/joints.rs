@@ -43,23 +43,43 @@ const STAYS_MM: f64 = 1e-3;
 /// Parameters that describe the joints.
 pub fn specs() -> Vec<Spec> {
     vec![
-        Spec::text("joints.x", "gantry_x", &[], "Joint that moves the x axis of the base frame; empty: none does."),
-        Spec::text("joints.y", "gantry_y", &[], "Joint that moves the y axis of the base frame; empty: none does."),
-        Spec::text("joints.z", "gantry_z", &[], "Joint that moves the z axis of the base frame; empty: none does."),
+        Spec::text(
+            "joints.x",
+            "gantry_x",
+            &[],
+            "Joint that moves the x axis of the base frame; empty: none does. Read at start.",
+        )
+        .at_start(),
+        Spec::text(
+            "joints.y",
+            "gantry_y",
+            &[],
+            "Joint that moves the y axis of the base frame; empty: none does. Read at start.",
+        )
+        .at_start(),
+        Spec::text(
+            "joints.z",
+            "gantry_z",
+            &[],
+            "Joint that moves the z axis of the base frame; empty: none does. Read at start.",
+        )
+        .at_start(),
         Spec::numbers(
             "joints.scale",
             &[1.0, 1.0, 1.0],
             [-1e6, 1e6],
             &[3],
             "Way of each joint, in its own unit, per metre of x, y, z; not 0. Read at start.",
-        ),
+        )
+        .at_start(),
         Spec::numbers(
             "joints.offset",
             &[0.0, 0.0, 0.0],
             [-1e6, 1e6],
             &[3],
             "Each joint's value, in its own unit, where x, y, z are 0. Read at start.",
-        ),
+        )
+        .at_start(),
     ]
 }
 

@@ -5,11 +5,36 @@
 use crate::camera::{Camera, Stereo};
 use crate::folder::journal::{Header, Journal, JournalError, Pair, image_path};
 use crate::folder::{FolderError, PoseRow, write_poses, write_whole};
-use crate::ros::images::{Counts, StampedImage};
 use crate::sweep::session::ToolPose;
 use crate::{GrayImage, gray_from_u8, gray_from_u16};
 use image::ImageEncoder;
 use std::path::{Path, PathBuf};
+
+/// Grey counts as the camera, or the conversion from colour, gave them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Counts {
+    U8(Vec<u8>),
+    U16(Vec<u16>),
+}
+
+/// `width` · `height` counts, row-major.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RawImage<'a> {
+    pub width: u32,
+    pub height: u32,
+    pub counts: &'a Counts,
+}
+
+impl RawImage<'_> {
+    /// Brightness in 0 … 1; empty when there are too few counts.
+    pub fn to_gray(self) -> GrayImage {
+        let gray = match self.counts {
+            Counts::U8(counts) => gray_from_u8(self.width, self.height, counts),
+            Counts::U16(counts) => gray_from_u16(self.width, self.height, counts),
+        };
+        gray.unwrap_or_default()
+    }
+}
 
 /// Why a pair is not on disk, or can't be read back.
 #[derive(Debug, thiserror::Error)]
@@ -74,12 +99,12 @@ impl Recorder {
     ///
     /// # Errors
     /// [`RecordError`] when the disk refuses; what was on disk before stays as it was.
-    pub fn add(&mut self, pair: &Stereo<StampedImage>, pose: ToolPose) -> Result<(), RecordError> {
+    pub fn add(&mut self, images: Stereo<RawImage<'_>>, pose: ToolPose) -> Result<(), RecordError> {
         let index = self.rows.len() as u32;
         let mut crc = Stereo { left: 0, right: 0 };
         for camera in Camera::BOTH {
             let path = image_path(&self.folder, camera, index);
-            let png = encode(&pair[camera]).map_err(|cause| RecordError::Image { path: path.clone(), cause })?;
+            let png = encode(images[camera]).map_err(|cause| RecordError::Image { path: path.clone(), cause })?;
             crc[camera] = crc32fast::hash(&png);
             write_whole(&path, &png).map_err(|cause| FolderError::Io { path, cause })?;
         }
@@ -94,11 +119,11 @@ fn row(index: u32, pose: ToolPose) -> PoseRow {
     PoseRow { index, x_mm: pose.x_mm, y_mm: pose.y_mm, z_mm: pose.z_mm }
 }
 
-fn encode(image: &StampedImage) -> image::ImageResult<Vec<u8>> {
+fn encode(image: RawImage<'_>) -> image::ImageResult<Vec<u8>> {
     let mut png = Vec::new();
     let encoder = image::codecs::png::PngEncoder::new(&mut png);
     let (width, height) = (image.width, image.height);
-    match &image.counts {
+    match image.counts {
         Counts::U8(counts) => encoder.write_image(counts, width, height, image::ExtendedColorType::L8)?,
         Counts::U16(counts) => {
             let bytes: Vec<u8> = counts.iter().flat_map(|count| count.to_ne_bytes()).collect();
@@ -108,14 +133,18 @@ fn encode(image: &StampedImage) -> image::ImageResult<Vec<u8>> {
     Ok(png)
 }
 
-/// Reads an image back, as bright as it was when it was written.
+/// Reads a pair back, as bright as it was when it was written.
 ///
 /// # Errors
-/// [`RecordError`] when the file is not what was written.
-pub fn read_back(folder: &Path, camera: Camera, pair: &Pair) -> Result<GrayImage, RecordError> {
-    let path = image_path(folder, camera, pair.index);
+/// [`RecordError`] when a file is not what was written.
+pub fn read_back(folder: &Path, pair: &Pair) -> Result<Stereo<GrayImage>, RecordError> {
+    let image = |camera| read_image(image_path(folder, camera, pair.index), pair.crc[camera]);
+    Ok(Stereo { left: image(Camera::Left)?, right: image(Camera::Right)? })
+}
+
+fn read_image(path: PathBuf, written: u32) -> Result<GrayImage, RecordError> {
     let png = std::fs::read(&path).map_err(|cause| FolderError::Io { path: path.clone(), cause })?;
-    let (found, written) = (crc32fast::hash(&png), pair.crc[camera]);
+    let found = crc32fast::hash(&png);
     if found != written {
         return Err(RecordError::Changed { path, found, written });
     }
@@ -133,28 +162,23 @@ pub fn read_back(folder: &Path, camera: Camera, pair: &Pair) -> Result<GrayImage
 mod tests {
     use super::*;
 
-    fn image(counts: Counts) -> StampedImage {
-        StampedImage { stamp_ns: 0, width: 3, height: 2, crc: 0, counts }
-    }
-
     #[test]
     fn images_come_back_as_they_were_and_changed_files_are_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let header = Header { offsets_mm: vec![[0.0; 3]], settings: String::new(), start_mm: [0.0; 3] };
         let mut recorder = Recorder::create(folder.path(), &header).unwrap();
-        let images = Stereo {
-            left: image(Counts::U8(vec![0, 1, 2, 254, 255, 7])),
-            right: image(Counts::U16(vec![0, 1, 256, 65_535, 40_000, 77])),
+        let counts = Stereo {
+            left: Counts::U8(vec![0, 1, 2, 254, 255, 7]),
+            right: Counts::U16(vec![0, 1, 256, 65_535, 40_000, 77]),
         };
-        recorder.add(&images, ToolPose { x_mm: 0.1, y_mm: 0.2, z_mm: 0.3 }).unwrap();
+        let images = Stereo::from_fn(|camera| RawImage { width: 3, height: 2, counts: &counts[camera] });
+        recorder.add(images, ToolPose { x_mm: 0.1, y_mm: 0.2, z_mm: 0.3 }).unwrap();
         let (_, _, pairs) = Recorder::resume(folder.path(), &header.offsets_mm, "").unwrap();
-        for camera in Camera::BOTH {
-            assert_eq!(read_back(folder.path(), camera, &pairs[0]).unwrap(), images[camera].to_gray());
-        }
+        assert_eq!(read_back(folder.path(), &pairs[0]).unwrap(), images.map(RawImage::to_gray));
         let path = image_path(folder.path(), Camera::Left, 0);
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[40] ^= 1;
         std::fs::write(&path, bytes).unwrap();
-        assert!(matches!(read_back(folder.path(), Camera::Left, &pairs[0]), Err(RecordError::Changed { .. })));
+        assert!(matches!(read_back(folder.path(), &pairs[0]), Err(RecordError::Changed { .. })));
     }
 }

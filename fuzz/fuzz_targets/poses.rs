@@ -1,0 +1,12 @@
+//! Any bytes as poses.csv.
+#![no_main]
+
+use grating_calibration::folder::parse_poses;
+use libfuzzer_sys::fuzz_target;
+use std::path::Path;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(rows) = parse_poses(bytes, Path::new("poses.csv")) {
+        assert!(!rows.is_empty() && rows.iter().all(|row| row.x_mm.is_finite() && row.z_mm.is_finite()));
+    }
+});

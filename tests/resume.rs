@@ -1,0 +1,113 @@
+//! A sweep that was killed and resumed ends with the very calibration of one that was left alone.
+
+use grating_calibration::camera::{Camera, Stereo};
+use grating_calibration::folder::journal::{Header, JOURNAL};
+use grating_calibration::folder::record::{Counts, RawImage, Recorder, read_back};
+use grating_calibration::mapping::Calibration;
+use grating_calibration::sim::{Scene, SceneConfig};
+use grating_calibration::sweep::session::{CalibrationSettings, SweepSession, ToolPose};
+use nalgebra::{Vector2, Vector3};
+use std::path::Path;
+
+const HEIGHTS: usize = 7;
+const SETTINGS: &str = "auto 1.1";
+
+/// What robot and cameras deliver, the same to every run.
+struct Sweep {
+    origin_px: Stereo<Vector2<f64>>,
+    pairs: Vec<(Stereo<Counts>, ToolPose)>,
+    size: [u32; 2],
+}
+
+impl Sweep {
+    fn new() -> Self {
+        let mut config = SceneConfig::default();
+        (config.rig.width, config.rig.height) = (640, 360);
+        (config.sensor.blur_px, config.lens.freeform_px) = (0.6, 0.25);
+        let scene = Scene::new(config).unwrap();
+        let pair = |index: usize| {
+            let height_mm = 0.5 * index as f64;
+            let picture = |camera| scene.picture(camera, Vector3::z() * height_mm, index as u64).to_bytes();
+            // No round numbers: poses must come back to the last bit.
+            let pose = ToolPose { x_mm: 1e-3 / 3.0, y_mm: -1e-4 * height_mm, z_mm: 100.0 / 7.0 + height_mm };
+            (Stereo::from_fn(|camera| Counts::U8(picture(camera))), pose)
+        };
+        let size = [scene.config().rig.width, scene.config().rig.height];
+        Sweep { origin_px: scene.origin_px().unwrap(), pairs: (0..HEIGHTS).map(pair).collect(), size }
+    }
+
+    fn header(&self) -> Header {
+        let offsets_mm = (0..HEIGHTS).map(|i| [0.0, 0.0, 0.5 * i as f64]).collect();
+        Header { offsets_mm, settings: SETTINGS.into(), start_mm: [0.0, 0.0, 100.0 / 7.0] }
+    }
+
+    fn session(&self) -> SweepSession {
+        SweepSession::new(CalibrationSettings::new(1.1, self.origin_px)).unwrap()
+    }
+
+    /// Fits and records pairs `from` … `to`, as the node does.
+    fn go_on(&self, session: &mut SweepSession, recorder: &mut Recorder, from: usize, to: usize) {
+        for (counts, pose) in &self.pairs[from..to] {
+            let [width, height] = self.size;
+            let raw = Stereo::from_fn(|camera| RawImage { width, height, counts: &counts[camera] });
+            session.add_pair(raw.map(RawImage::to_gray).as_ref(), *pose).unwrap();
+            recorder.add(raw, *pose).unwrap();
+        }
+    }
+
+    /// From what is on disk to the end.
+    fn resume(&self, folder: &Path) -> (usize, Calibration) {
+        let header = self.header();
+        let (mut recorder, found, pairs) = Recorder::resume(folder, &header.offsets_mm, SETTINGS).unwrap();
+        assert_eq!(found, header);
+        let mut session = self.session();
+        for pair in &pairs {
+            session.add_pair(read_back(folder, pair).unwrap().as_ref(), pair.pose).unwrap();
+        }
+        self.go_on(&mut session, &mut recorder, pairs.len(), HEIGHTS);
+        (pairs.len(), session.finish().unwrap().calibration)
+    }
+}
+
+/// All but the moment at which it was written.
+fn numbers(calibration: &Calibration) -> String {
+    let written = serde_yaml::to_string(calibration).unwrap();
+    let lines: Vec<&str> = written.lines().filter(|line| !line.starts_with("created:")).collect();
+    assert!(lines.len() + 1 == written.lines().count());
+    lines.join("\n")
+}
+
+#[test]
+fn whenever_it_was_killed_a_resumed_sweep_ends_with_the_same_numbers() {
+    let sweep = Sweep::new();
+    let alone = tempfile::tempdir().unwrap();
+    let mut recorder = Recorder::create(alone.path(), &sweep.header()).unwrap();
+    let mut session = sweep.session();
+    sweep.go_on(&mut session, &mut recorder, 0, HEIGHTS);
+    let calibration = session.finish().unwrap().calibration;
+    assert!(calibration.usable, "{}", calibration.reason);
+    let wanted = numbers(&calibration);
+
+    // Killed while the first or a later line was written, or right after the last one.
+    for (reached, torn) in [(1, true), (4, true), (HEIGHTS, false)] {
+        let killed = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::create(killed.path(), &sweep.header()).unwrap();
+        sweep.go_on(&mut sweep.session(), &mut recorder, 0, reached);
+        let journal = killed.path().join(JOURNAL);
+        if torn {
+            let bytes = std::fs::read(&journal).unwrap();
+            std::fs::write(&journal, &bytes[..bytes.len() - 20]).unwrap();
+        }
+        // What the next picture's writing would have left behind.
+        std::fs::write(killed.path().join("left/.tmpA1b2C3"), [0x89, b'P', b'N', b'G']).unwrap();
+        let (found, resumed) = sweep.resume(killed.path());
+        assert_eq!(found, reached - usize::from(torn));
+        assert_eq!(numbers(&resumed), wanted, "killed at pair {reached}, torn: {torn}");
+        let poses = |folder: &Path| std::fs::read_to_string(folder.join("poses.csv")).unwrap();
+        assert_eq!(poses(killed.path()), poses(alone.path()));
+        for camera in Camera::BOTH {
+            let image = |folder: &Path| std::fs::read(folder.join(camera.to_string()).join("00004.png")).unwrap();
+            assert_eq!(image(killed.path()), image(alone.path()));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+"""Every fault that docs/reliability.md lists, and what must come of it; `pytest --write-matrix` writes the table."""
+
+import dataclasses
+import pathlib
+import re
+
+DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs/reliability.md"
+BEGIN, END = "<!-- matrix: written by pytest tests/ros --write-matrix -->", "<!-- end of matrix -->"
+
+
+HEIGHTS = 6
+# Time enough for a busy machine.
+NODE = {"image_timeout": 2.0, "pose_timeout": 1.5, "settle.timeout": 3.0, "move_to.armed": "true"}
+# What the rows that ran led to: {key: (usable, reason)}.
+OUTCOMES = {}
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A fault of `sim_cell`, or something that the test does, from the middle of a sweep on."""
+
+    key: str
+    what: str
+    # None: the calibration is usable all the same; else what the refusal must say.
+    refusal: str | None
+    # Parameter of sim_cell that brings it about; none: `fault` set to the key.
+    parameter: tuple[str, float] | None = None
+
+
+ROWS = [
+    Row("lost_1", "1 % of the images lost", None, ("lost_frames", 0.01)),
+    Row("lost_10", "10 % of the images lost", None, ("lost_frames", 0.1)),
+    Row("lost_30", "30 % of the images lost", None, ("lost_frames", 0.3)),
+    Row("late_frames", "images 0.3 s late", None),
+    Row("swapped_order", "pairs in swapped order", None),
+    Row("repeated_frames", "every image twice", None),
+    Row("frozen_frames", "images frozen, with new stamps", "is its driver frozen"),
+    Row("left_silent", "left camera silent", "left camera"),
+    Row("cameras_swapped", "cameras swapped", "phase ambiguous"),
+    Row("wrong_encoding", "another encoding", "yuv422"),
+    Row("wrong_size", "another image size", "fix the camera's resolution"),
+    Row("truncated", "truncated image data", "the message has"),
+    Row("padded_rows", "rows padded to another step", None),
+    Row("light", "half the light", None),
+    Row("glare", "a reflection", None),
+    Row("target_bumped", "target bumped by 0.4 mm", "was the target bumped"),
+    Row("target_removed", "target removed", "in view"),
+    Row("nan_pose", "NaN poses", "NaN"),
+    Row("frozen_pose", "poses frozen", "pose was lost"),
+    Row("late_pose", "poses 0.25 s late", None),
+    Row("turned", "tool turned by 0.02 rad", "turned"),
+    Row("stuck", "robot stuck", "did not settle"),
+    Row("overshoot", "robot overshoots by 3 mm", "off its way"),
+    Row("short", "robot stops 50 µm short", "did not settle"),
+    Row("second_goal", "a second client's goal", None),
+    Row("service_storm", "1000 service calls a second", None),
+    Row("parameters", "parameters changed in mid-sweep", None),
+    Row("full_disk", "the disk of record_dir full", "is the disk full"),
+    Row("node_killed", "node killed, then resumed", None),
+    Row("two_cells", "a second cell calibrates on the same graph", None),
+]
+KEYS = [row.key for row in ROWS]
+
+
+def row(key):
+    return ROWS[KEYS.index(key)]
+
+
+def words(usable, reason):
+    """The result's reason, short."""
+    if usable:
+        return re.search(r"err by .*? µm RMS", reason)[0].replace("err by", "points to")
+    # Numbers differ from run to run.
+    text = re.sub(r"(?<![A-Za-z\d.])-?\d+(\.\d+)?", "…", reason.replace("|", "\\|").replace("\n", " "))
+    return text if len(text) < 200 else text[:200].rsplit(" ", 1)[0] + " …"
+
+
+def table(outcomes):
+    """Markdown of the rows that ran."""
+    lines = ["| fault | outcome | what the result says |", "| --- | --- | --- |"]
+    for entry in ROWS:
+        if entry.key in outcomes:
+            usable, _ = outcomes[entry.key]
+            lines.append(f"| {entry.what} | {'a usable calibration' if usable else 'refused'} | {words(*outcomes[entry.key])} |")
+    return "\n".join(lines)
+
+
+def write(outcomes):
+    text = DOCUMENT.read_text()
+    before, rest = text.split(BEGIN)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{table(outcomes)}\n{END}{rest.split(END)[1]}")
+
+
+def written():
+    """{what: outcome} of the table in the document."""
+    lines = DOCUMENT.read_text().split(BEGIN)[1].split(END)[0].strip().splitlines()[2:]
+    return {line.split(" | ")[0].removeprefix("| "): line.split(" | ")[1] for line in lines}
