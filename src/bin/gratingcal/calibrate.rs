@@ -3,13 +3,14 @@
 use crate::backend::Backend;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use grating_calibration::camera::Stereo;
-use grating_calibration::folder;
+use grating_calibration::GrayImage;
+use grating_calibration::camera::{Camera, Stereo};
+use grating_calibration::folder::{self, PairFiles};
 use grating_calibration::grating::refine::FitOptions;
 use grating_calibration::mapping::model::ModelKind;
 use grating_calibration::mapping::select::LadderEntry;
 use grating_calibration::mapping::{Calibration, stereo_ladder};
-use grating_calibration::report;
+use grating_calibration::report::Report;
 use grating_calibration::sweep::plausibility::swept_range;
 use grating_calibration::sweep::session::{CalibrationOutcome, CalibrationSettings, Method, SweepSession};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -90,29 +91,8 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
     settings.original.draws = args.original_draws;
     settings.original.stride = args.original_stride;
     settings.usable_rms_mm = 1e-3 * args.usable_um;
-    let bar = ProgressBar::new(pairs.len() as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} pairs  {msg}  {eta} left") {
-        bar.set_style(style);
-    }
-    if args.json {
-        bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
-    }
     let start = Instant::now();
-    let mut session = SweepSession::new(settings.clone())?;
-    let mut last = None;
-    for pair in &pairs {
-        let (left, right) =
-            rayon::join(|| folder::read_gray(&pair.images.left), || folder::read_gray(&pair.images.right));
-        let images = Stereo { left: left?, right: right? };
-        let report = session
-            .add_pair(images.as_ref(), pair.pose)
-            .with_context(|| format!("{} and {}", pair.images.left.display(), pair.images.right.display()))?;
-        bar.set_message(format!("h {:6.2} mm, residual {:.3}", report.height_mm, report.residual.left));
-        bar.inc(1);
-        last = Some(images);
-    }
-    bar.finish_and_clear();
-    let mut outcome = session.finish()?;
+    let (mut outcome, last) = fit(&pairs, &settings, args.json)?;
     let seconds = start.elapsed().as_secs_f64();
     if let Some(folder) = &args.every_model {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
@@ -131,8 +111,8 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
     }
     outcome.calibration.save(&args.out)?;
     if let Some(path) = &args.report {
-        let html = report::html(&outcome, last.as_ref().map(Stereo::as_ref));
-        std::fs::write(path, html).with_context(|| path.display().to_string())?;
+        let last = last.as_ref().map(Stereo::as_ref);
+        Report { outcome: &outcome, last, settings: args.settings(&settings) }.write(path)?;
     }
     if args.json {
         say!("{}", serde_json::to_string_pretty(&summary(&outcome, seconds))?)?;
@@ -141,6 +121,63 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
         say!("wrote {}", args.out.display())?;
     }
     Ok(if outcome.calibration.usable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Fits all pairs and the models; also gives the images of the last pair.
+pub fn fit(
+    pairs: &[PairFiles],
+    settings: &CalibrationSettings,
+    quiet: bool,
+) -> anyhow::Result<(CalibrationOutcome, Option<Stereo<GrayImage>>)> {
+    let bar = ProgressBar::new(pairs.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} pairs  {msg}  {eta} left") {
+        bar.set_style(style);
+    }
+    if quiet {
+        bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+    }
+    let mut session = SweepSession::new(settings.clone())?;
+    let mut last = None;
+    for pair in pairs {
+        let (left, right) =
+            rayon::join(|| folder::read_gray(&pair.images.left), || folder::read_gray(&pair.images.right));
+        let images = Stereo { left: left?, right: right? };
+        let report = session
+            .add_pair(images.as_ref(), pair.pose)
+            .with_context(|| format!("{} and {}", pair.images.left.display(), pair.images.right.display()))?;
+        bar.set_message(format!("h {:6.2} mm, residual {:.3}", report.height_mm, report.residual.left));
+        bar.inc(1);
+        last = Some(images);
+    }
+    bar.finish_and_clear();
+    Ok((session.finish()?, last))
+}
+
+impl CalibrateArgs {
+    /// What was asked for, for the report.
+    fn settings(&self, settings: &CalibrationSettings) -> Vec<(String, String)> {
+        let by_mark = || "from the origin mark".to_string();
+        let mut rows = vec![
+            ("left images".to_string(), self.left.display().to_string()),
+            ("right images".into(), self.right.display().to_string()),
+            ("poses".into(), self.poses.display().to_string()),
+            ("pitch".into(), self.pitch_mm.map_or_else(by_mark, |pitch_mm| format!("{pitch_mm} mm"))),
+        ];
+        for camera in Camera::BOTH {
+            let origin = settings.origin_px[camera].map_or_else(by_mark, |px| format!("({}, {}) px", px.x, px.y));
+            rows.push((format!("{camera} origin"), origin));
+        }
+        rows.push(("usable up to".into(), format!("{} µm RMS along an axis", self.usable_um)));
+        match self.method {
+            Method::Auto => rows.push(("degree of the phase polynomials".into(), self.phase_degree.to_string())),
+            Method::Original => rows.push((
+                "stochastic search".into(),
+                format!("{} draws an image, every {} px", self.original_draws, self.original_stride),
+            )),
+        }
+        rows.extend(self.model.map(|model| ("model served by request".into(), model.to_string())));
+        rows
+    }
 }
 
 /// The result as JSON; times of the fits are null where no images were fitted.
