@@ -19,6 +19,8 @@ cargo fmt --check
 step "lints, with and without ROS"
 cargo clippy "${core[@]}" --all-targets -- -D warnings
 cargo clippy "${ros[@]}" --lib --bins -- -D warnings
+step "an independent writer of bags"
+scripts/rosbags.sh >/dev/null
 step "core tests, as on a machine without ROS and OpenCV"
 cargo test "${core[@]}" "${checked[@]}"
 step "tests of the ROS room"

@@ -1,7 +1,7 @@
 //! `gratingcal calibrate`: a folder of images → calibration.yaml.
 
 use crate::backend::Backend;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use grating_calibration::GrayImage;
 use grating_calibration::camera::{Camera, Stereo};
@@ -23,13 +23,16 @@ use std::time::Instant;
 pub struct CalibrateArgs {
     /// Folder of the left camera's images, 00000.png …
     #[arg(long)]
-    left: PathBuf,
+    left: Option<PathBuf>,
     /// Folder of the right camera's images.
     #[arg(long)]
-    right: PathBuf,
+    right: Option<PathBuf>,
     /// Measured tool poses: index,x_mm,y_mm,z_mm.
     #[arg(long)]
-    poses: PathBuf,
+    poses: Option<PathBuf>,
+    #[cfg(feature = "bags")]
+    #[command(flatten)]
+    bag: crate::bag::BagArgs,
     /// Distance between neighbouring printed lines, mm; left out: the origin mark tells it.
     #[arg(long)]
     pitch_mm: Option<f64>,
@@ -82,7 +85,8 @@ fn pixel(text: &str) -> Result<Vector2<f64>, String> {
 
 pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
     args.backend.check()?;
-    let pairs = folder::pairs(&args.left, &args.right, &args.poses)?;
+    let source = args.source()?;
+    let pairs = folder::pairs(&source.left, &source.right, &source.poses)?;
     swept_range(pairs.iter().map(|pair| pair.pose.z_mm))?;
     let origin_px = Stereo { left: args.origin_left, right: args.origin_right };
     let mut settings = CalibrationSettings { pitch_mm: args.pitch_mm, origin_px, ..CalibrationSettings::by_mark() };
@@ -112,7 +116,7 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
     outcome.calibration.save(&args.out)?;
     if let Some(path) = &args.report {
         let last = last.as_ref().map(Stereo::as_ref);
-        Report { outcome: &outcome, last, settings: args.settings(&settings) }.write(path)?;
+        Report { outcome: &outcome, last, settings: args.settings(&source, &settings) }.write(path)?;
     }
     if args.json {
         say!("{}", serde_json::to_string_pretty(&summary(&outcome, seconds))?)?;
@@ -153,16 +157,53 @@ pub fn fit(
     Ok((session.finish()?, last))
 }
 
+/// Images and poses on disk.
+struct Source {
+    left: PathBuf,
+    right: PathBuf,
+    poses: PathBuf,
+    #[cfg(feature = "bags")]
+    bag: Option<(PathBuf, crate::bag::Unpacked)>,
+}
+
+impl Source {
+    /// For the report.
+    fn settings(&self) -> Vec<(String, String)> {
+        #[cfg(feature = "bags")]
+        if let Some((bag, _)) = &self.bag {
+            return vec![("bag".into(), bag.display().to_string())];
+        }
+        [("left images", &self.left), ("right images", &self.right), ("poses", &self.poses)]
+            .map(|(name, path)| (name.into(), path.display().to_string()))
+            .into()
+    }
+}
+
 impl CalibrateArgs {
+    fn source(&self) -> anyhow::Result<Source> {
+        #[cfg(feature = "bags")]
+        if let Some(bag) = &self.bag.bag {
+            let unpacked = self.bag.unpack(bag)?;
+            let [left, right, poses] = ["left", "right", "poses.csv"].map(|name| unpacked.folder.join(name));
+            return Ok(Source { left, right, poses, bag: Some((bag.clone(), unpacked)) });
+        }
+        let (Some(left), Some(right), Some(poses)) = (self.left.clone(), self.right.clone(), self.poses.clone()) else {
+            bail!("give --left, --right and --poses, or a recorded sweep with --bag");
+        };
+        Ok(Source {
+            left,
+            right,
+            poses,
+            #[cfg(feature = "bags")]
+            bag: None,
+        })
+    }
+
     /// What was asked for, for the report.
-    fn settings(&self, settings: &CalibrationSettings) -> Vec<(String, String)> {
+    fn settings(&self, source: &Source, settings: &CalibrationSettings) -> Vec<(String, String)> {
         let by_mark = || "from the origin mark".to_string();
-        let mut rows = vec![
-            ("left images".to_string(), self.left.display().to_string()),
-            ("right images".into(), self.right.display().to_string()),
-            ("poses".into(), self.poses.display().to_string()),
-            ("pitch".into(), self.pitch_mm.map_or_else(by_mark, |pitch_mm| format!("{pitch_mm} mm"))),
-        ];
+        let mut rows = source.settings();
+        rows.extend([("pitch".into(), self.pitch_mm.map_or_else(by_mark, |pitch_mm| format!("{pitch_mm} mm")))]);
         for camera in Camera::BOTH {
             let origin = settings.origin_px[camera].map_or_else(by_mark, |px| format!("({}, {}) px", px.x, px.y));
             rows.push((format!("{camera} origin"), origin));

@@ -9,6 +9,8 @@ macro_rules! say {
 }
 
 mod backend;
+#[cfg(feature = "bags")]
+mod bag;
 mod calibrate;
 mod fit;
 mod map;
