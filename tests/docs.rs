@@ -128,22 +128,35 @@ fn parameters_table() -> String {
                 .filter_map(|c| {
                     let (name, rest) = c.split_once(':')?;
                     let value = rest.split_once('=')?.1.split_once(';')?.0.trim();
+                    let value = value.trim_start_matches('&');
                     value.starts_with('[').then(|| (name.trim().to_string(), value.to_string()))
                 })
                 .collect();
             let named = |value: &str| {
-                constants.iter().find(|(name, _)| name == value).map_or(value.to_string(), |(_, value)| value.clone())
+                constants
+                    .iter()
+                    .find(|(name, _)| name == value.trim_start_matches('&'))
+                    .map_or(value.to_string(), |(_, value)| value.clone())
             };
             for declared in source.split("Spec::").skip(1) {
                 let Some((kind, rest)) = declared.split_once('(') else { continue };
                 let arguments: Vec<String> = arguments(rest).iter().map(|argument| named(argument)).collect();
                 let (Some(name), Some(described)) = (arguments.first(), arguments.last()) else { continue };
                 let (Some((name, _)), Some((described, _))) = (literal(name), literal(described)) else { continue };
-                let value = arguments[1].trim_start_matches('&').replace('_', "").replace("ParameterValue::Bool", "");
-                let value = value.trim_matches(['(', ')']).to_string();
+                let value = arguments[1].trim_start_matches('&').replace("ParameterValue::Bool", "");
+                let value = value.trim_matches(['(', ')']);
+                let value = if kind == "text" { value.to_string() } else { value.replace('_', "") };
                 let bounds = match kind {
-                    "number" | "whole" | "numbers" => arguments[2].trim_matches(['[', ']']).replace('_', "").replace(", ", " … "),
-                    "text" => arguments[2].trim_start_matches('&').trim_matches(['[', ']']).replace('"', ""),
+                    "number" | "whole" | "numbers" => {
+                        arguments[2].trim_matches(['[', ']']).replace('_', "").replace(", ", " … ")
+                    }
+                    "text" => arguments[2]
+                        .trim_start_matches('&')
+                        .trim_matches(['[', ']', ','])
+                        .replace('"', "")
+                        .split_whitespace()
+                        .collect::<Vec<_>>()
+                        .join(" "),
                     _ => String::new(),
                 };
                 text += &format!("| `{name}` | `{value}` | {bounds} | {} |\n", described.replace('|', "\\|"));
@@ -206,7 +219,9 @@ fn links_lead_somewhere() {
     let mut pages = vec![root().join("README.md"), root().join("ARCHITECTURE.md"), root().join("CHANGELOG.md")];
     pages.extend(std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()));
     for page in pages.iter().filter(|page| page.extension().is_some_and(|extension| extension == "md")) {
-        for link in read(page).split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link.to_string()) {
+        for link in
+            read(page).split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link.to_string())
+        {
             if link.contains("://") || link.starts_with('<') {
                 continue;
             }
@@ -227,6 +242,9 @@ fn links_lead_somewhere() {
     let readme = read(&root().join("README.md"));
     for entry in std::fs::read_dir(root().join("docs")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(!name.ends_with(".md") || readme.contains(&format!("docs/{name}")), "README.md does not link docs/{name}");
+        assert!(
+            !name.ends_with(".md") || readme.contains(&format!("docs/{name}")),
+            "README.md does not link docs/{name}"
+        );
     }
 }
