@@ -27,6 +27,8 @@ if command -v cargo-deny >/dev/null; then
 else
   step "cargo-deny is not installed: advisories and licences are not checked (cargo install cargo-deny)"
 fi
+step "an independent writer of bags"
+scripts/rosbags.sh >/dev/null
 step "core tests, as on a machine without ROS and OpenCV"
 # With these the kernels are compiled for several GPUs, though none is here.
 cuda=$(echo "$(scripts/private_python.sh cuda)"/lib/python3*/site-packages/nvidia/cu13)

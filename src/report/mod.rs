@@ -2,10 +2,17 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`html`](mod@html) | one self-contained page |
+//! | [`page`] | one self-contained page, the figures beside it |
+//! | [`figures`] | what the figures show, from the outcome |
+//! | [`figure`], [`draw`] | figures as data, and as SVG and PNG |
+//! | [`lens`] | what a lens does to straight lines |
 //! | [`overlay`] | grids drawn over images |
 
-mod html;
+pub mod draw;
+pub mod figure;
+pub mod figures;
+pub mod lens;
 pub mod overlay;
+pub mod page;
 
-pub use html::html;
+pub use page::{Report, ReportError};

@@ -8,12 +8,15 @@ macro_rules! say {
     }};
 }
 
+#[cfg(feature = "bags")]
+mod bag;
 mod bench;
 mod calibrate;
 mod fit;
 mod map;
 mod pixel_to_world;
 mod points;
+mod report;
 mod simulate;
 mod stdin;
 mod target;
@@ -39,6 +42,8 @@ enum Command {
     WorldToPixel(world_to_pixel::WorldToPixelArgs),
     /// Fit the models to correspondences from another detector.
     Map(map::MapArgs),
+    /// Write the report of a calibration and the sweep it was made of, or another one.
+    Report(report::ReportArgs),
     /// Ray-trace a sweep: images, poses.csv and the truth.
     Simulate(simulate::SimulateArgs),
     /// Fit one image and print its gratings.
@@ -59,6 +64,7 @@ fn main() -> std::process::ExitCode {
         Command::PixelToWorld(args) => pixel_to_world::run(&args),
         Command::WorldToPixel(args) => world_to_pixel::run(&args),
         Command::Map(args) => map::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::Bench(args) => bench::run(&args),
