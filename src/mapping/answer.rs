@@ -44,6 +44,24 @@ impl AnswerStatus {
         matches!(self, AnswerStatus::Ok | AnswerStatus::OutsideVolume)
     }
 
+    /// The status of a number of msg/PointEstimate.msg.
+    pub fn from_code(code: u8) -> Option<Self> {
+        use AnswerStatus::*;
+        let all = [
+            Ok,
+            OutsideVolume,
+            NotCalibrated,
+            InvalidInput,
+            OutsideImage,
+            UnknownCamera,
+            UnknownFrame,
+            RaysMiss,
+            NoConvergence,
+            PoseUnavailable,
+        ];
+        all.into_iter().find(|status| status.code() == code)
+    }
+
     /// As written in CSV files.
     pub fn name(self) -> &'static str {
         match self {

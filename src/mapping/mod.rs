@@ -27,6 +27,7 @@
 //! | [`invert`] | pixel pair → point, pixel + plane → point, with covariance |
 //! | [`calibration`] | the served models with what is known about them |
 //! | [`answer`] | what they answer, each time with a status |
+//! | [`frustum`] | what a camera sees of the calibrated volume |
 //! | [`checks`] | what the checks found, as a calibration keeps it |
 //! | [`file`] | calibration.yaml |
 
@@ -41,6 +42,7 @@ pub mod cross_validation;
 pub mod dataset;
 pub mod distortion;
 pub mod file;
+pub mod frustum;
 pub mod invert;
 pub mod model;
 pub mod origins;

@@ -10,6 +10,7 @@ use crate::folder::journal::{Header, Pair};
 use crate::mapping::Calibration;
 use crate::ros::goal::Job;
 use crate::ros::images::StampedImage;
+use crate::ros::live::{Live, Seen, judged};
 use crate::ros::mover::Mover;
 use crate::ros::preflight;
 use crate::ros::record::{Recorder, read_back};
@@ -77,6 +78,7 @@ impl Sweep {
 
     /// Everything that can be found out before the robot moves.
     async fn preflight(&mut self) -> Result<(), Stop> {
+        self.mover.shared.live.send_modify(Live::begin);
         self.report("preflight", 0.0);
         self.mover.watch_poses(preflight::needed_hz(self.mover.settings.settle.window_s)).await?;
         let mut problems = preflight::before_images(&self.mover, &self.job);
@@ -146,13 +148,14 @@ impl Sweep {
         if !problems.is_empty() {
             return failed(preflight::text(&problems));
         }
-        let (cancelled, mut session) = (self.mover.cancelled(), session);
+        let (cancelled, mut session, shared) = (self.mover.cancelled(), session, self.mover.shared.clone());
         let fitted = tokio::task::spawn_blocking(move || -> Result<SweepSession, Stop> {
             for pair in &pairs {
                 if *cancelled.borrow() {
                     return Err(Stop::Cancelled);
                 }
-                add_from_disk(&mut session, &folder, pair)?;
+                let report = add_from_disk(&mut session, &folder, pair)?;
+                shared.live.send_modify(|live| live.add(report, Seen::of(&session, pair.pose)));
             }
             Ok(session)
         });
@@ -181,19 +184,25 @@ impl Sweep {
             // Off the executor: spinning, services and cancelling go on.
             let fitted = tokio::task::spawn_blocking(move || {
                 let report = add(&mut recorder, &mut session, &pair, pose);
-                (recorder, session, report)
+                let seen = Seen::of(&session, pose);
+                (recorder, session, report, seen)
             });
-            let (returned_recorder, returned, report) = fitted.await?;
+            let (returned_recorder, returned, report, seen) = fitted.await?;
             (recorder, session) = (returned_recorder, returned);
             let report = report?;
+            self.mover.shared.live.send_modify(|live| live.add(report, seen));
             self.last.residual = report.residual.left.max(report.residual.right);
             self.mover.stop_if_cancelled()?;
         }
         let last_height = self.job.plan.offsets_mm.last().map_or(0.0, |offset_mm| offset_mm[2]);
         self.report("mapping", last_height);
-        let outcome = tokio::task::spawn_blocking(move || session.finish()).await??;
+        let fitted = tokio::task::spawn_blocking(move || -> Result<_, Stop> {
+            let outcome = session.finish()?;
+            let dataset = judged(&outcome);
+            Ok((outcome.calibration, dataset))
+        });
+        let (calibration, dataset) = fitted.await??;
         self.mover.stop_if_cancelled()?;
-        let calibration = outcome.calibration;
         let mut file = String::new();
         if let Some(path) = self.job.file.clone() {
             self.report("saving", last_height);
@@ -201,6 +210,7 @@ impl Sweep {
             file = std::path::absolute(&path)?.display().to_string();
         }
         let result = Calibrate::Result { retaken: self.retaken, ..result(&calibration, file.clone()) };
+        self.mover.shared.live.send_modify(|live| live.dataset = dataset);
         self.mover.shared.serve(calibration, file);
         Ok(result)
     }
@@ -215,6 +225,7 @@ impl Sweep {
         self.last.eta =
             r2r::builtin_interfaces::msg::Duration { sec: left as i32, nanosec: (left.fract() * 1e9) as u32 };
         (self.feedback)(self.last.clone());
+        self.mover.shared.live.send_modify(|live| live.progress = Some(self.last.clone()));
     }
 
     /// The first pair whose images are both stamped later than `since_ns`.
@@ -249,11 +260,10 @@ fn add(
     Ok(report)
 }
 
-fn add_from_disk(session: &mut SweepSession, folder: &std::path::Path, pair: &Pair) -> Result<(), Stop> {
+fn add_from_disk(session: &mut SweepSession, folder: &std::path::Path, pair: &Pair) -> Result<PairReport, Stop> {
     use crate::camera::Camera::{Left, Right};
     let images = Stereo { left: read_back(folder, Left, pair)?, right: read_back(folder, Right, pair)? };
-    session.add_pair(images.as_ref(), pair.pose)?;
-    Ok(())
+    Ok(session.add_pair(images.as_ref(), pair.pose)?)
 }
 
 fn result(calibration: &Calibration, file: String) -> Calibrate::Result {

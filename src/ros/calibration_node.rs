@@ -5,6 +5,7 @@
 use crate::camera::Camera;
 use crate::ros::calibrate::{Feedback, Sweep};
 use crate::ros::calibration_params::specs;
+use crate::ros::clicks::{Clicked, Clicks};
 use crate::ros::files::Files;
 use crate::ros::graph::Graph;
 use crate::ros::params::Parameters;
@@ -14,9 +15,11 @@ use crate::ros::robot::motion::{JointTrajectories, Motion, TargetPoses};
 use crate::ros::robot::tf::TransformBuffer;
 use crate::ros::robot::{MeasuredPose, locked};
 use crate::ros::shared::Shared;
+use crate::ros::show::overlay::Overlays;
 use crate::ros::stop::Stop;
-use crate::ros::{check, diagnostics, move_to, nanoseconds, services};
+use crate::ros::{check, clicks, diagnostics, move_to, nanoseconds, services, show};
 use futures::{Stream, StreamExt};
+use nalgebra::Vector2;
 use r2r::QosProfile;
 use r2r::grating_calibration::action::Calibrate;
 use r2r::grating_calibration::msg::CalibrationStatus;
@@ -54,6 +57,12 @@ async fn serve() -> anyhow::Result<()> {
         pose_frame: Mutex::default(),
         bad_poses: AtomicU64::new(0),
         pose_error: Mutex::default(),
+        live: watch::Sender::default(),
+        overlays: Overlays::default(),
+        clicks: Clicks::new(
+            node.create_publisher("clicked_point", QosProfile::default())?,
+            node.create_publisher("~/click", QosProfile::default())?,
+        ),
         pairs: watch::Sender::new(None),
         motion,
         frames: Mutex::default(),
@@ -70,6 +79,7 @@ async fn serve() -> anyhow::Result<()> {
     subscribe(&mut node, &shared)?;
     offer(&mut node, &shared)?;
     diagnostics::start(&mut node, &shared)?;
+    show::start(&mut node, &shared)?;
 
     let spinner = Spinner::start(node, questions);
     load_at_start(&shared);
@@ -122,6 +132,7 @@ fn subscribe(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
         let shared = shared.clone();
         each(images, move |message| shared.take_image(camera, message));
     }
+    subscribe_clicks(node, shared)?;
     match shared.parameters.text("pose_source").as_str() {
         "tf" => subscribe_tf(node, shared)?,
         "joints" => {
@@ -147,6 +158,28 @@ fn subscribe(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
             });
         }
     }
+    Ok(())
+}
+
+fn subscribe_clicks(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
+    let take = |shared: &Arc<Shared>, clicked| drop(tokio::spawn(clicks::take(shared.clone(), clicked)));
+    for camera in Camera::BOTH {
+        let topic = format!("{camera}/image_raw_mouse_left");
+        let whole = node.subscribe::<r2r::geometry_msgs::msg::Point>(&topic, QosProfile::default())?;
+        let shared = shared.clone();
+        each(whole, move |message| {
+            take(&shared, Clicked { camera, pixel: Vector2::new(message.x, message.y), stamp_ns: 0 });
+        });
+    }
+    let stamped = node.subscribe::<r2r::geometry_msgs::msg::PointStamped>("clicked_pixel", QosProfile::default())?;
+    let shared = shared.clone();
+    each(stamped, move |message| match clicks::camera_of(&shared, &message.header.frame_id) {
+        Some(camera) => {
+            let pixel = Vector2::new(message.point.x, message.point.y);
+            take(&shared, Clicked { camera, pixel, stamp_ns: nanoseconds(&message.header.stamp) });
+        }
+        None => clicks::refuse_camera(&shared, &message.header.frame_id, &message.point),
+    });
     Ok(())
 }
 
@@ -266,6 +299,7 @@ fn take_goal(shared: &Arc<Shared>, request: r2r::ActionServerGoalRequest<Calibra
             Err(stop) => Err(stop),
         };
         canceller.abort();
+        shared.live.send_modify(|live| live.end(&outcome));
         // Ready for the next goal before this one's client hears of the end.
         shared.busy.store(false, Ordering::Release);
         shared.publish_status();

@@ -17,7 +17,10 @@
 //! | [`services`] | `pixel_to_world`, `world_to_pixel`, `~/save`, `~/load` |
 //! | [`check`] | `~/check`: does the calibration still hold? |
 //! | [`move_to`] | `~/move_to`, when armed |
+//! | [`clicks`], [`click_record`] | clicks in the pictures become points, and rows of a file |
 //! | [`diagnostics`] | `/diagnostics`, once a second |
+//! | [`live`] | what a calibration has shown so far |
+//! | [`show`] | markers, dataset and TF, for RViz |
 //! | [`files`] | which files services and goals may name |
 //! | [`graph`] | who publishes what |
 //! | [`record`] | the pairs of a sweep on disk, as `gratingcal calibrate` reads them, and its journal |
@@ -31,6 +34,8 @@ pub mod calibration_params;
 pub mod cell;
 pub mod cell_robot;
 pub mod check;
+pub mod click_record;
+pub mod clicks;
 pub mod diagnostics;
 pub mod faults;
 pub mod files;
@@ -38,6 +43,7 @@ pub mod frames;
 pub mod goal;
 pub mod graph;
 pub mod images;
+pub mod live;
 pub mod move_to;
 pub mod mover;
 pub mod pairing;
@@ -48,6 +54,7 @@ pub mod record;
 pub mod robot;
 pub mod services;
 pub mod shared;
+pub mod show;
 pub mod still;
 pub mod stop;
 

@@ -21,7 +21,11 @@ pub async fn answer(shared: Arc<Shared>, request: r2r::ServiceRequest<MoveTo::Se
     }
 }
 
-async fn run(shared: &Arc<Shared>, asked: &MoveTo::Request) -> Result<(String, Point), Stop> {
+/// One move.
+///
+/// # Errors
+/// [`Stop`] with why nothing was moved, or what stopped the move.
+pub async fn run(shared: &Arc<Shared>, asked: &MoveTo::Request) -> Result<(String, Point), Stop> {
     let target_mm = [asked.point.x, asked.point.y, asked.point.z].map(|m| 1e3 * m);
     limits(shared).check_box(target_mm)?;
     if !asked.dry_run && !shared.parameters.flag("move_to.armed") {

@@ -2,13 +2,16 @@
 
 use crate::camera::{Camera, Stereo};
 use crate::mapping::Calibration;
+use crate::ros::clicks::Clicks;
 use crate::ros::files::Files;
 use crate::ros::frames::{Frames, Pair};
 use crate::ros::graph::Graph;
 use crate::ros::images::StampedImage;
+use crate::ros::live::Live;
 use crate::ros::params::Parameters;
 use crate::ros::robot::motion::Motion;
 use crate::ros::robot::{MeasuredPose, PoseBuffer, locked};
+use crate::ros::show::overlay::Overlays;
 use crate::ros::time;
 use r2r::grating_calibration::msg::CalibrationStatus;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -27,6 +30,10 @@ pub struct Shared {
     pub bad_poses: AtomicU64,
     /// Why TF gives no pose.
     pub pose_error: Mutex<String>,
+    /// What people look at.
+    pub live: watch::Sender<Live>,
+    pub overlays: Overlays,
+    pub clicks: Clicks,
     /// The latest pair.
     pub pairs: watch::Sender<Option<Pair>>,
     /// For [`crate::ros::robot::Commander`] only.
@@ -81,6 +88,8 @@ impl Shared {
         *self.calibration.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(calibration));
         *lock(&self.status) = status;
         self.publish_status();
+        // Frusta and volume are other ones now.
+        self.live.send_modify(|_| ());
     }
 
     /// What the node knows, and whether it is calibrating right now.

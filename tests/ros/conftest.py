@@ -16,6 +16,7 @@ BIN = ROOT / "install/grating_calibration/lib/grating_calibration"
 os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
 
 import rclpy  # noqa: E402
+import rclpy.parameter  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile  # noqa: E402
 
@@ -177,6 +178,12 @@ class Cell:
         request = SetParameters.Request(parameters=[Parameter(name="fault", value=wanted)])
         assert self.client.call(SetParameters, "sim_cell/set_parameters", request).results[0].successful
 
+    def set(self, node, parameters):
+        """Sets parameters of a running node, by their Python types."""
+        entries = [rclpy.parameter.Parameter(name, value=value).to_parameter_msg() for name, value in parameters.items()]
+        answer = self.client.call(SetParameters, f"{node}/set_parameters", SetParameters.Request(parameters=entries))
+        assert all(result.successful for result in answer.results), answer.results
+
     def start_node(self, parameters=None):
         self.processes.start("calibration_node", {"file_dir": self.folder} | (parameters or {}))
 
@@ -199,6 +206,24 @@ class Cell:
     def close(self):
         self.processes.stop_all()
         self.client.node.destroy_node()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--pictures", help="folder for the pictures that tests look at")
+
+
+def save_png(path, message):
+    """Writes a colour image message, to be looked at."""
+    import zlib
+
+    def chunk(kind, data):
+        return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
+
+    step = 3 * message.width
+    rows = b"".join(b"\0" + bytes(message.data[v * step : (v + 1) * step]) for v in range(message.height))
+    head = message.width.to_bytes(4) + message.height.to_bytes(4) + bytes([8, 2, 0, 0, 0])
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    pathlib.Path(path).write_bytes(png)
 
 
 @pytest.fixture(scope="session", autouse=True)
