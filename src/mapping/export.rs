@@ -77,7 +77,10 @@ fn rows(matrix: &Matrix3<f64>) -> String {
 }
 
 fn misfit(camera: &StandardCamera) -> String {
-    format!("misses the crossings by {:.3} px RMS per axis, {:.3} px at most", camera.misfit_rms_px, camera.misfit_max_px)
+    format!(
+        "misses the crossings by {:.3} px RMS per axis, {:.3} px at most",
+        camera.misfit_rms_px, camera.misfit_max_px
+    )
 }
 
 /// As camera_calibration_parsers writes it.

@@ -15,6 +15,7 @@ use crate::ros::mover::Mover;
 use crate::ros::preflight;
 use crate::ros::record::{Recorder, read_back};
 use crate::ros::robot::locked;
+use crate::ros::services;
 use crate::ros::shared::Shared;
 use crate::ros::still::Exposure;
 use crate::ros::stop::{Stop, failed};
@@ -207,6 +208,7 @@ impl Sweep {
         if let Some(path) = self.job.file.clone() {
             self.report("saving", last_height);
             calibration.save(&path)?;
+            services::export(&self.mover.shared, &calibration, &path);
             file = std::path::absolute(&path)?.display().to_string();
         }
         let result = Calibrate::Result { retaken: self.retaken, ..result(&calibration, file.clone()) };

@@ -63,6 +63,12 @@ pub fn specs() -> Vec<Spec> {
             "Parent of the calibration frame on TF. tool: tool_frame; base: base_frame, by the robot's poses; auto: tool \
              with pose_source tf, else base; none: it is not published. Read at start.",
         ),
+        Spec::any(
+            "camera_info",
+            ParameterValue::Bool(true),
+            "Whether left/camera_info and right/camera_info are published, once calibrated; false where the cameras' own \
+             driver does. Read at start.",
+        ),
         Spec::number(
             "error_scale",
             1e-5,

@@ -3,6 +3,7 @@
 use crate::camera::Camera;
 use crate::mapping::Calibration;
 use crate::mapping::answer::{AnswerStatus, PixelAnswer, PointAnswer};
+use crate::mapping::export;
 use crate::ros::nanoseconds;
 use crate::ros::robot::locked;
 use crate::ros::shared::Shared;
@@ -169,6 +170,7 @@ pub fn save(shared: &Shared, request: &Save::Request) -> Save::Response {
     let saved = file(shared, &request.file).and_then(|path| {
         let calibration = shared.calibration().ok_or_else(|| AnswerStatus::NotCalibrated.remedy().to_string())?;
         calibration.save(&path).map_err(|error| error.to_string())?;
+        export(shared, &calibration, &path);
         std::path::absolute(&path).map_err(|error| error.to_string())
     });
     match saved {
@@ -177,6 +179,18 @@ pub fn save(shared: &Shared, request: &Save::Request) -> Save::Response {
             Save::Response { success: true, message: format!("wrote {file}"), file }
         }
         Err(message) => Save::Response { success: false, message, file: String::new() },
+    }
+}
+
+/// Writes the standard cameras beside a calibration that was saved; without them the calibration is as good as before.
+pub fn export(shared: &Shared, calibration: &Calibration, path: &Path) {
+    let (tool, offset) = (shared.parameters.text("tool_frame"), show::transform::offset(shared));
+    match export::write(calibration, path, &tool, &offset) {
+        Ok(written) => {
+            let names = written.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+            tracing::info!("cameras for other software: {names}");
+        }
+        Err(error) => tracing::warn!("no cameras for other software were written: {error}"),
     }
 }
 

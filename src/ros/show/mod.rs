@@ -5,10 +5,12 @@
 //! | [`markers`] | `~/grid_markers` |
 //! | [`cloud`] | `~/dataset` |
 //! | [`overlay`] | `~/left/overlay`, `~/right/overlay` |
+//! | [`camera_info`] | `left/camera_info`, `right/camera_info` |
 //! | [`transform`] | the calibration frame on TF |
 //!
 //! Everything is latched, so that whoever comes late sees it, and sent no more often than it can be looked at.
 
+pub mod camera_info;
 pub mod cloud;
 pub mod markers;
 pub mod overlay;
@@ -34,6 +36,7 @@ pub fn start(node: &mut r2r::Node, shared: &Arc<Shared>) -> r2r::Result<()> {
     let publisher = node.create_publisher("~/dataset", latched)?;
     whenever_changed(shared, publisher, DATASET_EVERY, cloud::cloud);
     overlay::start(node, shared)?;
+    camera_info::start(node, shared)?;
     transform::start(node, shared)
 }
 
