@@ -1,4 +1,4 @@
-"""Starts calibration_node, with sim:=true also the simulated cell, with rviz:=true also RViz."""
+"""Starts calibration_node; with sim:=true the simulated cell, with rviz:=true RViz, with web:=true the live page."""
 
 import os
 
@@ -26,6 +26,8 @@ def calibration_node(context):
         parameters.append({"calibration_file": given["calibration_file"]})
     if given["use_sim_time"] == "true":
         parameters.append({"use_sim_time": True})
+    if LaunchConfiguration("web").perform(context) == "true":
+        parameters.append({"web.enabled": True})
     return [
         Node(
             package=PACKAGE,
@@ -73,6 +75,7 @@ def generate_launch_description():
             ),
             DeclareLaunchArgument("use_sim_time", default_value="false", description="Take the time from /clock."),
             DeclareLaunchArgument("calibration_file", default_value="", description="Loaded at start, if it exists."),
+            DeclareLaunchArgument("web", default_value="false", description="Serve the live page: http://127.0.0.1:8090/"),
             DeclareLaunchArgument("rviz", default_value="false", description="Start RViz too."),
             DeclareLaunchArgument(
                 "rviz_config", default_value=in_share("config", "grating_calibration.rviz"), description="What RViz shows."

@@ -119,6 +119,8 @@ const MISS_SIGMA: f64 = 8.0;
 const MISS_PX: f64 = 2.0;
 /// Swept heights are measured; a plane this little outside is still inside, mm.
 const HEIGHT_TOLERANCE_MM: f64 = 0.02;
+/// Standard deviations of its height by which a point of two noisy pixels may lie outside.
+const VOLUME_SIGMA: f64 = 2.0;
 
 fn is_sigma(sigma_px: f64) -> bool {
     sigma_px >= 0.0 && sigma_px.is_finite()
@@ -184,7 +186,9 @@ impl Calibration {
             return PointAnswer { status: AnswerStatus::RaysMiss, estimate };
         }
         let inside = self.covers(Camera::Left, left) && self.covers(Camera::Right, right);
-        PointAnswer { status: self.volume_status(inside, estimate.point_mm.z), estimate }
+        // A point that may as well lie inside is not called outside.
+        let tolerance_mm = HEIGHT_TOLERANCE_MM.max(VOLUME_SIGMA * estimate.covariance_mm2.m33.sqrt());
+        PointAnswer { status: self.volume_status(inside, estimate.point_mm.z, tolerance_mm), estimate }
     }
 
     /// The point on the plane z = `plane_z_mm` of the tool frame that one camera sees; the pixel is taken as exact.
@@ -212,7 +216,8 @@ impl Calibration {
         match invert::pixel_to_plane(model, &self.volume, pixel, plane_z_mm, covariance) {
             None => PointAnswer::refused(AnswerStatus::NoConvergence),
             Some(estimate) => {
-                PointAnswer { status: self.volume_status(self.covers(camera, pixel), plane_z_mm), estimate }
+                let status = self.volume_status(self.covers(camera, pixel), plane_z_mm, HEIGHT_TOLERANCE_MM);
+                PointAnswer { status, estimate }
             }
         }
     }
@@ -244,7 +249,11 @@ impl Calibration {
         if back.is_none_or(|back| (back.point_mm - point_mm).norm() > 1e-3) {
             return refused(AnswerStatus::OutsideImage);
         }
-        PixelAnswer { status: self.volume_status(self.covers(camera, pixel), point_mm.z), pixel, covariance_px2 }
+        PixelAnswer {
+            status: self.volume_status(self.covers(camera, pixel), point_mm.z, HEIGHT_TOLERANCE_MM),
+            pixel,
+            covariance_px2,
+        }
     }
 
     fn refuse_pixel(&self, camera: Camera, pixel: Vector2<f64>) -> Option<AnswerStatus> {
@@ -262,8 +271,8 @@ impl Calibration {
         (0..2).all(|axis| (camera.pixel_min[axis]..=camera.pixel_max[axis]).contains(&pixel[axis]))
     }
 
-    fn volume_status(&self, pixels_covered: bool, z_mm: f64) -> AnswerStatus {
-        let [low, high] = [self.volume.min_mm[2] - HEIGHT_TOLERANCE_MM, self.volume.max_mm[2] + HEIGHT_TOLERANCE_MM];
+    fn volume_status(&self, pixels_covered: bool, z_mm: f64, tolerance_mm: f64) -> AnswerStatus {
+        let [low, high] = [self.volume.min_mm[2] - tolerance_mm, self.volume.max_mm[2] + tolerance_mm];
         if pixels_covered && (low..=high).contains(&z_mm) { AnswerStatus::Ok } else { AnswerStatus::OutsideVolume }
     }
 }

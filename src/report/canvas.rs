@@ -81,7 +81,8 @@ impl Canvas {
         if !(at.norm() < 1e5 && radius < 1e4) {
             return;
         }
-        for (radius, colour) in [(radius - 1.5, [0.0; 3]), (radius + 1.5, [0.0; 3]), (radius, colour)] {
+        let rims = [(radius - 2.0, [0.0; 3]), (radius + 2.0, [0.0; 3]), (radius - 0.5, colour), (radius + 0.5, colour)];
+        for (radius, colour) in rims {
             let dots = (DOTS * std::f64::consts::TAU * radius.max(0.0)) as usize;
             for dot in 0..dots {
                 let (sin, cos) = (std::f64::consts::TAU * dot as f64 / dots as f64).sin_cos();

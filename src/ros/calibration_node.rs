@@ -3,7 +3,6 @@
 //! One thread spins r2r and does nothing else; tokio runs everything else; fits run on blocking threads.
 
 use crate::camera::Camera;
-use crate::ros::calibrate::{Feedback, Sweep};
 use crate::ros::calibration_params::specs;
 use crate::ros::clicks::{Clicked, Clicks};
 use crate::ros::files::Files;
@@ -16,8 +15,7 @@ use crate::ros::robot::tf::TransformBuffer;
 use crate::ros::robot::{MeasuredPose, locked};
 use crate::ros::shared::Shared;
 use crate::ros::show::overlay::Overlays;
-use crate::ros::stop::Stop;
-use crate::ros::{check, clicks, diagnostics, move_to, nanoseconds, services, show};
+use crate::ros::{action, check, clicks, diagnostics, move_to, nanoseconds, services, show, web};
 use futures::{Stream, StreamExt};
 use nalgebra::Vector2;
 use r2r::QosProfile;
@@ -72,6 +70,7 @@ async fn serve() -> anyhow::Result<()> {
             node.create_publisher("~/calibration", QosProfile::default().reliable().transient_local())?,
         ),
         busy: AtomicBool::new(false),
+        cancel: Mutex::default(),
         clock: node.get_ros_clock(),
         sim_time_ns: AtomicI64::new(0),
         parameters,
@@ -83,6 +82,7 @@ async fn serve() -> anyhow::Result<()> {
 
     let spinner = Spinner::start(node, questions);
     load_at_start(&shared);
+    web::start(&shared).await;
     tracing::info!("ready");
     wait_for_stop().await;
     spinner.stop();
@@ -255,74 +255,6 @@ fn offer(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
     });
     let goals = node.create_action_server::<Calibrate::Action>("~/calibrate")?;
     let shared = shared.clone();
-    each(goals, move |request| take_goal(&shared, request));
+    each(goals, move |request| action::take_goal(&shared, request));
     Ok(())
-}
-
-fn take_goal(shared: &Arc<Shared>, request: r2r::ActionServerGoalRequest<Calibrate::Action>) {
-    if shared.busy.swap(true, Ordering::AcqRel) {
-        tracing::warn!("a goal was refused: a calibration is running");
-        if let Err(error) = request.reject() {
-            tracing::error!("refusing the goal failed: {error}");
-        }
-        return;
-    }
-    let (goal, mut cancels) = match request.accept() {
-        Ok(accepted) => accepted,
-        Err(error) => {
-            tracing::error!("accepting the goal failed: {error}");
-            shared.busy.store(false, Ordering::Release);
-            return;
-        }
-    };
-    shared.publish_status();
-    let (cancel, cancelled) = watch::channel(false);
-    let canceller = tokio::spawn(async move {
-        while let Some(request) = cancels.next().await {
-            request.accept();
-            cancel.send_replace(true);
-        }
-        // Nobody can cancel any more; the sweep must not take that for a cancel.
-        std::future::pending::<()>().await;
-    });
-    let shared = shared.clone();
-    tokio::spawn(async move {
-        let for_feedback = goal.clone();
-        let feedback: Feedback = Box::new(move |message| {
-            if let Err(error) = for_feedback.publish_feedback(message) {
-                tracing::warn!("feedback could not be sent: {error}");
-            }
-        });
-        let prepared = Sweep::prepare(shared.clone(), goal.goal.clone(), cancelled, feedback).await;
-        let outcome = match prepared {
-            Ok(sweep) => sweep.run().await,
-            Err(stop) => Err(stop),
-        };
-        canceller.abort();
-        shared.live.send_modify(|live| live.end(&outcome));
-        // Ready for the next goal before this one's client hears of the end.
-        shared.busy.store(false, Ordering::Release);
-        shared.publish_status();
-        finish(goal, outcome);
-    });
-}
-
-fn finish(mut goal: r2r::ActionServerGoal<Calibrate::Action>, outcome: Result<Calibrate::Result, Stop>) {
-    let ended = match outcome {
-        Ok(result) => {
-            tracing::info!("calibrated: {}", result.reason);
-            goal.succeed(result)
-        }
-        Err(Stop::Cancelled) => {
-            tracing::info!("calibration cancelled");
-            goal.cancel(Calibrate::Result { reason: "cancelled".into(), ..Default::default() })
-        }
-        Err(Stop::Failed(reason)) => {
-            tracing::error!("calibration stopped: {reason}");
-            goal.abort(Calibrate::Result { reason, ..Default::default() })
-        }
-    };
-    if let Err(error) = ended {
-        tracing::error!("the result could not be sent: {error}");
-    }
 }

@@ -224,7 +224,25 @@ pub fn specs() -> Vec<Spec> {
             &[3],
             "Where the tool's origin goes by such a click, from the clicked point, in the base frame [m].",
         ),
-        Spec::any("move_to.armed", ParameterValue::Bool(false), "Whether ~/move_to may move the robot."),
+        Spec::any("web.enabled", ParameterValue::Bool(false), "Whether the live page is served. Read at start."),
+        Spec::text(
+            "web.address",
+            "127.0.0.1",
+            &[],
+            "IP address that the live page is served on; 0.0.0.0: to the whole network, without a password. Read at start.",
+        ),
+        Spec::whole("web.port", 8090, [0.0, 65_535.0], "TCP port of the live page, 0 … 65535; 0: any. Read at start."),
+        Spec::text(
+            "web.hosts",
+            "",
+            &[],
+            "Further names of this machine that browsers may use for the live page, separated by commas.",
+        ),
+        Spec::any(
+            "move_to.armed",
+            ParameterValue::Bool(false),
+            "Whether ~/move_to, clicks and the live page may move the robot.",
+        ),
         Spec::number(
             "check.max_shift",
             0.5,

@@ -7,6 +7,8 @@
 //! | [`shared`] | what its tasks share |
 //! | [`goal`] | what a goal asks for |
 //! | [`preflight`] | everything that can be found out before the robot moves |
+//! | [`action`] | goals, one at a time, from the action and from the page |
+//! | [`web`] | the live page |
 //! | [`calibrate`] | the `~/calibrate` action: one sweep from preflight to file |
 //! | [`mover`] | moves the tool and watches it |
 //! | [`still`] | a pair of images that is fresh and still |
@@ -28,6 +30,7 @@
 //! | [`process`] | logging, runtime, spinning and stopping of both nodes |
 //! | [`cell`], [`cell_robot`], [`faults`] | the `sim_cell` node: a simulated robot with two cameras, and what goes wrong |
 
+pub mod action;
 pub mod calibrate;
 pub mod calibration_node;
 pub mod calibration_params;
@@ -57,6 +60,7 @@ pub mod shared;
 pub mod show;
 pub mod still;
 pub mod stop;
+pub mod web;
 
 /// Nanoseconds of a stamp.
 pub fn nanoseconds(stamp: &r2r::builtin_interfaces::msg::Time) -> i64 {

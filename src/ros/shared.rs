@@ -44,6 +44,8 @@ pub struct Shared {
     pub status_publisher: Mutex<r2r::Publisher<CalibrationStatus>>,
     /// A goal or a move owns the robot.
     pub busy: AtomicBool,
+    /// Ends the calibration that runs.
+    pub cancel: Mutex<Option<watch::Sender<bool>>>,
     pub clock: Arc<Mutex<r2r::Clock>>,
     /// Latest time on /clock, ns.
     pub sim_time_ns: AtomicI64,

@@ -1,19 +1,24 @@
 """What people see and do: markers, dataset, TF, overlays, clicks, camera info. One calibration serves all tests."""
 
 import csv
+import json
 import math
+import os
 import struct
+import subprocess
+import xml.etree.ElementTree
 
 import pytest
+import yaml
 
 from geometry_msgs.msg import Point, PointStamped
 from grating_calibration.msg import Click, PointEstimate
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
-from sensor_msgs.msg import Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
-from conftest import Cell, save_png
+from conftest import ROOT, Cell, save_png
 
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 HEIGHTS, STEP = 7, 0.0005
@@ -208,3 +213,50 @@ def test_a_click_moves_the_tool_only_when_it_is_armed(shown):
     there = client.poses[-1].pose.position
     assert math.dist((there.x, there.y, there.z), (0.0003, -0.0002, 0.002)) < 5e-5, there
     shown.set("calibration_node", {"move_to.armed": False, "click.move": "off"})
+
+
+def test_other_software_gets_a_camera_that_rectifies(shown):
+    infos = {side: latest(shown, CameraInfo, f"{side}/camera_info", LATCHED) for side in ("left", "right")}
+    stamps = {(s.sec, s.nanosec) for s in (info.header.stamp for info in infos.values())}
+    assert stamps != {(0, 0)}
+    # Straight lines of the grid as the served model sees them, and the simulator's own points.
+    height = (HEIGHTS - 1) * STEP
+    told = {"lines": {"left": [], "right": []}, "left": [], "right": [], "points_mm": []}
+    for axis in (0, 1):
+        for place in (-5, 0, 5):
+            along = [(0.0011 * place, 0.0011 * n) if axis else (0.0011 * n, 0.0011 * place) for n in range(-9, 10)]
+            seen = shown.client.world_to_pixel(points=[Point(x=x, y=y, z=-height) for x, y in along])
+            for side in ("left", "right"):
+                line = [[a.pixel.u, a.pixel.v] for a in getattr(seen, side) if a.status <= PointEstimate.OUTSIDE_VOLUME]
+                if len(line) > 6:
+                    told["lines"][side].append(line)
+    for row in csv.DictReader(open(shown.truth_dir / "truth_points.csv")):
+        told["points_mm"].append([float(row[name]) for name in ("x_mm", "y_mm", "z_mm")])
+        for side in ("left", "right"):
+            told[side].append([float(row[f"u_{side}"]), float(row[f"v_{side}"])])
+    python = subprocess.run([ROOT / "scripts/peers.sh"], check=True, capture_output=True, text=True).stdout.strip()
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("LD_", "PYTHON", "VIRTUAL"))}
+    command = [ROOT / python, ROOT / "tests/ros/rectify.py", shown.folder / "calibration.yaml"]
+    done = subprocess.run(command, input=json.dumps(told), capture_output=True, text=True, env=clean)
+    assert done.returncode == 0, done.stderr
+    opencv = json.loads(done.stdout)
+    for side, info in infos.items():
+        yaml_file = yaml.safe_load((shown.folder / f"calibration_{side}.yaml").read_text())
+        assert info.distortion_model == yaml_file["distortion_model"] in ("plumb_bob", "rational_polynomial")
+        assert list(info.k) == yaml_file["camera_matrix"]["data"] == opencv[side]["k"]
+        assert list(info.d) == yaml_file["distortion_coefficients"]["data"] == opencv[side]["d"]
+        assert (info.width, info.height) == (yaml_file["image_width"], yaml_file["image_height"]) == (640, 360)
+        assert list(info.p)[:3] == list(info.k)[:3] and list(info.r) == [1, 0, 0, 0, 1, 0, 0, 0, 1]
+        # The lens has a part that no Brown model holds, 0.25 px in amplitude.
+        assert opencv[side]["projection_rms_px"] < 0.25, opencv
+        assert 3 * opencv[side]["straight_px"] < opencv[side]["bent_px"], opencv
+        assert abs(info.k[2] - 320) < 12 and abs(info.k[5] - 180) < 12 and abs(info.k[0] / info.k[4] - 1) < 0.01
+    baseline = opencv["baseline_mm"]
+    assert abs(baseline[0] - baseline[1]) < 0.1 and abs(baseline[0] - 12.0) < 0.4, baseline
+    assert opencv["turn_rad"] < 0.003, opencv
+    # Frames for the robot's description: the camera is where the simulator has it.
+    urdf = xml.etree.ElementTree.parse(shown.folder / "calibration_cameras.urdf").getroot()
+    origins = {joint.find("child").get("link"): joint.find("origin").get("xyz").split() for joint in urdf.iter("joint")}
+    x, _, z = map(float, origins["left_camera_optical_frame"])
+    assert abs(abs(x) - 0.006) < 0.001 and abs(z - 0.030) < 0.001, origins
+    assert (shown.folder / "calibration_static_tf.sh").read_text().count("static_transform_publisher") == 2

@@ -10,6 +10,7 @@ use crate::lattice::local;
 use crate::report::lattice::{self, Node};
 use crate::report::overlay;
 use crate::ros::frames::Pair;
+use crate::ros::live::carried_on;
 use crate::ros::robot::locked;
 use crate::ros::shared::Shared;
 use crate::ros::time;
@@ -93,9 +94,9 @@ fn draw(shared: &Shared, camera: Camera, pair: &Pair) -> RgbImage {
 fn grid(shared: &Shared, camera: Camera, stamp_ns: i64, image: &GrayImage) -> (Vec<Node>, String) {
     let position_mm = locked(&shared.poses).at(stamp_ns).map(|pose| pose.position_mm());
     let calibration = shared.calibration();
-    let (sweeping, seen) = {
+    let (sweeping, seen, before) = {
         let live = shared.live.borrow();
-        (live.progress.is_some(), live.seen.clone())
+        (live.progress.is_some(), live.seen.clone(), live.before.clone())
     };
     let Some(calibration) = calibration.filter(|_| !sweeping) else {
         return match (seen, position_mm) {
@@ -104,7 +105,12 @@ fn grid(shared: &Shared, camera: Camera, stamp_ns: i64, image: &GrayImage) -> (V
                 let caption = format!("measured; {}", figures(&nodes));
                 (nodes, caption)
             }
-            _ if sweeping => (Vec::new(), "the tool moves, or nothing is measured yet".into()),
+            (Some(seen), Some(here)) if sweeping => {
+                let nodes = before.and_then(|before| carried_on(&before, &seen, camera, here));
+                let caption = if nodes.is_some() { "the tool moves: grid carried on" } else { "the tool moves" };
+                (nodes.unwrap_or_default(), caption.into())
+            }
+            _ if sweeping => (Vec::new(), "nothing is measured yet".into()),
             _ => (Vec::new(), "not calibrated: no grid to draw".into()),
         };
     };
