@@ -34,8 +34,9 @@ impl Turn {
             Err(stop) => Err(stop),
         };
         match &outcome {
-            Ok(result) => tracing::info!("calibrated: {}", result.reason),
-            Err(Stop::Cancelled) => tracing::info!("calibration cancelled"),
+            Ok(result) if result.usable || !result.plan.is_empty() => tracing::info!("{}", result.reason),
+            Ok(result) => tracing::warn!("calibrated, but NOT usable: {}", result.reason),
+            Err(Stop::Cancelled) => tracing::warn!("calibration cancelled: the tool holds where it is"),
             Err(Stop::Failed(reason)) => tracing::error!("calibration stopped: {reason}"),
         }
         *shared.cancel.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -60,14 +61,14 @@ pub fn take_goal(shared: &Arc<Shared>, request: r2r::ActionServerGoalRequest<Cal
     let Some(turn) = Turn::take(shared) else {
         tracing::warn!("a goal was refused: a calibration or a move is under way; wait for its end, or cancel it");
         if let Err(error) = request.reject() {
-            tracing::error!("refusing the goal failed: {error}");
+            tracing::error!("the goal's client could not be told that it is refused: {error}");
         }
         return;
     };
     let (goal, mut cancels) = match request.accept() {
         Ok(accepted) => accepted,
         Err(error) => {
-            tracing::error!("accepting the goal failed: {error}");
+            tracing::error!("the goal could not be accepted, nothing was started: {error}; send it again");
             shared.busy.store(false, Ordering::Release);
             shared.publish_status();
             return;
@@ -104,6 +105,6 @@ fn finish(mut goal: r2r::ActionServerGoal<Calibrate::Action>, outcome: Result<Ca
         Err(Stop::Failed(reason)) => goal.abort(Calibrate::Result { reason, ..Default::default() }),
     };
     if let Err(error) = ended {
-        tracing::error!("the result could not be sent: {error}");
+        tracing::error!("the result could not be sent: {error}; it is on ~/calibration, too");
     }
 }

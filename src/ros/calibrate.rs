@@ -70,6 +70,11 @@ impl Sweep {
         if self.job.dry_run {
             return Ok(self.plan());
         }
+        tracing::info!(
+            "calibrating: {} poses, commanded on {}; the robot moves",
+            self.job.plan.offsets_mm.len(),
+            self.mover.shared.motion.topic()
+        );
         let result = self.sweep().await;
         if result.is_err() {
             self.mover.hold();
@@ -193,6 +198,14 @@ impl Sweep {
             let report = report?;
             self.mover.shared.live.send_modify(|live| live.add(report, seen));
             self.last.residual = report.residual.left.max(report.residual.right);
+            tracing::debug!(
+                "height {} of {}, {height_mm:.3} mm: {} and {} crossings, residual {:.3}",
+                self.last.step,
+                self.last.steps,
+                report.intersections.left,
+                report.intersections.right,
+                self.last.residual
+            );
             self.mover.stop_if_cancelled()?;
         }
         let last_height = self.job.plan.offsets_mm.last().map_or(0.0, |offset_mm| offset_mm[2]);

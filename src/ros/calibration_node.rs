@@ -42,10 +42,10 @@ async fn serve() -> anyhow::Result<()> {
     let parameters = Parameters::new(specs());
     let (parameter_services, _changes) = node.make_derived_parameter_handler(parameters.0.clone())?;
     tokio::spawn(parameter_services);
+    log_as(&mut node)?;
     for complaint in parameters.complaints() {
         tracing::error!("parameter {complaint}; its default is used");
     }
-    log_as(&node);
     let (graph, questions) = Graph::new();
     let motion = motion(&mut node, &parameters)?;
     let shared = Arc::new(Shared {
@@ -67,7 +67,7 @@ async fn serve() -> anyhow::Result<()> {
         calibration: RwLock::default(),
         status: Mutex::new(CalibrationStatus { reason: "not calibrated yet".into(), ..Default::default() }),
         status_publisher: Mutex::new(
-            node.create_publisher("~/calibration", QosProfile::default().reliable().transient_local())?,
+            node.create_publisher("~/calibration", QosProfile::default().keep_last(1).reliable().transient_local())?,
         ),
         busy: AtomicBool::new(false),
         cancel: Mutex::default(),
@@ -83,7 +83,11 @@ async fn serve() -> anyhow::Result<()> {
     let spinner = Spinner::start(node, questions);
     load_at_start(&shared);
     web::start(&shared).await;
-    tracing::info!("ready");
+    tracing::info!(
+        "ready; files lie in {}, the robot is commanded on {}",
+        shared.files.root().display(),
+        shared.motion.topic()
+    );
     wait_for_stop().await;
     spinner.stop();
     Ok(())
@@ -111,9 +115,9 @@ fn load_at_start(shared: &Shared) {
         return;
     }
     match services::load_file(shared, Path::new(&file)) {
-        Ok(message) => tracing::info!("{message}"),
+        Ok(_) => {}
         Err(message) => {
-            tracing::error!("{message}");
+            tracing::error!("no calibration is served: {message}");
             shared.set_reason(message);
         }
     }

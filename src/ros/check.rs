@@ -27,6 +27,10 @@ pub async fn answer(shared: Arc<Shared>, request: r2r::ServiceRequest<Check::Ser
             moved: nan,
         }
     });
+    match response.verdict {
+        verdict if verdict == Check::Response::GOOD as u8 => tracing::info!("~/check: {}", response.message),
+        _ => tracing::warn!("~/check: {}", response.message),
+    }
     if let Err(error) = request.respond(response) {
         tracing::error!("~/check: the answer could not be sent: {error}");
     }

@@ -16,6 +16,10 @@ pub async fn answer(shared: Arc<Shared>, request: r2r::ServiceRequest<MoveTo::Se
         Ok((message, reached)) => MoveTo::Response { success: true, message, reached },
         Err(stop) => MoveTo::Response { success: false, message: stop.reason(), ..Default::default() },
     };
+    match response.success {
+        true => tracing::info!("~/move_to: {}", response.message),
+        false => tracing::warn!("~/move_to: {}", response.message),
+    }
     if let Err(error) = request.respond(response) {
         tracing::error!("~/move_to: the answer could not be sent: {error}");
     }

@@ -207,6 +207,7 @@ pub fn load(shared: &Shared, request: &Load::Request) -> Load::Response {
 pub fn load_file(shared: &Shared, path: &Path) -> Result<String, String> {
     let calibration = Calibration::load(path).map_err(|error| error.to_string())?;
     let message = format!("serving {}: {}", path.display(), calibration.reason);
+    tracing::info!("{message}");
     shared.serve(calibration, path.display().to_string());
     Ok(message)
 }

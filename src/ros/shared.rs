@@ -148,7 +148,10 @@ impl Shared {
             }
             // Said once in a while, not at the robot's rate.
             None if self.bad_poses.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) => {
-                tracing::warn!("a robot pose with numbers that are not finite, or a zero quaternion, was ignored");
+                tracing::warn!(
+                    "a robot pose with numbers that are not finite, or a zero quaternion, was ignored: check what the robot's \
+                     driver publishes"
+                );
             }
             None => {}
         }

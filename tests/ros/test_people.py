@@ -13,6 +13,7 @@ import yaml
 
 from geometry_msgs.msg import Point, PointStamped
 from grating_calibration.msg import Click, PointEstimate
+from rcl_interfaces.msg import Log
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from tf2_msgs.msg import TFMessage
@@ -157,6 +158,8 @@ def test_clicks_become_points_and_rows(shown):
         client.until(lambda: len(answers) > before and len(points) > before, what="the click's answer")
         return answers[-1]
 
+    log = []
+    client.node.create_subscription(Log, "/rosout", log.append, QoSProfile(depth=100))
     # The grid's origin, in base_link at (0, 0, 0): where does each camera see it now?
     height = (HEIGHTS - 1) * STEP
     seen = client.world_to_pixel(points=[Point(x=0.0, y=0.0, z=-height)])
@@ -179,6 +182,10 @@ def test_clicks_become_points_and_rows(shown):
     off = click("left", 5000, 10)
     assert off.estimate.status == PointEstimate.OUTSIDE_IMAGE and "outside the image" in off.message and off.by == ""
     assert math.isnan(points[-1].point.x)
+    # Said as a warning of the node, where ROS users look.
+    client.until(lambda: any("(5000.0, 10.0) px" in line.msg for line in log), what="the line on /rosout")
+    line = next(line for line in log if "(5000.0, 10.0) px" in line.msg)
+    assert line.level == int.from_bytes(Log.WARN) and line.name == "calibration_node"
     nobody = click("", 1, 1, how="tool0")
     assert nobody.estimate.status == PointEstimate.UNKNOWN_CAMERA and "left or right" in nobody.message
     rows = list(csv.DictReader(open(shown.folder / "clicked_points.csv")))

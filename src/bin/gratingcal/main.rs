@@ -10,6 +10,7 @@ macro_rules! say {
 
 mod backend;
 mod calibrate;
+mod export;
 mod fit;
 mod map;
 mod pixel_to_world;
@@ -39,6 +40,8 @@ enum Command {
     WorldToPixel(world_to_pixel::WorldToPixelArgs),
     /// Fit the models to correspondences from another detector.
     Map(map::MapArgs),
+    /// Write the cameras for other software: ROS and OpenCV YAML, URDF.
+    Export(export::ExportArgs),
     /// Ray-trace a sweep: images, poses.csv and the truth.
     Simulate(simulate::SimulateArgs),
     /// Fit one image and print its gratings.
@@ -57,6 +60,7 @@ fn main() -> std::process::ExitCode {
         Command::PixelToWorld(args) => pixel_to_world::run(&args),
         Command::WorldToPixel(args) => world_to_pixel::run(&args),
         Command::Map(args) => map::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::Target(args) => target::run(&args),
