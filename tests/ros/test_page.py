@@ -124,7 +124,7 @@ def test_the_page_in_a_browser(page, request):
         assert "of 6" in browser.js("document.getElementById('stage').textContent")
         if pictures:
             browser.screenshot(f"{pictures}/page_calibrating.png")
-        browser.until("state.state === 'ready' && !state.progress", "the end")
+        browser.until("state.state === 'ready' && !state.progress", "the end", seconds=180.0)
         assert browser.js("document.getElementById('verdict').className") == "good", browser.js("state.reason")
         assert browser.js("document.querySelectorAll('#ladder tbody tr').length") >= 5
         assert browser.js("document.querySelectorAll('#plot polyline').length") == 2

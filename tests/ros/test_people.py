@@ -185,7 +185,7 @@ def test_clicks_become_points_and_rows(shown):
     # Said as a warning of the node, where ROS users look.
     client.until(lambda: any("(5000.0, 10.0) px" in line.msg for line in log), what="the line on /rosout")
     line = next(line for line in log if "(5000.0, 10.0) px" in line.msg)
-    assert line.level == int.from_bytes(Log.WARN) and line.name == "calibration_node"
+    assert line.level == 30 and line.name == "calibration_node"
     nobody = click("", 1, 1, how="tool0")
     assert nobody.estimate.status == PointEstimate.UNKNOWN_CAMERA and "left or right" in nobody.message
     rows = list(csv.DictReader(open(shown.folder / "clicked_points.csv")))
