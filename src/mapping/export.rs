@@ -120,7 +120,7 @@ fn opencv_yaml(cameras: &Stereo<&StandardCamera>) -> String {
     for camera in Camera::BOTH {
         let standard = cameras[camera];
         let [width, height] = standard.camera.image_size;
-        let _ = write!(text, "# {camera}: {} {}\n", standard.distortion.name(), misfit(standard));
+        let _ = writeln!(text, "# {camera}: {} {}", standard.distortion.name(), misfit(standard));
         let _ = write!(text, "image_width_{camera}: {width}\nimage_height_{camera}: {height}\n");
         text += &matrix(&format!("K_{camera}"), 3, 3, rows(&standard.camera_matrix()));
         let d = &standard.camera.distortion;
@@ -165,10 +165,10 @@ fn static_tf(tool_frame: &str, places: &Stereo<Isometry3<f64>>) -> String {
         let place = &places[camera];
         let [x, y, z]: [f64; 3] = (1e-3 * place.translation.vector).into();
         let q = place.rotation;
-        let _ = write!(
+        let _ = writeln!(
             text,
             "ros2 run tf2_ros static_transform_publisher --x {x:.9} --y {y:.9} --z {z:.9} --qx {:.9} --qy {:.9} --qz {:.9} \
-             --qw {:.9} --frame-id '{}' --child-frame-id {} &\n",
+             --qw {:.9} --frame-id '{}' --child-frame-id {} &",
             q.i,
             q.j,
             q.k,

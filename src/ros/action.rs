@@ -5,7 +5,7 @@ use crate::ros::shared::Shared;
 use crate::ros::stop::Stop;
 use futures::StreamExt;
 use r2r::grating_calibration::action::Calibrate;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use tokio::sync::watch;
 
@@ -74,11 +74,15 @@ pub fn take_goal(shared: &Arc<Shared>, request: r2r::ActionServerGoalRequest<Cal
             return;
         }
     };
-    let for_cancelling = shared.clone();
-    let canceller = tokio::spawn(async move {
-        while let Some(request) = cancels.next().await {
-            request.accept();
-            cancel(&for_cancelling);
+    let by_client = Arc::new(AtomicBool::new(false));
+    let canceller = tokio::spawn({
+        let (shared, by_client) = (shared.clone(), by_client.clone());
+        async move {
+            while let Some(request) = cancels.next().await {
+                by_client.store(true, Ordering::Release);
+                request.accept();
+                cancel(&shared);
+            }
         }
     });
     tokio::spawn(async move {
@@ -90,15 +94,19 @@ pub fn take_goal(shared: &Arc<Shared>, request: r2r::ActionServerGoalRequest<Cal
         });
         let outcome = turn.run(goal.goal.clone(), feedback).await;
         canceller.abort();
-        finish(goal, outcome);
+        finish(goal, outcome, by_client.load(Ordering::Acquire));
     });
 }
 
-fn finish(mut goal: r2r::ActionServerGoal<Calibrate::Action>, outcome: Result<Calibrate::Result, Stop>) {
+fn finish(
+    mut goal: r2r::ActionServerGoal<Calibrate::Action>,
+    outcome: Result<Calibrate::Result, Stop>,
+    by_client: bool,
+) {
     let ended = match outcome {
         Ok(result) => goal.succeed(result),
         // Cancelled by somebody else than the goal's client: to the client it was aborted.
-        Err(Stop::Cancelled) if !goal.is_cancelling().unwrap_or(true) => {
+        Err(Stop::Cancelled) if !by_client => {
             goal.abort(Calibrate::Result { reason: "cancelled on the live page".into(), ..Default::default() })
         }
         Err(Stop::Cancelled) => goal.cancel(Calibrate::Result { reason: "cancelled".into(), ..Default::default() }),

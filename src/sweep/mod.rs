@@ -7,6 +7,7 @@
 //! | [`finish`] | what both cameras saw in, judged calibration out |
 //! | [`plausibility`] | can the sweep be what its user says? |
 //! | [`origin`] | where the origin is and how the cameras are turned |
+//! | [`place`] | height or jog of an image pair |
 //! | [`picture`] | is a picture good enough? |
 //! | [`plan`] | which poses a calibration goes through |
 //! | [`limits`] | where the robot may be sent |
@@ -19,6 +20,7 @@ pub mod finish;
 pub mod limits;
 pub mod origin;
 pub mod picture;
+pub mod place;
 pub mod plan;
 pub mod plausibility;
 pub mod profile;

@@ -20,6 +20,7 @@ use crate::mapping::dataset::CameraDataset;
 use crate::mapping::select::SelectError;
 use crate::sweep::finish::calibrate_views;
 use crate::sweep::origin::{Common, Start, lines_at};
+use crate::sweep::place::Place;
 use nalgebra::{Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
@@ -153,10 +154,6 @@ pub enum SweepError {
     Mapping { camera: String, cause: SelectError },
 }
 
-/// Poses this far from the first one along x and y, but not above or below it by more than the second, are jogs, mm.
-pub const JOG_MM: f64 = 0.05;
-pub const JOG_HEIGHT_MM: f64 = 0.05;
-
 /// Fewest heights that say anything about a third dimension.
 pub const MIN_PAIRS: usize = 5;
 
@@ -234,24 +231,6 @@ struct Fitted {
     residual: f64,
     /// Where the next image's fit starts; the original method remembers that itself.
     fit: Option<GratingFit>,
-}
-
-/// Where a pair was taken, relative to the first one.
-#[derive(Clone, Copy)]
-struct Place {
-    height_mm: f64,
-    /// Displacement along x and y if it is a jog.
-    jog_mm: Option<Vector2<f64>>,
-}
-
-impl Place {
-    fn of(pose: &ToolPose, first: &ToolPose) -> Self {
-        let height_mm = pose.z_mm - first.z_mm;
-        let moved = Vector2::new(pose.x_mm - first.x_mm, pose.y_mm - first.y_mm);
-        // A sideways drift on the way up is no jog.
-        let is_jog = height_mm.abs() < JOG_HEIGHT_MM && moved.norm() > JOG_MM;
-        Place { height_mm, jog_mm: is_jog.then_some(moved) }
-    }
 }
 
 struct CameraPair {

@@ -139,7 +139,7 @@ pub fn click(click: &Click) -> Value {
         "right": [click.right.u, click.right.v],
         "status": AnswerStatus::from_code(click.estimate.status).map_or("", AnswerStatus::name),
         "frame": click.header.frame_id,
-        "point_mm": answered.then(|| [1e3 * p.x, 1e3 * p.y, 1e3 * p.z]),
+        "point_mm": answered.then_some([1e3 * p.x, 1e3 * p.y, 1e3 * p.z]),
         "sigma_mm": answered.then(|| [sigma(0), sigma(4), sigma(8)]),
         "message": click.message,
     })
