@@ -7,10 +7,14 @@
 //! | [`figure`], [`draw`] | figures as data, and as SVG and PNG |
 //! | [`lens`] | what a lens does to straight lines |
 //! | [`overlay`] | grids drawn over images |
+//! | [`lattice`] | the grid as one camera sees it: crossings with their misses |
+//! | [`canvas`] | lines and text that are read on any ground |
 
+pub mod canvas;
 pub mod draw;
 pub mod figure;
 pub mod figures;
+pub mod lattice;
 pub mod lens;
 pub mod overlay;
 pub mod page;

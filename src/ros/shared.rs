@@ -4,13 +4,16 @@ use crate::camera::{Camera, Stereo};
 use crate::grating::backend::{BackendError, Chosen};
 use crate::mapping::Calibration;
 use crate::ros::backends::Backends;
+use crate::ros::clicks::Clicks;
 use crate::ros::files::Files;
 use crate::ros::frames::{Frames, Pair};
 use crate::ros::graph::Graph;
 use crate::ros::images::StampedImage;
+use crate::ros::live::Live;
 use crate::ros::params::Parameters;
 use crate::ros::robot::motion::Motion;
 use crate::ros::robot::{MeasuredPose, PoseBuffer, locked};
+use crate::ros::show::overlay::Overlays;
 use crate::ros::time;
 use r2r::grating_calibration::msg::CalibrationStatus;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -30,6 +33,10 @@ pub struct Shared {
     pub bad_in_a_row: AtomicU64,
     /// Why TF gives no pose.
     pub pose_error: Mutex<String>,
+    /// What people look at.
+    pub live: watch::Sender<Live>,
+    pub overlays: Overlays,
+    pub clicks: Clicks,
     /// The latest pair.
     pub pairs: watch::Sender<Option<Pair>>,
     /// For [`crate::ros::robot::Commander`] only.
@@ -40,6 +47,8 @@ pub struct Shared {
     pub status_publisher: Mutex<r2r::Publisher<CalibrationStatus>>,
     /// A goal or a move owns the robot.
     pub busy: AtomicBool,
+    /// Ends the calibration that runs.
+    pub cancel: Mutex<Option<watch::Sender<bool>>>,
     pub clock: Arc<Mutex<r2r::Clock>>,
     /// Latest time on /clock, ns.
     pub sim_time_ns: AtomicI64,
@@ -93,6 +102,8 @@ impl Shared {
         *self.calibration.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(calibration));
         *lock(&self.status) = status;
         self.publish_status();
+        // Frusta and volume are other ones now.
+        self.live.send_modify(|_| ());
     }
 
     /// What the node knows, and whether it is calibrating right now.
@@ -152,7 +163,10 @@ impl Shared {
                 self.bad_in_a_row.fetch_add(1, Ordering::Relaxed);
                 // Said once in a while, not at the robot's rate.
                 if self.bad_poses.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) {
-                    tracing::warn!("a robot pose with NaN or infinite numbers, or a zero quaternion, was ignored");
+                    tracing::warn!(
+                        "a robot pose with NaN or infinite numbers, or a zero quaternion, was ignored: check what the \
+                         robot's driver publishes"
+                    );
                 }
             }
         }

@@ -8,6 +8,7 @@
 //! | [`finish`] | what both cameras saw in, judged calibration out |
 //! | [`plausibility`] | can the sweep be what its user says? |
 //! | [`origin`] | where the origin is and how the cameras are turned |
+//! | [`place`] | height or jog of an image pair |
 //! | [`picture`] | is a picture good enough? |
 //! | [`line_profile`] | what its lines look like across |
 //! | [`plan`] | which poses a calibration goes through |
@@ -22,6 +23,7 @@ pub mod limits;
 pub mod line_profile;
 pub mod origin;
 pub mod picture;
+pub mod place;
 pub mod plan;
 pub mod plausibility;
 pub mod profile;

@@ -19,7 +19,8 @@ use crate::mapping::dataset::CameraDataset;
 use crate::mapping::select::SelectError;
 use crate::sweep::finish::calibrate_views;
 use crate::sweep::origin::Common;
-use crate::sweep::track::{CameraPair, CameraTrack, Place};
+use crate::sweep::place::Place;
+use crate::sweep::track::{CameraPair, CameraTrack};
 use nalgebra::{Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 
@@ -262,6 +263,28 @@ impl SweepSession {
         latest.iter().map(|i| Intersection { lines: i.lines.shifted(-track.origin.h, -track.origin.v), ..*i }).collect()
     }
 
+    /// What one camera saw in one view, with common line numbers from the origin.
+    fn observations<'a>(&'a self, track: &'a CameraTrack, view: usize) -> impl Iterator<Item = Observation> + 'a {
+        track.intersections.get(view).into_iter().flatten().filter_map(move |i| {
+            let seen = [i.lines.v - track.origin.v, track.origin.h - i.lines.h];
+            let lines = self.common.numbered(track.camera, seen)?;
+            Some(Observation { pixel: i.pixel, covariance_px2: i.covariance_px2, lines, view: view as u32 })
+        })
+    }
+
+    /// What both cameras saw in the latest view, and how far the tool had moved from the first one, mm.
+    pub fn latest(&self) -> Option<(Stereo<Vec<Observation>>, Vector3<f64>)> {
+        let (first, last) = (self.poses.first()?, self.poses.last()?);
+        let moved = Vector3::new(last.x_mm - first.x_mm, last.y_mm - first.y_mm, last.z_mm - first.z_mm);
+        let view = self.poses.len() - 1;
+        Some((Stereo::from_fn(|camera| self.observations(&self.tracks[camera], view).collect()), moved))
+    }
+
+    /// Distance between neighbouring lines as stated, else as the origin mark tells, mm; NaN before the first pair.
+    pub fn pitch_mm(&self) -> f64 {
+        self.common.pitch_mm
+    }
+
     /// Image pairs so far.
     pub fn pairs(&self) -> usize {
         self.poses.len()
@@ -277,17 +300,8 @@ impl SweepSession {
         let count = straight().count().max(1) as f64;
         let reference = straight().map(|p| Vector2::new(p.x_mm, p.y_mm)).sum::<Vector2<f64>>() / count;
         let moved = |pose: &ToolPose| Vector3::new(pose.x_mm, pose.y_mm, pose.z_mm) - reference.push(lowest);
-        let observations = |track: &CameraTrack| {
-            let numbered = |(view, intersections): (usize, &Vec<Intersection>)| {
-                let observation = |i: &Intersection| {
-                    let seen = [i.lines.v - track.origin.v, track.origin.h - i.lines.h];
-                    let lines = self.common.numbered(track.camera, seen)?;
-                    Some(Observation { pixel: i.pixel, covariance_px2: i.covariance_px2, lines, view: view as u32 })
-                };
-                intersections.iter().filter_map(observation).collect::<Vec<_>>()
-            };
-            track.intersections.iter().enumerate().flat_map(numbered).collect()
-        };
+        let observations =
+            |track| (0..self.poses.len()).flat_map(|view| self.observations(track, view)).collect::<Vec<_>>();
         let cells = |track: &CameraTrack| {
             let numbered = |(view, cells): (usize, &Vec<CellShade>)| {
                 // Between −n_h − 1 and −n_h.

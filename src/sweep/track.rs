@@ -10,13 +10,10 @@ use crate::lattice::local;
 use crate::lattice::texture::{self, CellShade};
 use crate::lattice::tracking::Tracker;
 use crate::sweep::origin::{Start, lines_at};
-use crate::sweep::session::{CalibrationSettings, Method, SweepError, ToolPose};
+use crate::sweep::place::Place;
+use crate::sweep::session::{CalibrationSettings, Method, SweepError};
 use nalgebra::Vector2;
 use std::time::Instant;
-
-/// Poses this far from the first one along x and y, but not above or below it by more than the second, are jogs, mm.
-pub const JOG_MM: f64 = 0.05;
-pub const JOG_HEIGHT_MM: f64 = 0.05;
 
 /// What fits the images of one camera and numbers their intersections.
 pub(super) struct CameraTrack {
@@ -82,24 +79,6 @@ struct Fitted {
     residual: f64,
     /// Where the next image's fit starts; the original method remembers that itself.
     fit: Option<GratingFit>,
-}
-
-/// Where a pair was taken, relative to the first one.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    pub(super) height_mm: f64,
-    /// Displacement along x and y if it is a jog.
-    pub(super) jog_mm: Option<Vector2<f64>>,
-}
-
-impl Place {
-    pub(super) fn of(pose: &ToolPose, first: &ToolPose) -> Self {
-        let height_mm = pose.z_mm - first.z_mm;
-        let moved = Vector2::new(pose.x_mm - first.x_mm, pose.y_mm - first.y_mm);
-        // A sideways drift on the way up is no jog.
-        let is_jog = height_mm.abs() < JOG_HEIGHT_MM && moved.norm() > JOG_MM;
-        Place { height_mm, jog_mm: is_jog.then_some(moved) }
-    }
 }
 
 pub(super) struct CameraPair {

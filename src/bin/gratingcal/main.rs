@@ -12,6 +12,7 @@ macro_rules! say {
 mod bag;
 mod bench;
 mod calibrate;
+mod export;
 mod fit;
 mod map;
 mod pixel_to_world;
@@ -44,6 +45,8 @@ enum Command {
     Map(map::MapArgs),
     /// Write the report of a calibration and the sweep it was made of, or another one.
     Report(report::ReportArgs),
+    /// Write the cameras for other software: ROS and OpenCV YAML, URDF.
+    Export(export::ExportArgs),
     /// Ray-trace a sweep: images, poses.csv and the truth.
     Simulate(simulate::SimulateArgs),
     /// Fit one image and print its gratings.
@@ -65,6 +68,7 @@ fn main() -> std::process::ExitCode {
         Command::WorldToPixel(args) => world_to_pixel::run(&args),
         Command::Map(args) => map::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::Bench(args) => bench::run(&args),
