@@ -37,7 +37,7 @@ impl Figure {
             Content::Chart(_) => [WIDTH, 320],
             // The image's own shape, with room for title, axes and legend.
             Content::Map(map) => {
-                [WIDTH, (f64::from(WIDTH - 76) * (map.size_px[1] / map.size_px[0]).min(1.5)) as u32 + 116]
+                [WIDTH, (f64::from(WIDTH - 70) * (map.size_px[1] / map.size_px[0]).min(1.5)) as u32 + 104]
             }
         }
     }
@@ -81,7 +81,7 @@ impl Figure {
 
     fn draw<DB: DrawingBackend>(&self, root: &DrawingArea<DB, Shift>, zoom: f64) -> Drawn<DB> {
         let canvas = Canvas { root, zoom };
-        canvas.text(&self.title, [8.0, 5.0], 17.0, HPos::Left)?;
+        canvas.text(&self.title, [8.0, 6.0], 16.0, HPos::Left)?;
         match &self.content {
             Content::Chart(chart) => canvas.chart(chart),
             Content::Map(map) => canvas.map(map),
@@ -150,8 +150,8 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
     fn names(&self, chart: &Chart) -> Drawn<DB> {
         let mut right = f64::from(WIDTH) - 14.0;
         for (n, series) in chart.series.iter().enumerate().rev() {
-            let (width, _) = self.root.estimate_text_size(&series.name, &self.font(15.0))?;
-            self.text(&series.name, [right, 7.0], 15.0, HPos::Right)?;
+            let (width, _) = self.root.estimate_text_size(&series.name, &self.font(13.0))?;
+            self.text(&series.name, [right, 8.0], 13.0, HPos::Right)?;
             right -= f64::from(width) / self.zoom + 10.0;
             let at = (self.px(right), self.px(15.0));
             match series.style {
@@ -175,7 +175,7 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
         Y: AsRangedCoord<Value = f64>,
         Y::CoordDescType: ValueFormatter<f64> + Ranged<ValueType = f64>,
     {
-        let [top, bottom, left] = [36.0, 48.0, 72.0].map(|side| self.px(side) as u32);
+        let [top, bottom, left] = [34.0, 44.0, 64.0].map(|side| self.px(side) as u32);
         let mut axes = ChartBuilder::on(self.root)
             .margin_top(top)
             .margin_right(self.px(14.0) as u32)
@@ -204,8 +204,8 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
             .y_labels(6)
             .x_label_formatter(&named)
             .y_label_formatter(&|value| number(*value))
-            .label_style(self.font(15.0))
-            .axis_desc_style(self.font(15.0))
+            .label_style(self.font(13.0))
+            .axis_desc_style(self.font(13.0))
             .axis_style(INK)
             .bold_line_style(FAINT)
             .light_line_style(TRANSPARENT)
@@ -214,7 +214,7 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
             let dashes = self.px(6.0);
             let ends = [(x.start, *level), (x.end, *level)];
             axes.draw_series(DashedLineSeries::new(ends, dashes, dashes, INK.stroke_width(self.px(1.0) as u32)))?;
-            let style = self.font(14.0).pos(Pos::new(HPos::Left, VPos::Bottom));
+            let style = self.font(12.0).pos(Pos::new(HPos::Left, VPos::Bottom));
             axes.draw_series([
                 EmptyElement::at((x.start, *level)) + Text::new(what.clone(), (self.px(6.0), -self.px(2.0)), style)
             ])?;
@@ -236,9 +236,9 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
 
     fn map(&self, map: &Map) -> Drawn<DB> {
         let [width, height] = map.size_px;
-        let legend = if map.cells.is_some() { 48.0 } else { 28.0 };
+        let legend = if map.cells.is_some() { 44.0 } else { 26.0 };
         let (area, below) = self.root.split_vertically(self.root.dim_in_pixel().1 as i32 - self.px(legend));
-        let [top, bottom, left] = [32.0, 40.0, 58.0].map(|side| self.px(side) as u32);
+        let [top, bottom, left] = [30.0, 36.0, 52.0].map(|side| self.px(side) as u32);
         let mut axes = ChartBuilder::on(&area)
             .margin_top(top)
             .margin_right(self.px(12.0) as u32)
@@ -255,8 +255,8 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
             .y_labels(6)
             .x_label_formatter(&|value| number(*value))
             .y_label_formatter(&|value| number(*value))
-            .label_style(self.font(15.0))
-            .axis_desc_style(self.font(15.0))
+            .label_style(self.font(13.0))
+            .axis_desc_style(self.font(13.0))
             .axis_style(INK)
             .draw()?;
         let line = |points: &[[f64; 2]], style: ShapeStyle| {
@@ -277,22 +277,22 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
         axes.draw_series(map.arrows.iter().map(|arrow| line(arrow, ARROW.stroke_width(strong))))?;
         let starts = map.arrows.iter().map(|[[u, v], _]| Circle::new((*u, *v), self.px(1.5), ARROW.filled()));
         axes.draw_series(starts)?;
-        let style = self.font(14.0).pos(Pos::new(HPos::Left, VPos::Top));
-        let at = (self.px(64.0), self.px(legend - 22.0));
+        let style = self.font(12.0).pos(Pos::new(HPos::Left, VPos::Top));
+        let at = (self.px(58.0), self.px(legend - 20.0));
         below.draw(&Text::new(map.legend.clone(), at, style))
     }
 
     /// What the colours of the cells mean.
     fn colours(&self, area: &DrawingArea<DB, Shift>, cells: &Cells) -> Drawn<DB> {
         const STEPS: i32 = 24;
-        let (left, top, step, height) = (self.px(64.0), self.px(4.0), self.px(5.0), self.px(12.0));
+        let (left, top, step, height) = (self.px(58.0), self.px(4.0), self.px(5.0), self.px(12.0));
         for n in 0..STEPS {
             let corner = (left + n * step, top);
             let colour = shade((f64::from(n) + 0.5) / f64::from(STEPS));
             area.draw(&Rectangle::new([corner, (corner.0 + step, top + height)], colour.filled()))?;
         }
         let text = format!("0 … {} {}", number(cells.most), cells.what);
-        let style = self.font(14.0).pos(Pos::new(HPos::Left, VPos::Top));
+        let style = self.font(12.0).pos(Pos::new(HPos::Left, VPos::Top));
         area.draw(&Text::new(text, (left + (STEPS + 2) * step, top), style))
     }
 }
