@@ -52,7 +52,7 @@ pub enum BagError {
     )]
     NoTransform { base: String, tool: String },
     #[error(
-        "the tool never stands still for {window_s} s within {tolerance_um} µm in {poses} poses over {span_s:.1} s: was the \
+        "the tool never stands still for {window_s} s within {tolerance_um:.2} µm in {poses} poses over {span_s:.1} s: was the \
          sweep recorded, do poses come often enough? Else raise --settle-tolerance-um"
     )]
     NoRest { window_s: f64, tolerance_um: f64, poses: usize, span_s: f64 },

@@ -103,7 +103,9 @@ type Each<'a> = &'a mut dyn FnMut(Message) -> Result<bool, BagError>;
 
 fn read_mcap(path: &Path, topics: &[&str], each: Each, kinds: &mut BTreeMap<String, String>) -> Result<bool, BagError> {
     let file = File::open(path).map_err(|cause| BagError::Io { path: path.into(), cause })?;
-    let options = mcap::sans_io::LinearReaderOptions::default().with_record_length_limit(LONGEST);
+    let options = mcap::sans_io::LinearReaderOptions::default()
+        .with_prevalidate_chunk_crcs(true)
+        .with_record_length_limit(LONGEST);
     for message in mcap::io::MessageReader::new_with_options(BufReader::new(file), options) {
         let message = message.map_err(|cause| BagError::Mcap { path: path.into(), cause })?;
         let topic = message.channel.topic.as_str();
