@@ -60,7 +60,7 @@ fn bumped_cameras_other_sheets_and_what_still_holds_are_told_apart() {
     let raised = is(Verdict::Good, "the sheet on a board", here, &|c| c.rig.height_mm -= 0.5);
     assert!(raised.moved_mm.unwrap() > 0.3, "{raised:?}");
 
-    for degrees in [-0.9, -0.2, 0.1, 0.2, 0.4] {
+    for degrees in [-0.9, 0.1, 0.2] {
         is(Verdict::Drifted, &format!("left tilted by {degrees}°"), here, &|c| c.cameras.left.tilt_deg = degrees);
         is(Verdict::Drifted, &format!("right tilted by {degrees}°"), here, &|c| c.cameras.right.tilt_deg = degrees);
         let turned = is(Verdict::Drifted, &format!("both turned inwards by {degrees}°"), here, &|c| {
@@ -72,13 +72,13 @@ fn bumped_cameras_other_sheets_and_what_still_holds_are_told_apart() {
     for degrees in [-0.5, 0.2] {
         is(Verdict::Drifted, &format!("left rolled by {degrees}°"), here, &|c| c.cameras.left.turn_deg = degrees);
     }
-    for (axis, mm) in [(0, 0.1), (0, -0.3), (1, 0.1), (1, -0.3), (2, 0.3)] {
+    for (axis, mm) in [(0, 0.1), (1, -0.3), (2, 0.3)] {
         is(Verdict::Drifted, &format!("right shifted along {axis} by {mm} mm"), here, &|c| {
             c.cameras.right.shift_mm[axis] = mm;
         });
     }
 
-    for pitch_mm in [1.0, 1.05, 1.2, 1.25] {
+    for pitch_mm in [1.0, 1.25] {
         let other = |c: &mut SceneConfig| c.grid.pitch_mm = pitch_mm;
         is(Verdict::WrongTarget, &format!("a sheet of {pitch_mm} mm"), here, &other);
     }

@@ -70,28 +70,32 @@ def words(usable, reason):
     """The result's reason, short."""
     if usable:
         return re.search(r"err by .*? µm RMS", reason)[0].replace("err by", "points to")
-    # Numbers differ from run to run.
+    # Folders and numbers differ from run to run.
+    reason = re.sub(r"/\S+/(?=sweep/)", "", reason)
     text = re.sub(r"(?<![A-Za-z\d.])-?\d+(\.\d+)?", "…", reason.replace("|", "\\|").replace("\n", " "))
     return text if len(text) < 200 else text[:200].rsplit(" ", 1)[0] + " …"
 
 
-def table(outcomes):
-    """Markdown of the rows that ran."""
-    lines = ["| fault | outcome | what the result says |", "| --- | --- | --- |"]
-    for entry in ROWS:
-        if entry.key in outcomes:
-            usable, _ = outcomes[entry.key]
-            lines.append(f"| {entry.what} | {'a usable calibration' if usable else 'refused'} | {words(*outcomes[entry.key])} |")
-    return "\n".join(lines)
+def lines_written():
+    """{what: line} of the table in the document."""
+    lines = DOCUMENT.read_text().split(BEGIN)[1].split(END)[0].strip().splitlines()[2:]
+    return {line.split(" | ")[0].removeprefix("| "): line for line in lines}
 
 
 def write(outcomes):
-    text = DOCUMENT.read_text()
-    before, rest = text.split(BEGIN)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{table(outcomes)}\n{END}{rest.split(END)[1]}")
+    """Puts the rows that ran into the document; the others stay as they are."""
+    lines = lines_written()
+    for entry in ROWS:
+        if entry.key in outcomes:
+            usable, reason = outcomes[entry.key]
+            outcome = "a usable calibration" if usable else "refused"
+            lines[entry.what] = f"| {entry.what} | {outcome} | {words(usable, reason)} |"
+    table = ["| fault | outcome | what the result says |", "| --- | --- | --- |"]
+    table += [lines[entry.what] for entry in ROWS if entry.what in lines]
+    before, rest = DOCUMENT.read_text().split(BEGIN)
+    DOCUMENT.write_text("\n".join([before + BEGIN, *table, END]) + rest.split(END)[1])
 
 
 def written():
     """{what: outcome} of the table in the document."""
-    lines = DOCUMENT.read_text().split(BEGIN)[1].split(END)[0].strip().splitlines()[2:]
-    return {line.split(" | ")[0].removeprefix("| "): line.split(" | ")[1] for line in lines}
+    return {what: line.split(" | ")[1] for what, line in lines_written().items()}
