@@ -36,7 +36,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Fit the images of a sweep and write calibration.yaml.
-    Calibrate(calibrate::CalibrateArgs),
+    Calibrate(Box<calibrate::CalibrateArgs>),
     /// Pixels (CSV on stdin) to points (CSV on stdout).
     PixelToWorld(pixel_to_world::PixelToWorldArgs),
     /// Points (CSV on stdin) to pixels (CSV on stdout).

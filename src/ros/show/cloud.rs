@@ -12,16 +12,22 @@ const NAMES: [&str; 5] = ["x", "y", "z", "rgb", "error_um"];
 /// The dataset so far; evenly thinned where it is large.
 pub fn cloud(shared: &Shared) -> PointCloud2 {
     let scale_um = 1e6 * shared.parameters.number("error_scale");
-    let mut message = of(&shared.live.borrow().dataset, scale_um);
+    // Whoever adds to it is not to wait until the message is made.
+    let points = thinned(&shared.live.borrow().dataset);
+    let mut message = of(&points, scale_um);
     message.header.frame_id = shared.parameters.text("calibration_frame");
     message
 }
 
-fn of(points: &[DataPoint], scale_um: f64) -> PointCloud2 {
+fn thinned(points: &[DataPoint]) -> Vec<DataPoint> {
     // An odd stride walks through all regions of every view.
     let stride = points.len().div_ceil(MOST).max(1) | 1;
-    let mut data = Vec::new();
-    for point in points.iter().step_by(stride) {
+    points.iter().step_by(stride).copied().collect()
+}
+
+fn of(points: &[DataPoint], scale_um: f64) -> PointCloud2 {
+    let mut data = Vec::with_capacity(4 * NAMES.len() * points.len());
+    for point in points {
         let rgb = colour(f64::from(point.error_um), scale_um).map(|channel| (255.0 * channel) as u32);
         let packed = f32::from_bits(rgb[0] << 16 | rgb[1] << 8 | rgb[2]);
         let [x, y, z]: [f32; 3] = (1e-3 * point.point_mm).into();
@@ -59,7 +65,7 @@ mod tests {
         assert_eq!((small.width, small.data.len()), (3, 60));
         let number = |at: usize| f32::from_le_bytes(small.data[at..at + 4].try_into().unwrap());
         assert_eq!([number(20), number(24), number(28), number(36)], [0.001, 0.002, -0.003, 4.0]);
-        let large = of(&(0..200_000).map(point).collect::<Vec<_>>(), 10.0);
+        let large = of(&thinned(&(0..200_000).map(point).collect::<Vec<_>>()), 10.0);
         assert!((MOST as u32 / 2..=MOST as u32).contains(&large.width), "{}", large.width);
         assert_eq!(of(&[], 10.0).width, 0);
     }

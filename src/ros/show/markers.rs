@@ -30,8 +30,12 @@ pub fn scene(shared: &Shared) -> MarkerArray {
     let frame = shared.parameters.text("calibration_frame");
     let scale_um = 1e6 * shared.parameters.number("error_scale");
     let mut markers = vec![Marker { action: Marker::DELETEALL as i32, ..in_frame(&frame, "") }];
-    let live = shared.live.borrow();
-    if let Some(seen) = &live.seen {
+    // Whoever adds to it is not to wait until the scene is made.
+    let (seen, all_clicks) = {
+        let live = shared.live.borrow();
+        (live.seen.clone(), live.clicks.clone())
+    };
+    if let Some(seen) = &seen {
         for camera in Camera::BOTH {
             markers.push(grid(&frame, camera, &seen.nodes[camera], scale_um));
         }
@@ -48,7 +52,7 @@ pub fn scene(shared: &Shared) -> MarkerArray {
         }
         markers.push(lines(&frame, "calibrated volume", edges(&calibration.volume).into_iter(), VOLUME));
     }
-    markers.extend(clicks(live.clicks.iter()));
+    markers.extend(clicks(all_clicks.iter()));
     MarkerArray { markers }
 }
 
