@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 ENV := source scripts/env.sh
 
-.PHONY: setup build demo test bench accuracy fuzz soak shell
+.PHONY: setup build demo test test-gpu bench accuracy fuzz soak shell
 
 setup:
 	@scripts/setup.sh
@@ -18,6 +18,10 @@ demo: build
 
 test: build
 	@$(ENV) && scripts/test.sh
+
+# On a machine with an NVIDIA GPU: the kernels' tests there, compute-sanitizer, benchmarks.
+test-gpu:
+	@scripts/test_gpu.sh
 
 # docs/benchmarks.md, in some ten minutes: ours, OpenCV and NumPy in one run.
 bench: build

@@ -2,10 +2,10 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use grating_calibration::camera::{Camera, Stereo};
-use grating_calibration::grating::backend::{Backend, Problem};
 use grating_calibration::grating::cpu::Cpu;
 use grating_calibration::grating::quadratic::QuadraticPhase;
 use grating_calibration::grating::refine::{FitOptions, Warm, fit_cold, fit_warm};
+use grating_calibration::grating::search::{DRAWS, Problem, plain_sums};
 use grating_calibration::lattice::local;
 use grating_calibration::sim::{Scene, SceneConfig};
 use grating_calibration::sweep::session::{CalibrationSettings, SweepSession, ToolPose};
@@ -28,23 +28,6 @@ fn default_method(c: &mut Criterion) {
     group.finish();
 }
 
-/// Eq. (3) as one writes it first.
-fn plain(problem: &Problem, candidate: &QuadraticPhase) -> [f32; 3] {
-    let mut sums = [0.0; 3];
-    for row in 0..problem.rows {
-        for column in 0..problem.columns {
-            let (i, y) = (row * problem.columns + column, row as f64);
-            let phase = candidate.at(column as f64, y) as f32;
-            let (p, q) = (4.0 * (phase.sin() + problem.duty), problem.standing[i]);
-            let model = p * q / (2.0 + p * p + q * q).sqrt();
-            sums[0] += model;
-            sums[1] += model * model;
-            sums[2] += model * problem.image[i];
-        }
-    }
-    sums
-}
-
 fn original_method(c: &mut Criterion) {
     let (columns, rows) = (1280, 720);
     let value = |i: usize| ((i * 7919) % 101) as f32 / 101.0;
@@ -58,12 +41,12 @@ fn original_method(c: &mut Criterion) {
         duty: 0.97,
     };
     let candidate = |n: u32| QuadraticPhase { seed: 0.17, constant: 0.1 * f64::from(n), ..Default::default() };
-    let batch: Vec<QuadraticPhase> = (0..60).map(candidate).collect();
+    let batch: Vec<QuadraticPhase> = (0..DRAWS as u32).map(candidate).collect();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread can be started");
     let mut group = c.benchmark_group("cost (4), evaluations of Eq. (3), one core");
     group.sample_size(10);
     group.throughput(Throughput::Elements((columns * rows) as u64));
-    group.bench_function("plain scalar port", |b| b.iter(|| plain(black_box(&problem), &batch[0])));
+    group.bench_function("plain scalar port", |b| b.iter(|| plain_sums(black_box(&problem), &batch[0])));
     group.throughput(Throughput::Elements((batch.len() * columns * rows) as u64));
     group.bench_function("cpu", |b| b.iter(|| pool.install(|| Cpu.sums(black_box(&problem), &batch))));
     group.finish();

@@ -1,7 +1,10 @@
-"""Starts calibration_node, with sim:=true also the simulated cell, with rviz:=true also RViz."""
+"""Starts calibration_node; with sim:=true the simulated cell, with rviz:=true RViz, with web:=true the live page."""
 
+import os
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, TimerAction
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, LogInfo, OpaqueFunction, TimerAction
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node, PushRosNamespace
@@ -23,6 +26,8 @@ def calibration_node(context):
         parameters.append({"calibration_file": given["calibration_file"]})
     if given["use_sim_time"] == "true":
         parameters.append({"use_sim_time": True})
+    if LaunchConfiguration("web").perform(context) == "true":
+        parameters.append({"web.enabled": True})
     return [
         Node(
             package=PACKAGE,
@@ -34,9 +39,26 @@ def calibration_node(context):
     ]
 
 
+def rviz(_context):
+    """RViz, or what to do where there is none; the calibration goes on without it."""
+    try:
+        get_package_prefix("rviz2")
+    except PackageNotFoundError:
+        distro = os.environ.get("ROS_DISTRO", "jazzy")
+        return [LogInfo(msg=f"rviz:=true: RViz is not installed here: apt-get install ros-{distro}-rviz2")]
+    use_sim_time = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
+    return [
+        Node(
+            package="rviz2",
+            executable="rviz2",
+            arguments=["-d", LaunchConfiguration("rviz_config")],
+            parameters=[{"use_sim_time": use_sim_time}],
+        )
+    ]
+
+
 def generate_launch_description():
     argument = LaunchConfiguration
-    use_sim_time = {"use_sim_time": ParameterValue(argument("use_sim_time"), value_type=bool)}
     return LaunchDescription(
         [
             DeclareLaunchArgument("sim", default_value="false", description="Start the simulated cell too."),
@@ -53,9 +75,10 @@ def generate_launch_description():
             ),
             DeclareLaunchArgument("use_sim_time", default_value="false", description="Take the time from /clock."),
             DeclareLaunchArgument("calibration_file", default_value="", description="Loaded at start, if it exists."),
+            DeclareLaunchArgument("web", default_value="false", description="Serve the live page: http://127.0.0.1:8090/"),
             DeclareLaunchArgument("rviz", default_value="false", description="Start RViz too."),
             DeclareLaunchArgument(
-                "rviz_config", default_value=in_share("config", "calibration.rviz"), description="What RViz shows."
+                "rviz_config", default_value=in_share("config", "grating_calibration.rviz"), description="What RViz shows."
             ),
             DeclareLaunchArgument(
                 "autostart",
@@ -72,13 +95,7 @@ def generate_launch_description():
                 parameters=[argument("sim_params_file")],
                 condition=IfCondition(argument("sim")),
             ),
-            Node(
-                package="rviz2",
-                executable="rviz2",
-                arguments=["-d", argument("rviz_config")],
-                parameters=[use_sim_time],
-                condition=IfCondition(argument("rviz")),
-            ),
+            OpaqueFunction(function=rviz, condition=IfCondition(argument("rviz"))),
             TimerAction(
                 period=3.0,
                 actions=[

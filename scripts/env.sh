@@ -25,7 +25,7 @@ fi
 # Generating bindings for the packages in use only makes building r2r several times faster.
 export IDL_PACKAGE_FILTER="action_msgs;builtin_interfaces;diagnostic_msgs;geometry_msgs;grating_calibration;\
 rcl_interfaces;rosgraph_msgs;sensor_msgs;service_msgs;std_msgs;tf2_msgs;trajectory_msgs;\
-type_description_interfaces;unique_identifier_msgs"
+type_description_interfaces;unique_identifier_msgs;visualization_msgs"
 
 if [ -f "$_root/install/local_setup.bash" ]; then . "$_root/install/local_setup.bash"; fi
 unset _root _prefix _site _libs _folder _multiarch

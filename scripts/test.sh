@@ -27,8 +27,13 @@ if command -v cargo-deny >/dev/null; then
 else
   step "cargo-deny is not installed: advisories and licences are not checked (cargo install cargo-deny)"
 fi
+step "an independent writer of bags"
+scripts/rosbags.sh >/dev/null
 step "core tests, as on a machine without ROS and OpenCV"
-cargo test "${core[@]}" "${checked[@]}"
+# With these the kernels are compiled for several GPUs, though none is here.
+cuda=$(echo "$(scripts/private_python.sh cuda)"/lib/python3*/site-packages/nvidia/cu13)
+GRATING_COMPILER=required GRATING_PTXAS=$cuda/bin/ptxas LD_LIBRARY_PATH=$cuda/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} \
+  cargo test "${core[@]}" "${checked[@]}"
 step "tests of the ROS room"
 cargo test "${ros[@]}" --lib -- ros::
 step "integration over DDS"

@@ -9,6 +9,7 @@
 //! | [`mapping`] | (pixel, point) pairs → pixel ↔ world model with covariance | (16) and beyond |
 //! | [`sweep`] | the plan of a calibration and the session that feeds the stages, no I/O | |
 //! | [`target`] | the sheet to print | |
+//! | `bag` | a recorded sweep (rosbag2) → images and poses, without ROS | |
 //! | [`report`] | what a person reads about a finished session | |
 //! | [`sim`] | a ray-traced cell, the judge: shares no projection, lens or grid code with the stages above | |
 //!
@@ -19,6 +20,8 @@
 //! - Millimetres inside the maths (`…_mm`), metres at every ROS interface. `base_from_tool` is the pose of the tool in base.
 //! - `n_h` numbers the lines that run along u (rows, y = −n_h · pitch), `n_v` those that run along v (x = n_v · pitch).
 
+#[cfg(feature = "bags")]
+pub mod bag;
 pub mod camera;
 pub mod folder;
 pub mod grating;

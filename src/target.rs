@@ -1,9 +1,11 @@
-//! The sheet to print: grid, origin mark, a bar to check the printer with, and how to print it. SVG at true scale.
+//! The sheet to print: grid, origin mark, a bar to check the printer with, and how to print it. SVG or PDF at true scale.
 //!
 //! Page coordinates in mm, x to the right and y **down** from the upper left corner, as in SVG; the print's own +y points up.
 
 use crate::lattice::mark::{DOT_PITCHES, Mark, NoMark};
 use std::fmt::Write;
+
+mod pdf;
 
 /// Size of the sheet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -11,6 +13,8 @@ pub enum Paper {
     /// 210 × 297 mm.
     #[default]
     A4,
+    /// 297 × 420 mm.
+    A3,
     /// 215.9 × 279.4 mm.
     Letter,
 }
@@ -20,6 +24,7 @@ impl Paper {
     pub fn size_mm(self) -> [f64; 2] {
         match self {
             Paper::A4 => [210.0, 297.0],
+            Paper::A3 => [297.0, 420.0],
             Paper::Letter => [215.9, 279.4],
         }
     }
@@ -47,7 +52,9 @@ const MOST_LINE: f64 = 0.3;
 /// Printers leave a border blank.
 const BORDER_MM: f64 = 10.0;
 /// Below the grid: bar and text.
-const FOOT_MM: f64 = 28.0;
+const FOOT_MM: f64 = 30.0;
+/// Height of the letters.
+const TEXT_MM: f64 = 2.8;
 /// Length of the bar.
 const BAR_MM: f64 = 100.0;
 
@@ -120,17 +127,23 @@ impl Target {
             "Print at 100 % (actual size, no fitting to the page), at the best quality, on matt paper; glue it onto something flat."
                 .to_string(),
             format!("The bar must be {BAR_MM} mm long. If it is L mm, the pitch is {pitch_mm} mm × L / {BAR_MM}."),
+            format!(
+                "From the first to the last line the grid is {:.1} mm wide and {:.1} mm high: measure both, printers stretch the \
+                 paper along its way.",
+                2.0 * f64::from(reach[0]) * pitch_mm,
+                2.0 * f64::from(reach[1]) * pitch_mm
+            ),
         ];
         if with_mark {
             lines.push(
                 "The dots in the middle mark the origin: both cameras must see all of them at the first height.".into(),
             );
         }
-        let place = |(n, line)| ([left, top + 5.0 + 3.8 * n as f64], line);
+        let place = |(n, line)| ([left, top + 5.0 + 3.4 * n as f64], line);
         let mut text: Vec<_> = lines.into_iter().enumerate().map(place).collect();
         text.push((
             [left + BAR_MM + 4.0, top + 1.0],
-            format!("{BAR_MM} mm · pitch {pitch_mm} mm, lines {line_mm} mm · x → right, y ↑ up"),
+            format!("{BAR_MM} mm · pitch {pitch_mm} mm, lines {line_mm} mm · x to the right, y up"),
         ));
         Ok(Target { size_mm, origin_mm, shapes, text })
     }
@@ -153,7 +166,7 @@ impl Target {
                 }
             };
         }
-        svg.push_str("<g font-family=\"sans-serif\" font-size=\"2.8\">\n");
+        let _ = writeln!(svg, "<g font-family=\"Helvetica,Arial,sans-serif\" font-size=\"{TEXT_MM}\">");
         for ([x, y], line) in &self.text {
             let _ = writeln!(svg, "<text x=\"{x:.2}\" y=\"{y:.2}\">{line}</text>");
         }

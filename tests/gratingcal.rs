@@ -62,7 +62,7 @@ fn simulate_calibrate_and_ask() {
     let ladder = summary["ladder"].as_array().unwrap();
     let served = ladder.iter().find(|row| row["served"]["left"] == true).unwrap();
     assert!(served["stereo"]["rms_mm"][2].as_f64().unwrap() < 0.06, "{served}");
-    assert!(std::fs::read_to_string(folder.path().join("r.html")).unwrap().contains("usable"));
+    check_report(folder.path());
 
     let mut pairs = std::fs::read_to_string(folder.path().join("s/truth_points.csv")).unwrap();
     // After the good rows: no numbers, outside the image, not the same point.
@@ -128,6 +128,52 @@ fn simulate_calibrate_and_ask() {
     let fit: serde_json::Value = serde_json::from_slice(&fitted.stdout).unwrap();
     assert!(fit["intersections"].as_array().unwrap().len() > 300);
     assert!(folder.path().join("o.png").exists());
+}
+
+const FIGURES: [&str; 12] = [
+    "models",
+    "error_histogram",
+    "residual_map_left",
+    "residual_map_right",
+    "coverage_left",
+    "coverage_right",
+    "residual_over_height",
+    "phase_margin_over_height",
+    "grating_residual_over_height",
+    "pose_errors_over_height",
+    "distortion_left",
+    "distortion_right",
+];
+
+/// One page that needs no other file, the verdict first, with all figures; and each figure beside it.
+fn check_report(folder: &Path) {
+    let page = std::fs::read_to_string(folder.join("r.html")).unwrap();
+    let body = page.split_once("<main>").unwrap().1;
+    assert!(body.starts_with("<h1>Calibration: <span class=ok>✓ usable</span>"));
+    let outside = |text: &str| !text.starts_with("data:") && !text.starts_with("#");
+    assert!(!page.split("src=\"").skip(1).any(outside) && !page.contains("<link") && !page.contains("@import"));
+    assert!(!page.replace("http://www.w3.org/2000/svg", "").contains("://"));
+    assert_eq!(page.matches("<svg ").count(), FIGURES.len());
+    assert!(
+        ["<h2>Settings", "9 from 0.00 to", "s/poses.csv", env!("CARGO_PKG_VERSION")].iter().all(|w| page.contains(w))
+    );
+    for name in FIGURES {
+        let svg = std::fs::read_to_string(folder.join(format!("r_plots/{name}.svg"))).unwrap();
+        // Every axis has its unit.
+        assert!(["px", "µm", "mm", "pitches", "share of the signal"].iter().any(|unit| svg.contains(unit)), "{name}");
+        assert!(!svg.contains("NaN") && !svg.contains("nothing to show"), "{name}");
+        let picture = image::open(folder.join(format!("r_plots/{name}.png"))).unwrap().to_luma8();
+        let dark = picture.pixels().filter(|pixel| pixel.0[0] < 100).count();
+        assert!(picture.width() == 1280 && dark > 500, "{name}: {dark} dark pixels");
+    }
+    // The same images again, and what was calibrated: the same residuals.
+    let again = ["report", "--calibration", "c.yaml", "--sweep", "s", "--out", "again.html", "--quiet"];
+    let written = gratingcal(&again, folder, "");
+    assert!(written.status.success(), "{}", text(&written.stderr));
+    let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
+    for name in ["residual_map_left", "residual_over_height", "error_histogram"] {
+        assert!(read(&format!("r_plots/{name}.svg")) == read(&format!("again_plots/{name}.svg")), "{name}");
+    }
 }
 
 /// 8 × 6 corners at five heights, both cameras ideal pinholes 12 mm apart that look straight down.
@@ -251,7 +297,9 @@ fn mistakes_are_answered_with_what_to_do() {
     assert!(complaint(&arguments).contains("U,V"));
     assert!(complaint(&["pixel-to-world", "--calibration", "none.yaml"]).contains("none.yaml"));
     assert!(complaint(&["fit", "none.png"]).contains("none.png"));
-    assert!(complaint(&["fit", "none.png", "--backend", "cuda"]).contains("no CUDA backend"));
+    // A machine with a GPU gets as far as the missing image.
+    let refused = complaint(&["fit", "none.png", "--backend", "cuda"]);
+    assert!(refused.contains("backend cpu") || refused.contains("none.png"), "{refused}");
     assert!(complaint(&["simulate", "--out", "s", "--chessboard", "22x12"]).contains("22x12x1.1"));
     assert!(complaint(&["simulate", "--out", "s", "--chessboard", "1x12x1.1"]).contains("grid.target.squares"));
 }
@@ -271,4 +319,19 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(!text(&output.stderr).contains("panicked"));
+}
+
+#[test]
+fn bench_tells_rates_and_their_share_of_the_floor() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = gratingcal(&["bench", "--backend", "cpu", "--repeats", "1", "--json"], folder.path(), "");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let lines = found["lines"].as_array().unwrap();
+    assert_eq!(lines.len(), 3);
+    for line in lines {
+        let share = line["of_floor"].as_f64().unwrap();
+        assert!(share > 0.0 && share < 1.1, "nothing is faster than its floor: {line}");
+        assert!(line["per_s"].as_f64().unwrap() > 0.0);
+    }
 }

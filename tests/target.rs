@@ -1,96 +1,137 @@
-//! The printed target: what the SVG file says, seen by a camera straight above it.
+//! The printed target: its files, rasterised by others, seen by a camera straight above the sheet.
 
 use grating_calibration::GrayImage;
 use grating_calibration::grating::refine::{FitOptions, fit_cold};
 use grating_calibration::lattice::{local, origin};
-use grating_calibration::target::{Paper, Target, TargetError};
-use nalgebra::Matrix2;
+use grating_calibration::target::{Paper, Shape, Target, TargetError};
+use nalgebra::{Matrix2, Vector2};
+use resvg::{tiny_skia, usvg};
+use std::process::Command;
 
-/// The numbers of an element's attributes; `None` where one is missing.
-fn numbers<const N: usize>(element: &str, names: [&str; N]) -> Option<[f64; N]> {
-    let mut values = [0.0; N];
-    for (value, name) in values.iter_mut().zip(names) {
-        let (_, rest) = element.split_once(&format!(" {name}=\""))?;
-        *value = rest.split_once('"')?.0.parse().ok()?;
+const WIDTH: u32 = 640;
+const HEIGHT: u32 = 400;
+/// Pixels a pitch.
+const PITCH_PX: f64 = 16.0;
+
+/// What part of the sheet is looked at, from `corner` on, whole pixels of `per_mm` a millimetre.
+struct Window {
+    corner: [i32; 2],
+    per_mm: f64,
+}
+
+impl Window {
+    /// Around the origin, which is neither in its middle nor on a whole pixel.
+    fn around(target: &Target, pitch_mm: f64) -> Self {
+        let per_mm = PITCH_PX / pitch_mm;
+        let corner = |axis: usize, side: u32, off: f64| {
+            (target.origin_mm[axis] * per_mm - 0.5 * f64::from(side) - off * PITCH_PX) as i32
+        };
+        Window { corner: [corner(0, WIDTH, 1.3), corner(1, HEIGHT, 0.6)], per_mm }
     }
-    Some(values)
+
+    /// Pixel of a place on the sheet; integer coordinates are pixel centres.
+    fn pixel(&self, [x, y]: [f64; 2]) -> Vector2<f64> {
+        let at = |mm: f64, corner: i32| mm * self.per_mm - f64::from(corner) - 0.5;
+        Vector2::new(at(x, self.corner[0]), at(y, self.corner[1]))
+    }
+
+    fn svg(&self, svg: &str, size_mm: [f64; 2]) -> GrayImage {
+        let tree = usvg::Tree::from_str(svg, &usvg::Options::default()).unwrap();
+        // True scale: a CSS pixel is 1/96 of an inch.
+        let css_mm = 25.4 / 96.0;
+        for (side, mm) in [tree.size().width(), tree.size().height()].into_iter().zip(size_mm) {
+            assert!((f64::from(side) * css_mm - mm).abs() < 1e-3, "{side} px are not {mm} mm");
+        }
+        let scale = (self.per_mm * css_mm) as f32;
+        let [left, top] = self.corner.map(|corner| -(corner as f32));
+        let mut map = tiny_skia::Pixmap::new(WIDTH, HEIGHT).unwrap();
+        resvg::render(&tree, tiny_skia::Transform::from_row(scale, 0.0, 0.0, scale, left, top), &mut map.as_mut());
+        let brightness = |u, v| f32::from(map.pixel(u, v).unwrap().green()) / 255.0;
+        GrayImage::from_fn(WIDTH, HEIGHT, |u, v| image::Luma([0.1 + 0.8 * brightness(u, v)]))
+    }
+
+    /// `None` where poppler is not installed; scripts/setup.sh does.
+    fn pdf(&self, pdf: &[u8]) -> Option<GrayImage> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("target.pdf");
+        std::fs::write(&file, pdf).unwrap();
+        let [left, top] = self.corner.map(|corner| corner.to_string());
+        let (width, height, dpi) = (WIDTH.to_string(), HEIGHT.to_string(), (25.4 * self.per_mm).to_string());
+        let window = ["-r", &dpi, "-x", &left, "-y", &top, "-W", &width, "-H", &height, "-gray", "-singlefile"];
+        let Ok(drawn) = Command::new("pdftoppm").args(window).arg(&file).output() else {
+            eprintln!("pdftoppm is missing, the PDF is not looked at: apt-get install poppler-utils");
+            return None;
+        };
+        assert!(drawn.status.success(), "{}", String::from_utf8_lossy(&drawn.stderr));
+        let image = image::load_from_memory(&drawn.stdout).unwrap().to_luma8();
+        Some(GrayImage::from_fn(WIDTH, HEIGHT, |u, v| {
+            image::Luma([0.1 + 0.8 * f32::from(image.get_pixel(u, v).0[0]) / 255.0])
+        }))
+    }
 }
 
-/// Black at (x, y) mm of the page.
-struct Page {
-    rects: Vec<[f64; 4]>,
-    circles: Vec<[f64; 3]>,
-}
-
-impl Page {
-    fn read(svg: &str) -> Self {
-        let elements = || svg.split('<');
-        let is = |name: &'static str| elements().filter(move |element| element.starts_with(name));
-        Page {
-            rects: is("rect ").filter_map(|e| numbers(e, ["x", "y", "width", "height"])).collect(),
-            circles: is("circle ").filter_map(|e| numbers(e, ["cx", "cy", "r"])).collect(),
+/// The mark says where the origin is, what the pitch is and which way is up; every crossing is where it belongs.
+fn check(image: &GrayImage, window: &Window, target: &Target, pitch_mm: f64) {
+    let fit = fit_cold(image, &FitOptions::default()).unwrap();
+    let found = origin::find(image, &fit.parameters).unwrap();
+    assert_eq!((found.mark.pitch_mm(), found.turn), (pitch_mm, Matrix2::identity()));
+    assert!((found.pixel - window.pixel(target.origin_mm)).norm() < 0.3);
+    let (mut numbers, mut pixels) = (Vec::new(), Vec::new());
+    for i in local::measure(image, &fit.parameters) {
+        let lines = [i.lines.v - found.origin.v, found.origin.h - i.lines.h];
+        // Away from the dots.
+        if !found.mark.touches(lines) {
+            numbers.push(Vector2::new(f64::from(lines[0]), -f64::from(lines[1])));
+            pixels.push(i.pixel);
         }
     }
-
-    fn is_black(&self, x: f64, y: f64) -> bool {
-        let in_rect = |[left, top, w, h]: &[f64; 4]| (*left..left + w).contains(&x) && (*top..top + h).contains(&y);
-        let in_circle = |[cx, cy, r]: &[f64; 3]| (x - cx).hypot(y - cy) < *r;
-        self.rects.iter().any(in_rect) || self.circles.iter().any(in_circle)
-    }
-
-    /// `width` × `height` px around a place, 5 × 5 samples a pixel.
-    fn image(&self, [cx, cy]: [f64; 2], px_per_mm: f64, width: u32, height: u32) -> GrayImage {
-        let (w, h) = (f64::from(width), f64::from(height));
-        let (reach_x, reach_y) = (w / px_per_mm, h / px_per_mm);
-        let near_rect = |[x, y, w, h]: &[f64; 4]| {
-            x - cx < reach_x && y - cy < reach_y && cx - (x + w) < reach_x && cy - (y + h) < reach_y
-        };
-        let rects = self.rects.iter().copied().filter(near_rect).collect();
-        let near = Page { rects, circles: self.circles.clone() };
-        GrayImage::from_fn(width, height, |u, v| {
-            let sample = |n: u32| {
-                let (i, j) = (f64::from(n % 5) / 5.0 - 0.4, f64::from(n / 5) / 5.0 - 0.4);
-                let x = cx + (f64::from(u) + i - 0.5 * (w - 1.0)) / px_per_mm;
-                let y = cy + (f64::from(v) + j - 0.5 * (h - 1.0)) / px_per_mm;
-                f32::from(u8::from(near.is_black(x, y)))
-            };
-            image::Luma([0.85 - 0.7 * (0..25).map(sample).sum::<f32>() / 25.0])
-        })
+    assert!(numbers.len() > 400, "{} crossings", numbers.len());
+    for axis in 0..2 {
+        // Place and distance of the lines by least squares.
+        let count = numbers.len() as f64;
+        let mean = numbers.iter().map(|n| n[axis]).sum::<f64>() / count;
+        let spread: f64 = numbers.iter().map(|n| (n[axis] - mean).powi(2)).sum();
+        let pitch_px = numbers.iter().zip(&pixels).map(|(n, p)| (n[axis] - mean) * p[axis]).sum::<f64>() / spread;
+        assert!((pitch_px / PITCH_PX - 1.0).abs() < 1e-3, "{pitch_px} px, {PITCH_PX} px were drawn");
+        let origin_px = pixels.iter().map(|p| p[axis]).sum::<f64>() / count - mean * pitch_px;
+        let miss = origin_px - window.pixel(target.origin_mm)[axis];
+        // Both rasterise edges to a quarter of a pixel.
+        assert!(miss.abs() < 0.13, "the origin is off by {miss} px");
     }
 }
 
 #[test]
-fn the_printed_file_shows_grid_and_mark() {
-    for (pitch_mm, line_mm, paper) in [(1.1, 0.2, Paper::A4), (2.54, 0.5, Paper::Letter)] {
+fn svg_and_pdf_show_grid_and_mark_at_true_scale() {
+    for (pitch_mm, line_mm, paper) in [(1.1, 0.2, Paper::A4), (2.54, 0.5, Paper::Letter), (0.85, 0.15, Paper::A3)] {
         let target = Target::new(pitch_mm, line_mm, paper, true).unwrap();
-        let svg = target.svg();
-        let [width, height] = paper.size_mm();
-        assert!(svg.contains(&format!("width=\"{width}mm\" height=\"{height}mm\" viewBox=\"0 0 {width} {height}\"")));
-        let page = Page::read(&svg);
-        assert!(svg.contains(&format!("the pitch is {pitch_mm} mm × L / 100.")));
-        // Inside what printers reach.
-        assert!(
-            page.rects.iter().all(|[x, y, w, h]| *x > 9.9 && *y > 9.9 && x + w < width - 9.9 && y + h < height - 9.9)
-        );
-        // The bar: 100 mm from end to end.
-        assert!(page.rects.iter().any(|[x, _, w, h]| (*x, *w) == (10.0, 100.0) && *h < 1.0));
-        // The origin is 17.5 px right of and 7.5 px below the image's centre.
-        let px_per_mm = 16.0 / pitch_mm;
-        let centre = [target.origin_mm[0] - 17.5 / px_per_mm, target.origin_mm[1] - 7.5 / px_per_mm];
-        let image = page.image(centre, px_per_mm, 400, 240);
-        let fit = fit_cold(&image, &FitOptions::default()).unwrap();
-        let found = origin::find(&image, &fit.parameters).unwrap();
-        assert_eq!((found.mark.pitch_mm(), found.turn), (pitch_mm, Matrix2::identity()));
-        let at = found.pixel - nalgebra::Vector2::new(199.5 + 17.5, 119.5 + 7.5);
-        assert!(at.norm() < 0.3, "{at}");
-        let intersections = local::measure(&image, &fit.parameters);
-        assert!(intersections.len() > 150);
-        for i in intersections {
-            // Away from the dots each is where it was drawn.
-            let lines = [i.lines.v - found.origin.v, found.origin.h - i.lines.h];
-            let drawn = [199.5 + 17.5 + 16.0 * f64::from(lines[0]), 119.5 + 7.5 - 16.0 * f64::from(lines[1])];
-            let miss = (i.pixel.x - drawn[0]).hypot(i.pixel.y - drawn[1]);
-            assert!(miss < 0.05 || found.mark.touches(lines), "{miss} px at {lines:?}");
+        let window = Window::around(&target, pitch_mm);
+        check(&window.svg(&target.svg(), paper.size_mm()), &window, &target, pitch_mm);
+        if let Some(image) = window.pdf(&target.pdf()) {
+            check(&image, &window, &target, pitch_mm);
+        }
+    }
+}
+
+#[test]
+fn the_sheet_fits_the_printer_and_says_how_to_check_it() {
+    for (paper, pitch_mm) in [(Paper::A4, 1.1), (Paper::Letter, 2.54), (Paper::A3, 0.2)] {
+        let target = Target::new(pitch_mm, 0.05, paper, true).unwrap();
+        let [width, height] = target.size_mm;
+        let mut bar = false;
+        for shape in &target.shapes {
+            if let Shape::Rect { at: [x, y], size: [w, h] } = *shape {
+                // Inside what printers reach.
+                assert!(x > 9.9 && y > 9.9 && x + w < width - 9.9 && y + h < height - 9.9, "{shape:?}");
+                bar |= (x, w) == (10.0, 100.0) && h < 1.0;
+            }
+        }
+        assert!(bar, "100 mm from end to end");
+        let text: String = target.text.iter().map(|(_, line)| line.as_str()).collect();
+        assert!(text.contains("Print at 100 %") && text.contains(&format!("the pitch is {pitch_mm} mm × L / 100.")));
+        // What the PDF's font can't write would be a question mark.
+        assert!(text.chars().all(|letter| u8::try_from(letter).is_ok()), "{text}");
+        for ([_, y], line) in &target.text {
+            assert!(*y < height - 9.0, "'{line}' is in the printer's margin");
         }
     }
 }
@@ -103,5 +144,5 @@ fn impossible_targets_are_refused() {
     assert!(error(1.1, 0.5).to_string().contains("0.02 … 0.330 mm"));
     assert!(error(1.105, 0.2).to_string().contains("1.105"));
     let bare = Target::new(1.105, 0.2, Paper::A4, false).unwrap().svg();
-    assert!(Page::read(&bare).circles.is_empty());
+    assert!(!bare.contains("<circle"));
 }

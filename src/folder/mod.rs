@@ -7,7 +7,8 @@ pub mod table;
 
 use crate::camera::Stereo;
 use crate::statistics::median;
-use crate::sweep::session::{JOG_HEIGHT_MM, JOG_MM, ToolPose};
+use crate::sweep::place::{JOG_HEIGHT_MM, JOG_MM};
+use crate::sweep::session::ToolPose;
 use crate::{GrayImage, gray_from_u8, gray_from_u16};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

@@ -1,64 +1,164 @@
-//! Who evaluates cost (4) for the stochastic search.
+//! Who does the work on every pixel: the CPU, or a GPU.
 //!
-//! The h and v sets are searched in turn, so one grating stands still while many candidates of the other are tried. Gain
-//! and offset are solved in closed form inside the cost: with y the image and I of Eq. (3),
-//! ```text
-//! cost = min_{g,o} Σ (g I + o − y)² = Σ(y−ȳ)² − (Σ(I−Ī)(y−ȳ))² / Σ(I−Ī)²
-//! ```
-//! so that a backend only has to sum I, I² and I·y.
+//! | work | asked by |
+//! | --- | --- |
+//! | a stochastic search, Eq. (4) | [`crate::grating::stochastic`] |
+//! | normal equations of cost (4) | [`crate::grating::refine`] |
+//! | sums over windows | [`crate::lattice::local`] |
 
-use crate::grating::quadratic::QuadraticPhase;
+use crate::GrayImage;
+use crate::grating::cpu::Cpu;
+use crate::grating::cuda::{self, Cuda};
+use crate::grating::normal_equations::{GratingParameters, NormalEquations, Region};
+use crate::grating::quadratic::QuadraticGratings;
+use crate::grating::search::SearchPlan;
+use crate::grating::window::{Window, WindowSums};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
-/// One image as a search of one set sees it: rows run along the lines that are searched (transposed for v).
-#[derive(Clone, Debug)]
-pub struct Problem {
-    /// Pixels along a row, and rows.
-    pub columns: usize,
-    pub rows: usize,
-    /// Row-major image, any gain and offset.
-    pub image: Vec<f32>,
-    /// Row-major 4·p of the grating that stands still, Q in [`crate::grating::model`].
-    pub standing: Vec<f32>,
-    /// Pixel coordinates of the first column and row, and their spacing, in the untransposed image's px.
-    pub start: [f64; 2],
-    pub spacing: f64,
-    /// Duty cycle, 0.97 in the original.
-    pub duty: f32,
-}
-
-/// Σ I, Σ I², Σ I y over the pixels of a problem.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Sums {
-    /// Σ I
-    pub model: f64,
-    /// Σ I²
-    pub model2: f64,
-    /// Σ I y
-    pub model_image: f64,
-}
-
-/// Evaluates candidates on some device.
+/// A device that works on images.
 pub trait Backend: Send + Sync {
     /// Device and method, for people.
     fn name(&self) -> String;
 
-    /// One [`Sums`] a candidate, in order.
-    fn sums(&self, problem: &Problem, candidates: &[QuadraticPhase]) -> Vec<Sums>;
+    /// Takes an image over.
+    ///
+    /// # Errors
+    /// [`BackendError`].
+    fn take<'a>(&self, image: &'a GrayImage) -> Result<Box<dyn Pixels + 'a>, BackendError>;
+
+    /// The best gratings that a search finds, and their cost relative to the image's own variance.
+    ///
+    /// # Errors
+    /// [`BackendError`].
+    fn search(&self, plan: &SearchPlan) -> Result<(QuadraticGratings, f64), BackendError>;
 }
 
-/// Σ y and Σ y².
-pub fn image_sums(problem: &Problem) -> [f64; 2] {
-    problem.image.iter().fold([0.0, 0.0], |[s, s2], &y| [s + f64::from(y), s2 + f64::from(y) * f64::from(y)])
+/// An image on a device.
+pub trait Pixels: Send {
+    fn image(&self) -> &GrayImage;
+
+    /// JᵀJ and Jᵀr of cost (4); `scale`: robust scale of the residuals, brightness.
+    ///
+    /// # Errors
+    /// [`BackendError`].
+    fn normal_equations(
+        &mut self,
+        region: Region,
+        at: &GratingParameters,
+        scale: f64,
+    ) -> Result<NormalEquations, BackendError>;
+
+    /// Prepares phases and light-free levels of `fit` for [`Self::phases_along`] and [`Self::window_sums`].
+    ///
+    /// # Errors
+    /// [`BackendError`].
+    fn free_of_light(&mut self, fit: &GratingParameters) -> Result<(), BackendError>;
+
+    /// Row `v` of the image, and phase_h and phase_v there.
+    fn phases_along(&mut self, v: usize) -> (&[f32], [&[f32]; 2]);
+
+    /// The sums over each window.
+    ///
+    /// # Errors
+    /// [`BackendError`].
+    fn window_sums(&mut self, windows: &[Window]) -> Result<Vec<WindowSums>, BackendError>;
 }
 
-/// Cost (4) over the image's own variance: 0 explains everything, 1 nothing.
-pub fn relative_cost(sums: Sums, image: [f64; 2], pixels: usize) -> f64 {
-    let n = pixels as f64;
-    let model_variance = sums.model2 - sums.model * sums.model / n;
-    let image_variance = image[1] - image[0] * image[0] / n;
-    let covariance = sums.model_image - sums.model * image[0] / n;
-    if model_variance <= 0.0 || image_variance <= 0.0 || covariance <= 0.0 {
-        return 1.0;
+/// Why a device can't be used, or can't any longer.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum BackendError {
+    #[error("no CUDA driver is installed (libcuda is missing): install NVIDIA's driver, or choose the backend cpu")]
+    NoDriver,
+    #[error("the CUDA driver finds no GPU: is one plugged in and visible (nvidia-smi)? Else choose the backend cpu")]
+    NoDevice,
+    #[error(
+        "the CUDA driver supports CUDA {}.{}, at least {}.{} is needed: update NVIDIA's driver, or choose the backend cpu",
+        .found / 1000, .found % 1000 / 10, .needed / 1000, .needed % 1000 / 10
+    )]
+    DriverTooOld { found: i32, needed: i32 },
+    #[error(
+        "CUDA's run-time compiler is missing (libnvrtc): install the CUDA toolkit or the Python package nvidia-cuda-nvrtc \
+         and add its folder to LD_LIBRARY_PATH, or choose the backend cpu"
+    )]
+    NoCompiler,
+    #[error("the kernels don't compile for {architecture}: {log}")]
+    Compile { architecture: String, log: String },
+    #[error(
+        "{device} has no memory left for {mib} MiB more: end other programs on it, use smaller images, or choose the \
+         backend cpu"
+    )]
+    OutOfMemory { device: String, mib: usize },
+    #[error(
+        "{device} failed in {during}: {cause}. Is it still there (nvidia-smi)? Restart the program, or choose the backend cpu"
+    )]
+    Failed { device: String, during: String, cause: String },
+}
+
+/// What a user may ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendChoice {
+    /// A GPU if one can be used, else the CPU.
+    #[default]
+    Auto,
+    Cpu,
+    Cuda,
+}
+
+/// The backend in use, and the CPU where a lost GPU may be replaced.
+#[derive(Clone)]
+pub struct Chosen {
+    backend: Arc<dyn Backend>,
+    falls_back: bool,
+}
+
+impl Default for Chosen {
+    fn default() -> Self {
+        Chosen::cpu()
     }
-    1.0 - covariance * covariance / (model_variance * image_variance)
+}
+
+impl Chosen {
+    pub fn cpu() -> Self {
+        Chosen { backend: Arc::new(Cpu), falls_back: false }
+    }
+
+    /// Looks for what `choice` asks for.
+    ///
+    /// # Errors
+    /// [`BackendError`] when a GPU is asked for and can't be used.
+    pub fn of(choice: BackendChoice) -> Result<Self, BackendError> {
+        let gpu = || cuda::driver::open().map(|device| Arc::new(Cuda::new(device)) as Arc<dyn Backend>);
+        match choice {
+            BackendChoice::Cpu => Ok(Chosen::cpu()),
+            BackendChoice::Cuda => Ok(Chosen { backend: gpu()?, falls_back: false }),
+            BackendChoice::Auto => Ok(gpu().map_or_else(
+                |why| {
+                    tracing::info!("working on the CPU: {why}");
+                    Chosen::cpu()
+                },
+                |backend| Chosen { backend, falls_back: true },
+            )),
+        }
+    }
+
+    /// One that some program made itself; `falls_back`: the CPU takes over when it is lost.
+    pub fn with(backend: Arc<dyn Backend>, falls_back: bool) -> Self {
+        Chosen { backend, falls_back }
+    }
+
+    pub fn backend(&self) -> &dyn Backend {
+        &*self.backend
+    }
+
+    /// After `error`: whether the CPU takes over, from now on.
+    pub fn fall_back(&mut self, error: &BackendError) -> bool {
+        if self.falls_back {
+            tracing::warn!("going on with the CPU: {error}");
+            *self = Chosen::cpu();
+            return true;
+        }
+        false
+    }
 }

@@ -1,4 +1,4 @@
-//! Cost (4) on the CPU: rayon over rows, SIMD along them.
+//! Everything on the CPU; here cost (4): rayon over rows, SIMD along them.
 //!
 //! Along a row the searched phase is linear in x, so a block of columns needs the sine and cosine of its first phase only:
 //! ```text
@@ -8,9 +8,13 @@
 //! one Newton step on the estimate r of 1/√s, s = 2 + P² + Q², gives 2 I = P Q r (3 − s r²). A few rows do all candidates
 //! before the next ones come, so that pixels are read from memory once.
 
-use crate::grating::backend::{Backend, Problem, Sums};
+use crate::GrayImage;
+use crate::grating::backend::{Backend, BackendError, Pixels};
 use crate::grating::model::has_avx2;
-use crate::grating::quadratic::QuadraticPhase;
+use crate::grating::normal_equations::{GratingParameters, NormalEquations, Region, accumulate};
+use crate::grating::quadratic::{QuadraticGratings, QuadraticPhase};
+use crate::grating::search::{Problem, SearchPlan, Sums, follow};
+use crate::grating::window::{Maps, Window, WindowSums};
 use rayon::prelude::*;
 
 /// The CPU backend; uses all threads of the current rayon pool.
@@ -29,7 +33,59 @@ impl Backend for Cpu {
         format!("cpu ({set}, {} threads)", rayon::current_num_threads())
     }
 
-    fn sums(&self, problem: &Problem, candidates: &[QuadraticPhase]) -> Vec<Sums> {
+    fn take<'a>(&self, image: &'a GrayImage) -> Result<Box<dyn Pixels + 'a>, BackendError> {
+        Ok(Box::new(CpuPixels::new(image)))
+    }
+
+    fn search(&self, plan: &SearchPlan) -> Result<(QuadraticGratings, f64), BackendError> {
+        Ok(follow(plan, |problem, candidates| self.sums(problem, candidates)))
+    }
+}
+
+/// An image where it is.
+pub struct CpuPixels<'a> {
+    image: &'a GrayImage,
+    maps: Maps,
+}
+
+impl<'a> CpuPixels<'a> {
+    pub fn new(image: &'a GrayImage) -> Self {
+        CpuPixels { image, maps: Maps::default() }
+    }
+}
+
+impl Pixels for CpuPixels<'_> {
+    fn image(&self) -> &GrayImage {
+        self.image
+    }
+
+    fn normal_equations(
+        &mut self,
+        region: Region,
+        at: &GratingParameters,
+        scale: f64,
+    ) -> Result<NormalEquations, BackendError> {
+        Ok(accumulate(self.image, region, at, scale))
+    }
+
+    fn free_of_light(&mut self, fit: &GratingParameters) -> Result<(), BackendError> {
+        self.maps = Maps::new(self.image, fit);
+        Ok(())
+    }
+
+    fn phases_along(&mut self, v: usize) -> (&[f32], [&[f32]; 2]) {
+        let width = self.image.width() as usize;
+        (&self.image.as_raw()[v * width..(v + 1) * width], self.maps.phases_along(v))
+    }
+
+    fn window_sums(&mut self, windows: &[Window]) -> Result<Vec<WindowSums>, BackendError> {
+        Ok(windows.iter().map(|window| self.maps.sums(window)).collect())
+    }
+}
+
+impl Cpu {
+    /// One [`Sums`] a candidate, in order.
+    pub fn sums(&self, problem: &Problem, candidates: &[QuadraticPhase]) -> Vec<Sums> {
         let task = |task: usize| {
             let rows = task * ROWS..problem.rows.min((task + 1) * ROWS);
             let mut sums = vec![Sums::default(); candidates.len()];
@@ -210,6 +266,40 @@ fn add_block(block: &PixelBlock, turns: &Turns, first: [f32; 2], sums: &mut Lane
     }
 }
 
+/// Most multiply-adds of single precision a second that one core does: what floors are counted in.
+pub fn peak_multiply_adds() -> f64 {
+    const CHAINS: usize = 96;
+    const STEPS: usize = 20_000;
+    #[inline(always)]
+    fn chains(seed: f32) -> f32 {
+        let (factor, term) = (std::hint::black_box(0.999_f32), std::hint::black_box(seed));
+        let mut values = [seed; CHAINS];
+        for _ in 0..STEPS {
+            values.iter_mut().for_each(|value| *value = value.mul_add(factor, term));
+        }
+        values.iter().sum()
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn chains_avx2(seed: f32) -> f32 {
+        chains(seed)
+    }
+    let run = || {
+        #[cfg(target_arch = "x86_64")]
+        if has_avx2() {
+            // SAFETY: the features that the function is compiled for were just found.
+            return unsafe { chains_avx2(1e-3) };
+        }
+        chains(1e-3)
+    };
+    let best = (0..20).map(|_| {
+        let start = std::time::Instant::now();
+        std::hint::black_box(run());
+        start.elapsed().as_secs_f64()
+    });
+    (CHAINS * STEPS) as f64 / best.fold(f64::INFINITY, f64::min)
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use super::{BLOCK, LANES, LaneSums, PixelBlock, PixelRow, Sums, Turns, Walk};
@@ -255,7 +345,7 @@ mod avx2 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grating::backend::{image_sums, relative_cost};
+    use crate::grating::search::{image_sums, relative_cost};
 
     fn problem() -> Problem {
         let (columns, rows) = (173, 61);

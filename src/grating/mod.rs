@@ -8,8 +8,11 @@
 //! | [`normal_equations`] | JᵀJ and Jᵀr of cost (4), exactly and fast |
 //! | [`refine`] | Levenberg–Marquardt on cost (4): cold start, warm start, result |
 //! | [`quadratic`] | the published phases, quadratic in the pixel, Eq. (1), (2) |
-//! | [`backend`] | who evaluates cost (4) for the stochastic search: [`cpu`] |
-//! | [`stochastic`] | the published stochastic search |
+//! | [`moments`] | sums over pixels that the normal equations follow from |
+//! | [`window`] | sums over windows in phase coordinates, for the local measurement |
+//! | [`stochastic`] | the published method on one image after another |
+//! | [`search`], [`draws`] | its stochastic search, and the random numbers of that |
+//! | [`backend`] | who works on the pixels: [`cpu`] or [`cuda`] |
 //!
 //! Phases grow with v for the h grating (lines along u) and with u for the v grating (lines along v).
 //! Dark lines are where a sine is −1, that is phase = 3π/2 + 2πn.
@@ -17,11 +20,16 @@
 pub mod backend;
 pub mod chebyshev;
 pub mod cpu;
+pub mod cuda;
+pub mod draws;
 pub mod model;
+mod moments;
 pub mod normal_equations;
 pub mod quadratic;
 pub mod refine;
+pub mod search;
 pub mod spectrum;
 pub mod stochastic;
+pub mod window;
 
 pub use refine::{FitError, GratingFit};

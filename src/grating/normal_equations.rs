@@ -13,8 +13,9 @@
 //! exactly from the moments Σ field_a field_b T_k(x) T_l(y), about 150 multiplications a pixel instead of thousands.
 
 use crate::GrayImage;
-use crate::grating::chebyshev::{self, Chebyshev2, exponents};
+use crate::grating::chebyshev::{self, Chebyshev2};
 use crate::grating::model::{brightness_and_slopes, has_avx2, narrowed, sin_cos};
+use crate::grating::moments::{DUTY, FIELDS, OFFSET_SQUARE, PixelSums, RowSums, dot};
 use nalgebra::{DMatrix, DVector};
 
 /// Everything that describes one image.
@@ -57,7 +58,7 @@ impl GratingParameters {
         }
     }
 
-    fn degrees(&self) -> [usize; FIELDS] {
+    pub(super) fn degrees(&self) -> [usize; FIELDS] {
         [self.phase_h.degree, self.phase_v.degree, self.gain.degree, self.offset.degree, 0]
     }
 }
@@ -98,8 +99,6 @@ pub struct NormalEquations {
     pub pixels: usize,
 }
 
-const FIELDS: usize = 5;
-const DUTY: usize = 4;
 /// Columns handled at a time: the tables then stay in the first-level cache.
 const CHUNK: usize = 256;
 
@@ -138,50 +137,91 @@ fn accumulate_avx2<const M: usize>(
     accumulate_any::<M>(image, region, at, scale)
 }
 
-/// Moments of a product of two fields, or of a field and the residual: Σ w T_k(x) T_l(y) at [l][k].
-struct Moments {
-    order: usize,
-    sums: Vec<f64>,
+/// Pixels that are handled at a time: a few registers' worth.
+const LANES: usize = 16;
+const BLOCKS: usize = CHUNK / LANES;
+/// A value for each pixel of a chunk.
+type Chunk = [[f32; LANES]; BLOCKS];
+
+/// What a pass needs of each pixel of a chunk.
+struct ChunkFields {
+    /// Robust weight.
+    weight: Chunk,
+    residual: Chunk,
+    /// G·I
+    signal: Chunk,
+    fields: [Chunk; FIELDS],
 }
 
-impl Moments {
-    fn new(order: usize) -> Self {
-        Moments { order, sums: vec![0.0; (order + 1) * (order + 1)] }
+impl ChunkFields {
+    const ZERO: Chunk = [[0.0; LANES]; BLOCKS];
+
+    fn new() -> Self {
+        let zero = ChunkFields::ZERO;
+        ChunkFields { weight: zero, residual: zero, signal: zero, fields: [zero; FIELDS] }
     }
 
+    /// From brightness and the values of phase_h, phase_v, gain and offset, for the first `blocks` blocks.
     #[inline(always)]
-    fn add_row(&mut self, weights: &[f32], tables: &[Vec<f32>], offset: usize, along_y: &[f64]) {
-        let n = self.order + 1;
-        for k in 0..n {
-            let along_x = f64::from(dot(weights, &tables[k][offset..offset + weights.len()]));
-            for l in 0..n - k {
-                self.sums[l * n + k] += along_x * along_y[l];
+    fn fill<const M: usize>(
+        &mut self,
+        blocks: usize,
+        brightness: &Chunk,
+        values: &[Chunk; 4],
+        duty: f32,
+        per_scale2: f32,
+    ) {
+        for b in 0..blocks.min(BLOCKS) {
+            for lane in 0..LANES {
+                let (sin_h, cos_h) = sin_cos(values[0][b][lane]);
+                let (sin_v, cos_v) = sin_cos(values[1][b][lane]);
+                let (sin_h, slope_h) = narrowed::<M>(sin_h, cos_h);
+                let (sin_v, slope_v) = narrowed::<M>(sin_v, cos_v);
+                let (model, by_h, by_v) = brightness_and_slopes(sin_h, sin_v, duty);
+                let gain = values[2][b][lane];
+                let signal = gain * model;
+                // Saturated pixels say nothing, nor do they count in the cost: steps that lower it elsewhere would be refused.
+                let seen = if brightness[b][lane] >= SATURATED { 0.0 } else { 1.0 };
+                let r = seen * (brightness[b][lane] - (signal + values[3][b][lane]));
+                // Cauchy's.
+                self.weight[b][lane] = seen / (1.0 + r * r * per_scale2);
+                self.residual[b][lane] = r;
+                self.signal[b][lane] = signal;
+                self.fields[0][b][lane] = gain * by_h * slope_h;
+                self.fields[1][b][lane] = gain * by_v * slope_v;
+                self.fields[2][b][lane] = model;
+                self.fields[3][b][lane] = 1.0;
+                self.fields[DUTY][b][lane] = gain * (by_h + by_v);
             }
         }
     }
+}
 
-    fn at(&self, k: usize, l: usize) -> f64 {
-        self.sums[l * (self.order + 1) + k]
-    }
+/// Brightness from which a pixel is clipped.
+const SATURATED: f32 = 0.999;
 
-    /// Σ w T_i(x) T_j(y) T_k(x) T_l(y).
-    fn product(&self, (i, j): (usize, usize), (k, l): (usize, usize)) -> f64 {
-        let (sum_x, diff_x, sum_y, diff_y) = (i + k, i.abs_diff(k), j + l, j.abs_diff(l));
-        0.25 * (self.at(sum_x, sum_y) + self.at(sum_x, diff_y) + self.at(diff_x, sum_y) + self.at(diff_x, diff_y))
+/// `a` times `b`.
+#[inline(always)]
+fn times(blocks: usize, a: &Chunk, b: &Chunk, product: &mut Chunk) {
+    for n in 0..blocks.min(BLOCKS) {
+        for lane in 0..LANES {
+            product[n][lane] = a[n][lane] * b[n][lane];
+        }
     }
 }
 
+/// Σ ln(1 + r²/s²)
 #[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; 16];
-    let (chunks_a, chunks_b) = (a.chunks_exact(16), b.chunks_exact(16));
-    let rest: f32 = chunks_a.remainder().iter().zip(chunks_b.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in chunks_a.zip(chunks_b) {
-        for lane in 0..16 {
-            lanes[lane] += a[lane] * b[lane];
+fn lost(blocks: usize, residual: &Chunk, per_scale2: f32) -> f64 {
+    // As the logarithm of products, which the range of f64 allows for BLOCKS factors.
+    let mut products = [1.0_f64; LANES];
+    for b in 0..blocks.min(BLOCKS) {
+        for lane in 0..LANES {
+            let r = residual[b][lane];
+            products[lane] *= f64::from(1.0 + r * r * per_scale2);
         }
     }
-    lanes.iter().sum::<f32>() + rest
+    products.iter().map(|product| product.ln()).sum()
 }
 
 #[inline(always)]
@@ -194,24 +234,21 @@ fn accumulate_any<const M: usize>(
     let degrees = at.degrees();
     let highest = 2 * degrees.iter().copied().max().unwrap_or(0);
     let domain = at.phase_h.domain;
-    let columns: Vec<usize> = (region.columns[0]..region.columns[1]).step_by(region.stride).collect();
+    let mut columns: Vec<usize> = (region.columns[0]..region.columns[1]).step_by(region.stride).collect();
+    let count = columns.len();
+    // The last block is filled up with pixels that count as saturated.
+    columns.resize(count.next_multiple_of(LANES), region.columns[0]);
     let tables = chebyshev::row_tables(&domain, &columns, highest);
     let mut along = vec![0.0; highest + 1];
-    let mut squares: Vec<Moments> = Vec::new();
-    for a in 0..FIELDS {
-        squares.extend((a..FIELDS).map(|b| Moments::new(degrees[a] + degrees[b])));
-    }
-    let mut sides: Vec<Moments> = degrees.iter().map(|&d| Moments::new(d)).collect();
+    let mut sums = PixelSums::new(degrees);
+    let mut row_sums = RowSums::new(&sums);
 
     let mut coefficients = [[0.0_f64; 16]; 4];
-    let mut fields = vec![[0.0_f32; CHUNK]; FIELDS];
-    let mut weighted = [0.0_f32; CHUNK];
-    let (mut weights, mut residual) = ([0.0_f32; CHUNK], [0.0_f32; CHUNK]);
-    let mut values = [[0.0_f32; CHUNK]; 4];
-    let mut brightness = [0.0_f32; CHUNK];
+    let mut chunk = ChunkFields::new();
+    let mut values = [ChunkFields::ZERO; 4];
+    let (mut brightness, mut weighted, mut product) = (ChunkFields::ZERO, ChunkFields::ZERO, ChunkFields::ZERO);
     let width = image.width() as usize;
     let per_scale2 = (1.0 / (scale * scale)) as f32;
-    let (mut cost, mut sum_rr, mut sum_w, mut sum_s, mut sum_ss, mut pixels) = (0.0_f64, 0.0, 0.0, 0.0, 0.0, 0);
     let functions = [&at.phase_h, &at.phase_v, &at.gain, &at.offset];
     for v in (region.rows[0]..region.rows[1]).step_by(region.stride) {
         chebyshev::values_at(domain.normalise(1, v as f64), &mut along);
@@ -219,110 +256,43 @@ fn accumulate_any<const M: usize>(
             function.along_row(v as f64, &mut row[..=function.degree]);
         }
         let row = &image.as_raw()[v * width..(v + 1) * width];
-        let mut start = 0;
-        while start < columns.len() {
+        for start in (0..columns.len()).step_by(CHUNK) {
             let n = CHUNK.min(columns.len() - start);
-            for (pixel, &u) in brightness[..n].iter_mut().zip(&columns[start..]) {
+            let blocks = n / LANES;
+            let seen = n.min(count - start);
+            for (pixel, &u) in brightness.as_flattened_mut().iter_mut().zip(&columns[start..start + n]) {
                 *pixel = row[u];
             }
+            brightness.as_flattened_mut()[seen..n].fill(SATURATED);
             for f in 0..4 {
-                chebyshev::evaluate_row(&coefficients[f][..=degrees[f]], &tables, start, &mut values[f][..n]);
+                let values = &mut values[f].as_flattened_mut()[..n];
+                chebyshev::evaluate_row(&coefficients[f][..=degrees[f]], &tables, start, values);
             }
-            let (mut rr, mut ww, mut ss, mut s2) = (0.0_f32, 0.0_f32, 0.0_f32, 0.0_f32);
-            for p in 0..n {
-                let (sin_h, cos_h) = sin_cos(values[0][p]);
-                let (sin_v, cos_v) = sin_cos(values[1][p]);
-                let (sin_h, slope_h) = narrowed::<M>(sin_h, cos_h);
-                let (sin_v, slope_v) = narrowed::<M>(sin_v, cos_v);
-                let (model, by_h, by_v) = brightness_and_slopes(sin_h, sin_v, at.duty as f32);
-                let gain = values[2][p];
-                let signal = gain * model;
-                let r = brightness[p] - (signal + values[3][p]);
-                let ratio = r * r * per_scale2;
-                // Cauchy's weight; saturated pixels say nothing.
-                let saturated = brightness[p] >= 0.999;
-                let weight = if saturated { 0.0 } else { 1.0 / (1.0 + ratio) };
-                fields[0][p] = gain * by_h * slope_h;
-                fields[1][p] = gain * by_v * slope_v;
-                fields[2][p] = model;
-                fields[3][p] = 1.0;
-                fields[DUTY][p] = gain * (by_h + by_v);
-                weights[p] = weight;
-                // Nor in the cost: steps that lower it elsewhere would be refused.
-                residual[p] = if saturated { 0.0 } else { r };
-                rr += weight * r * r;
-                ww += weight;
-                ss += weight * signal;
-                s2 += weight * signal * signal;
-            }
-            // Σ ln(1 + x) as the logarithm of a product, which the range of f64 allows for a dozen factors.
-            for group in residual[..n].chunks(12) {
-                cost += group.iter().map(|r| 1.0 + f64::from(r * r * per_scale2)).product::<f64>().ln();
-            }
-            sum_rr += f64::from(rr);
-            sum_w += f64::from(ww);
-            sum_s += f64::from(ss);
-            sum_ss += f64::from(s2);
-            pixels += n;
-            let mut square = squares.iter_mut();
+            chunk.fill::<M>(blocks, &brightness, &values, at.duty as f32, per_scale2);
+            sums.lost += lost(blocks, &chunk.residual, per_scale2);
+            sums.pixels += seen;
+            times(blocks, &chunk.weight, &chunk.residual, &mut weighted);
+            sums.residual2 += f64::from(dot(weighted.as_flattened(), &chunk.residual.as_flattened()[..n]));
+            times(blocks, &chunk.weight, &chunk.signal, &mut weighted);
+            sums.signal += f64::from(weighted.as_flattened()[..n].iter().sum::<f32>());
+            sums.signal2 += f64::from(dot(weighted.as_flattened(), &chunk.signal.as_flattened()[..n]));
+            let mut square = 0;
             for a in 0..FIELDS {
-                for p in 0..n {
-                    weighted[p] = weights[p] * fields[a][p];
-                }
-                let mut product = [0.0_f32; CHUNK];
-                for p in 0..n {
-                    product[p] = weighted[p] * residual[p];
-                }
-                sides[a].add_row(&product[..n], &tables, start, &along);
-                for field in &fields[a..] {
-                    for p in 0..n {
-                        product[p] = weighted[p] * field[p];
-                    }
-                    if let Some(square) = square.next() {
-                        square.add_row(&product[..n], &tables, start, &along);
-                    }
-                }
-            }
-            start += n;
-        }
-    }
-
-    let starts: Vec<usize> = degrees
-        .iter()
-        .scan(0, |next, &degree| {
-            let start = *next;
-            *next += chebyshev::terms(degree);
-            Some(start)
-        })
-        .collect();
-    let mut jtj = DMatrix::zeros(at.len(), at.len());
-    let mut jtr = DVector::zeros(at.len());
-    let mut square = squares.iter();
-    for a in 0..FIELDS {
-        for (row, (i, j)) in exponents(degrees[a]).enumerate() {
-            jtr[starts[a] + row] = sides[a].at(i, j);
-        }
-        for b in a..FIELDS {
-            let Some(moments) = square.next() else { break };
-            for (row, first) in exponents(degrees[a]).enumerate() {
-                for (column, second) in exponents(degrees[b]).enumerate() {
-                    let value = moments.product(first, second);
-                    jtj[(starts[a] + row, starts[b] + column)] = value;
-                    jtj[(starts[b] + column, starts[a] + row)] = value;
+                times(blocks, &chunk.weight, &chunk.fields[a], &mut weighted);
+                times(blocks, &weighted, &chunk.residual, &mut product);
+                row_sums.sides[a].add(&product.as_flattened()[..n], &tables, start);
+                for field in &chunk.fields[a..] {
+                    times(blocks, &weighted, field, &mut product);
+                    row_sums.squares[square].add(&product.as_flattened()[..n], &tables, start);
+                    square += 1;
                 }
             }
         }
+        row_sums.flush(&mut sums, &along);
     }
-    let per_w = 1.0 / sum_w.max(1e-300);
-    let mean = sum_s * per_w;
-    NormalEquations {
-        jtj,
-        jtr,
-        cost: cost * scale * scale,
-        rms: (sum_rr * per_w).sqrt(),
-        signal_rms: (sum_ss * per_w - mean * mean).max(0.0).sqrt(),
-        pixels,
-    }
+    // Offset times offset, which is 1, times the weight.
+    sums.weight = sums.squares[OFFSET_SQUARE].at(0, 0);
+    sums.equations(at, scale)
 }
 
 #[cfg(test)]

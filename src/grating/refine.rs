@@ -5,9 +5,11 @@
 //! fraction of a period. Warm start: a few passes over the whole image.
 
 use crate::GrayImage;
+use crate::grating::backend::{BackendError, Pixels};
 use crate::grating::chebyshev::{Chebyshev2, Domain, exponents};
+use crate::grating::cpu::CpuPixels;
 use crate::grating::model::ORIGINAL_DUTY;
-use crate::grating::normal_equations::{GratingParameters, MAX_NARROWING, NormalEquations, Region, accumulate};
+use crate::grating::normal_equations::{GratingParameters, MAX_NARROWING, NormalEquations, Region};
 use crate::grating::spectrum::{self, Carriers};
 use crate::least_squares::solve_equilibrated;
 use nalgebra::{DMatrix, DVector};
@@ -76,6 +78,8 @@ pub enum FitError {
          view over the whole image, without strong reflections, in focus?"
     )]
     Unexplained { residual: f64, limit: f64 },
+    #[error(transparent)]
+    Device(#[from] BackendError),
     #[error("the fit diverged (the normal equations have no solution): is the grid in view over the whole image?")]
     Diverged,
 }
@@ -99,20 +103,20 @@ pub struct Warm<'a> {
 /// A fit that leaves this much more unexplained than the one before is tried again from farther off.
 const WORSE: f64 = 1.1;
 
-/// Fits `image`, starting from earlier fits where that works, else from nothing.
+/// Fits an image, starting from earlier fits where that works, else from nothing.
 ///
 /// # Errors
 /// [`FitError`].
-pub fn fit(image: &GrayImage, warm: Option<Warm>, options: &FitOptions) -> Result<GratingFit, FitError> {
-    let Some(warm) = warm else { return fit_cold(image, options) };
+pub fn fit(pixels: &mut dyn Pixels, warm: Option<Warm>, options: &FitOptions) -> Result<GratingFit, FitError> {
+    let Some(warm) = warm else { return fit_cold_on(pixels, options) };
     let good =
         |fit: &Result<GratingFit, FitError>| fit.as_ref().is_ok_and(|fit| fit.residual <= WORSE * warm.last.residual);
-    let near = fit_warm(image, &warm, options);
-    if good(&near) {
+    let near = fit_warm_on(pixels, &warm, options);
+    if good(&near) || matches!(near, Err(FitError::Device(_))) {
         return near;
     }
     // Something moved, or the image got worse: the best of all starts decides.
-    better(near, fit_cold(image, options))
+    better(near, fit_cold_on(pixels, options))
 }
 
 /// A few passes over the whole image: from the extrapolated phases, or with broad lines first where there are none.
@@ -120,14 +124,21 @@ pub fn fit(image: &GrayImage, warm: Option<Warm>, options: &FitOptions) -> Resul
 /// # Errors
 /// [`FitError`] when the image is not explained from there.
 pub fn fit_warm(image: &GrayImage, warm: &Warm, options: &FitOptions) -> Result<GratingFit, FitError> {
+    fit_warm_on(&mut CpuPixels::new(image), warm, options)
+}
+
+/// As [`fit_warm`], on the device that holds the image.
+///
+/// # Errors
+/// [`FitError`].
+pub fn fit_warm_on(pixels: &mut dyn Pixels, warm: &Warm, options: &FitOptions) -> Result<GratingFit, FitError> {
     let last = warm.last;
-    let domain = Domain::of_image(image.width(), image.height());
-    if last.parameters.phase_h.domain != domain {
-        return Err(FitError::OtherSize { width: image.width(), height: image.height() });
+    let (width, height) = pixels.image().dimensions();
+    if last.parameters.phase_h.domain != Domain::of_image(width, height) {
+        return Err(FitError::OtherSize { width, height });
     }
-    let mut search = Search { image, parameters: last.parameters.clone(), scale: last.scale, passes: 0 };
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    let region = Region::centred(width, height, [1.0, 1.0], options.stride);
+    let mut search = Search { pixels, parameters: last.parameters.clone(), scale: last.scale, passes: 0 };
+    let region = Region::centred(width as usize, height as usize, [1.0, 1.0], options.stride);
     match warm.before {
         Some((before, ratio)) => extrapolate(&mut search.parameters, &before.parameters, ratio),
         None => {
@@ -164,11 +175,19 @@ fn extrapolate(parameters: &mut GratingParameters, before: &GratingParameters, r
 /// # Errors
 /// [`FitError`].
 pub fn fit_cold(image: &GrayImage, options: &FitOptions) -> Result<GratingFit, FitError> {
-    let (width, height) = (image.width(), image.height());
+    fit_cold_on(&mut CpuPixels::new(image), options)
+}
+
+/// As [`fit_cold`], on the device that holds the image.
+///
+/// # Errors
+/// [`FitError`].
+pub fn fit_cold_on(pixels: &mut dyn Pixels, options: &FitOptions) -> Result<GratingFit, FitError> {
+    let (width, height) = pixels.image().dimensions();
     if width < 64 || height < 64 {
         return Err(FitError::TooSmall { width, height });
     }
-    let fits = spectrum::hypotheses(image).into_iter().map(|carriers| grow(image, options, &carriers));
+    let fits = spectrum::hypotheses(pixels.image()).into_iter().map(|carriers| grow(pixels, options, &carriers));
     fits.reduce(better).unwrap_or(Err(FitError::NoGrating))
 }
 
@@ -176,22 +195,24 @@ pub fn fit_cold(image: &GrayImage, options: &FitOptions) -> Result<GratingFit, F
 fn better(a: Result<GratingFit, FitError>, b: Result<GratingFit, FitError>) -> Result<GratingFit, FitError> {
     match (a, b) {
         (Ok(a), Ok(b)) => Ok(if a.residual <= b.residual { a } else { b }),
+        // A lost device says nothing about the image.
+        (Err(FitError::Device(lost)), _) | (_, Err(FitError::Device(lost))) => Err(FitError::Device(lost)),
         (a, b) => b.or(a),
     }
 }
 
 /// From linear phases in the middle to the whole image.
-fn grow(image: &GrayImage, options: &FitOptions, carriers: &Carriers) -> Result<GratingFit, FitError> {
-    let (width, height) = image.dimensions();
+fn grow(pixels: &mut dyn Pixels, options: &FitOptions, carriers: &Carriers) -> Result<GratingFit, FitError> {
+    let (width, height) = pixels.image().dimensions();
     let domain = Domain::of_image(width, height);
     let (phase_h, phase_v) = carriers.phases(domain);
     let period = TAU / carriers.gradient_h.norm().min(carriers.gradient_v.norm());
-    let (mean, deviation) = centre_statistics(image, 3.0 * period);
+    let (mean, deviation) = centre_statistics(pixels.image(), 3.0 * period);
     // Over whole periods Eq. (3) has mean 2.9 and standard deviation 1.6.
     let gain = deviation.max(1e-4) / 1.6;
     let constant = |value: f64| Chebyshev2::linear(domain, carriers.centre, value, Default::default()).with_degree(0);
     let mut search = Search {
-        image,
+        pixels,
         parameters: GratingParameters {
             phase_h,
             phase_v,
@@ -265,7 +286,7 @@ fn centre_statistics(image: &GrayImage, reach: f64) -> (f64, f64) {
 }
 
 struct Search<'a> {
-    image: &'a GrayImage,
+    pixels: &'a mut dyn Pixels,
     parameters: GratingParameters,
     /// Robust scale, brightness.
     scale: f64,
@@ -332,7 +353,7 @@ impl Search<'_> {
 
     fn pass(&mut self, region: Region) -> Result<NormalEquations, FitError> {
         self.passes += 1;
-        let equations = accumulate(self.image, region, &self.parameters, self.scale);
+        let equations = self.pixels.normal_equations(region, &self.parameters, self.scale)?;
         if equations.cost.is_finite() { Ok(equations) } else { Err(FitError::Diverged) }
     }
 

@@ -6,16 +6,13 @@
 //! grows from the centre outward, since linear phases are right only there.
 
 use crate::GrayImage;
-use crate::grating::backend::{Backend, Problem, image_sums, relative_cost};
-use crate::grating::cpu::Cpu;
-use crate::grating::model::{ORIGINAL_DUTY, sin_cos};
+use crate::grating::backend::Backend;
 use crate::grating::quadratic::{QuadraticGratings, QuadraticPhase};
 use crate::grating::refine::FitError;
+use crate::grating::search::{DRAWS, Round, SearchPlan};
 use crate::grating::spectrum;
 use crate::lattice::intersections::{Intersection, LineNumbers};
 use nalgebra::{Matrix2, Vector2};
-use rand::{Rng, SeedableRng, rngs::SmallRng};
-use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 /// How much work the search does.
@@ -35,8 +32,6 @@ impl Default for OriginalSettings {
     }
 }
 
-/// Draws between two moves of the mean.
-const BATCH: usize = 60;
 /// Standard deviation of an intersection, px: the model, not the noise, is the limit.
 const SIGMA_PX: f64 = 1.0;
 /// Relative cost above which the image is not believed to show the grid.
@@ -48,23 +43,16 @@ const REACH_V: i32 = 20;
 /// Fits one image after another.
 pub struct OriginalFitter {
     settings: OriginalSettings,
-    backend: Box<dyn Backend>,
     last: Option<QuadraticGratings>,
     /// Where the origin was seen last.
     origin_px: Option<Vector2<f64>>,
-    images: u64,
-}
-
-impl Default for OriginalFitter {
-    fn default() -> Self {
-        OriginalFitter::new(OriginalSettings::default(), Box::new(Cpu))
-    }
+    images: u32,
 }
 
 impl OriginalFitter {
     /// A fitter that has seen no image yet.
-    pub fn new(settings: OriginalSettings, backend: Box<dyn Backend>) -> Self {
-        OriginalFitter { settings, backend, last: None, origin_px: None, images: 0 }
+    pub fn new(settings: OriginalSettings) -> Self {
+        OriginalFitter { settings, last: None, origin_px: None, images: 0 }
     }
 
     /// Intersections around the origin, numbered from it, and the RMS residual over that of what is explained.
@@ -73,36 +61,43 @@ impl OriginalFitter {
     ///
     /// # Errors
     /// [`FitError`] when no grid is found.
-    pub fn fit(&mut self, image: &GrayImage, origin_px: Vector2<f64>) -> Result<(Vec<Intersection>, f64), FitError> {
+    pub fn fit(
+        &mut self,
+        backend: &dyn Backend,
+        image: &GrayImage,
+        origin_px: Vector2<f64>,
+    ) -> Result<(Vec<Intersection>, f64), FitError> {
         let (width, height) = (image.width(), image.height());
         if width < 64 || height < 64 {
             return Err(FitError::TooSmall { width, height });
         }
-        let mut rng = SmallRng::seed_from_u64(self.settings.seed.wrapping_add(self.images));
-        self.images += 1;
         let carriers = spectrum::carriers(image).ok_or(FitError::NoGrating)?;
         let period = std::f64::consts::TAU / carriers.gradient_h.norm().min(carriers.gradient_v.norm());
         let evened = even_out(image, (1.5 * period) as usize);
-        let search = Search {
-            image: &evened,
-            stride: self.settings.stride.max(1),
-            backend: self.backend.as_ref(),
-            centre: Vector2::new(0.5 * f64::from(width), 0.5 * f64::from(height)),
-        };
-        let (gratings, cost) = match self.last {
+        let draws = self.settings.draws;
+        let (start, rounds) = match self.last {
             // Half a radian at the edge covers the motion of some tenths of a millimetre.
-            Some(last) => search.run(last, self.settings.draws, &[(1.0, 0.5)], &mut rng),
+            Some(last) => (last, rounds(draws, &[(1.0, 0.5)])),
             None => {
-                let start = from_carriers(&carriers);
                 let stages = [(0.25, 0.6), (0.4, 0.8), (0.55, 0.8), (0.7, 0.8), (0.85, 0.8), (1.0, 0.8)];
                 // The first image has no predecessor: three times the draws, in six stages.
-                search.run(start, 3 * self.settings.draws, &stages, &mut rng)
+                (from_carriers(&carriers), rounds(3 * draws, &stages))
             }
         };
+        let plan = SearchPlan {
+            image: &evened,
+            stride: self.settings.stride.max(1),
+            start,
+            rounds,
+            seed: self.settings.seed,
+            image_number: self.images,
+        };
+        let (gratings, cost) = backend.search(&plan)?;
         if !(cost <= MAX_COST) {
             return Err(FitError::Unexplained { residual: (cost / (1.0 - cost).max(1e-9)).sqrt(), limit: 2.4 });
         }
         self.last = Some(gratings);
+        self.images += 1;
         let origin = self.origin(&gratings, origin_px, width, height);
         let mut found = Vec::new();
         for h in -REACH_H..=REACH_H {
@@ -173,96 +168,13 @@ fn even_out(image: &GrayImage, reach: usize) -> GrayImage {
     })
 }
 
-struct Search<'a> {
-    image: &'a GrayImage,
-    stride: usize,
-    backend: &'a dyn Backend,
-    centre: Vector2<f64>,
-}
-
-impl Search<'_> {
-    /// `stages`: share of the image around its centre, and the first standard deviation of the phase at its edge, rad.
-    fn run(
-        &self,
-        start: QuadraticGratings,
-        draws: usize,
-        stages: &[(f64, f64)],
-        rng: &mut SmallRng,
-    ) -> (QuadraticGratings, f64) {
-        let mut mean = start;
-        let mut cost = 1.0;
-        // One round searches both sets once.
-        let rounds = (draws / stages.len() / (2 * BATCH)).max(4);
-        for &(share, edge_rad) in stages {
-            // Down to a hundredth at the end of the stage.
-            let shrink = 0.01_f64.powf(1.0 / rounds as f64);
-            let mut sigma = edge_rad;
-            for _ in 0..rounds {
-                for searches_h in [true, false] {
-                    (mean, cost) = self.round(mean, searches_h, share, sigma, rng);
-                }
-                sigma *= shrink;
-            }
-        }
-        (mean, cost)
-    }
-
-    /// One batch of draws of one set.
-    fn round(
-        &self,
-        mean: QuadraticGratings,
-        searches_h: bool,
-        share: f64,
-        sigma: f64,
-        rng: &mut SmallRng,
-    ) -> (QuadraticGratings, f64) {
-        let problem = self.problem(&mean, searches_h, share);
-        let (cx, cy) = if searches_h { (self.centre.x, self.centre.y) } else { (self.centre.y, self.centre.x) };
-        let (ex, ey) = (share * cx, share * cy);
-        // Each parameter alone moves the phase by sigma at the edge of the region.
-        let scale = [1000.0 / (ex * ey), 1000.0 / (ey * ey), 1.0 / ex, 1.0 / ey, 1.0].map(|s| s * sigma);
-        let at = if searches_h { mean.h } else { mean.v };
-        let mut candidates = vec![at];
-        candidates
-            .extend((1..BATCH).map(|_| at.stepped(scale.map(|s| s * rng.sample::<f64, _>(StandardNormal)), cx, cy)));
-        let image = image_sums(&problem);
-        let costs = self.backend.sums(&problem, &candidates);
-        let costs = costs.into_iter().map(|sums| relative_cost(sums, image, problem.image.len()));
-        let (best, cost) = candidates.into_iter().zip(costs).min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((at, 1.0));
-        let moved =
-            if searches_h { QuadraticGratings { h: best, ..mean } } else { QuadraticGratings { v: best, ..mean } };
-        (moved, cost)
-    }
-
-    /// The image as a search of one set sees it.
-    fn problem(&self, mean: &QuadraticGratings, searches_h: bool, share: f64) -> Problem {
-        let size = [self.image.width() as usize, self.image.height() as usize];
-        let cut = size.map(|n| (0.5 * n as f64 * (1.0 - share)) as usize);
-        let count = [0, 1].map(|i| (size[i] - 2 * cut[i]).div_ceil(self.stride));
-        // x runs along the searched lines: u for h, v for v.
-        let (along, across) = if searches_h { (0, 1) } else { (1, 0) };
-        let (columns, rows) = (count[along], count[across]);
-        let mut image = Vec::with_capacity(columns * rows);
-        let mut standing = Vec::with_capacity(columns * rows);
-        for row in 0..rows {
-            for column in 0..columns {
-                let mut pixel = [0; 2];
-                pixel[along] = cut[along] + column * self.stride;
-                pixel[across] = cut[across] + row * self.stride;
-                image.push(self.image.as_raw()[pixel[1] * size[0] + pixel[0]]);
-                let (u, v) = (pixel[0] as f64, pixel[1] as f64);
-                let phase = if searches_h { mean.v.at(v, u) } else { mean.h.at(u, v) };
-                standing.push(4.0 * (sin_cos(phase as f32).0 + ORIGINAL_DUTY));
-            }
-        }
-        Problem {
-            columns,
-            rows,
-            image,
-            standing,
-            start: [cut[along] as f64, cut[across] as f64],
-            spacing: self.stride as f64,
-            duty: ORIGINAL_DUTY,
-        }
-    }
+/// Stages of share of the image and first standard deviation of the phase at its edge, rad; it shrinks to a hundredth.
+fn rounds(draws: usize, stages: &[(f64, f64)]) -> Vec<Round> {
+    // Each set is searched once before the deviation shrinks.
+    let turns = (draws / stages.len() / (2 * DRAWS)).max(4);
+    let shrink = 0.01_f64.powf(1.0 / turns as f64);
+    let turn = |share: f64, edge_rad: f64| [true, false].map(|searches_h| Round { searches_h, share, edge_rad });
+    let stage =
+        |&(share, edge_rad): &(f64, f64)| (0..turns).flat_map(move |n| turn(share, edge_rad * shrink.powi(n as i32)));
+    stages.iter().flat_map(stage).collect()
 }

@@ -21,11 +21,14 @@ mod noise;
 mod window;
 
 use crate::GrayImage;
+use crate::grating::backend::{BackendError, Pixels};
+use crate::grating::cpu::CpuPixels;
 use crate::grating::normal_equations::GratingParameters;
+use crate::grating::window::{Window, WindowSums};
 use crate::lattice::intersections::{Intersection, LineNumbers, PhaseField, in_image};
 use nalgebra::{Matrix2, Vector2};
 use noise::Noise;
-use window::Maps;
+use window::{clipped, mean_and_lines};
 
 /// A line this far from the fit may be its neighbour, rad.
 const MAX_OFFSET_RAD: f64 = 2.0;
@@ -64,14 +67,37 @@ struct Measured {
 /// All intersections whose surroundings are in the image, measured. Those that disagree with their neighbours, or are
 /// covered by something, are dropped.
 pub fn measure(image: &GrayImage, fit: &GratingParameters) -> Vec<Intersection> {
-    let (width, height) = image.dimensions();
-    let maps = Maps::new(image, fit);
-    let noise = Noise::of(image, &maps);
-    let found: Vec<Measured> = in_image(fit, width, height)
-        .into_iter()
-        .filter_map(|(lines, pixel)| maps.measure(image, fit, lines, pixel, noise))
-        .collect();
-    neighbours::reconciled(found, width, height).iter().map(Measured::intersection).collect()
+    // The CPU has no device to lose.
+    measure_on(&mut CpuPixels::new(image), fit).unwrap_or_default()
+}
+
+/// As [`measure`], on the device that holds the image.
+///
+/// # Errors
+/// [`BackendError`] of that device.
+pub fn measure_on(pixels: &mut dyn Pixels, fit: &GratingParameters) -> Result<Vec<Intersection>, BackendError> {
+    let (width, height) = pixels.image().dimensions();
+    pixels.free_of_light(fit)?;
+    let noise = Noise::of(pixels);
+    let approach = |(lines, fitted_px)| Approach { lines, fitted_px, pixel: fitted_px, offset: Vector2::zeros() };
+    let mut approaches: Vec<Approach> = in_image(fit, width, height).into_iter().map(approach).collect();
+    let mut found = Vec::new();
+    // All at once, step by step: a device likes many windows.
+    for _ in 0..MAX_STEPS {
+        let look = |a: Approach| Some((a, a.window([width, height], fit)?));
+        let (looking, windows): (Vec<Approach>, Vec<Window>) = approaches.into_iter().filter_map(look).unzip();
+        let sums = pixels.window_sums(&windows)?;
+        approaches = Vec::new();
+        for ((approach, window), sums) in looking.into_iter().zip(&windows).zip(&sums) {
+            match approach.stepped(pixels.image(), fit, window, sums, noise) {
+                Some(Step::Farther(next)) => approaches.push(next),
+                Some(Step::There(measured)) => found.push(measured),
+                None => {}
+            }
+        }
+    }
+    found.sort_by_key(|measured| measured.lines);
+    Ok(neighbours::reconciled(found, width, height).iter().map(Measured::intersection).collect())
 }
 
 impl Measured {
@@ -87,63 +113,77 @@ impl Measured {
     }
 }
 
-impl Maps {
-    /// The intersection of `lines`, measured from where the fit has it. `None` where the image does not show it.
-    fn measure(
-        &self,
+/// An intersection on the way to where the image has it.
+#[derive(Clone, Copy)]
+struct Approach {
+    lines: LineNumbers,
+    /// Where the fit has it.
+    fitted_px: Vector2<f64>,
+    pixel: Vector2<f64>,
+    /// How far its lines' phases are from the fit's there, rad.
+    offset: Vector2<f64>,
+}
+
+enum Step {
+    Farther(Approach),
+    There(Measured),
+}
+
+impl Approach {
+    /// Where to look next. `None` where no window fits into the image.
+    fn window(&self, size: [u32; 2], fit: &GratingParameters) -> Option<Window> {
+        let (_, jacobian) = fit.phases_and_jacobian(self.pixel);
+        let inverse = jacobian.try_inverse()?;
+        window::around(size, fit, self.pixel, self.lines.phases() + self.offset, jacobian, inverse)
+    }
+
+    /// Newton's step. `None` where the image does not show this intersection.
+    fn stepped(
+        mut self,
         image: &GrayImage,
         fit: &GratingParameters,
-        lines: LineNumbers,
-        fitted_px: Vector2<f64>,
+        window: &Window,
+        sums: &WindowSums,
         noise: Noise,
-    ) -> Option<Measured> {
-        let mut offset = Vector2::zeros();
-        let (gain, base) = (fit.gain.value(fitted_px).max(1e-6), fit.offset.value(fitted_px));
+    ) -> Option<Step> {
+        let (gain, base) = (fit.gain.value(self.fitted_px).max(1e-6), fit.offset.value(self.fitted_px));
         let noise = noise.of_level(gain, base);
-        let mut pixel = fitted_px;
-        for _ in 0..MAX_STEPS {
-            let (_, jacobian) = fit.phases_and_jacobian(pixel);
-            let inverse = jacobian.try_inverse()?;
-            let window = self.window(fit, pixel, lines.phases() + offset, jacobian, inverse)?;
-            let (mean, sums) = self.sums(&window);
-            let line = |axis: usize| {
-                let sums = &sums[axis];
-                let [per_along, per_across] = [window.per_along[axis], window.per_across[axis]].map(f64::from);
-                let slope = (sums.even_level - mean * sums.even) * per_across;
-                let variance = (noise.dark * sums.square + noise.shot * sums.square_level).max(1e-12);
-                let uneven = sums.uneven_level - mean * sums.uneven;
-                // Dark lines: the even sum is negative.
-                (slope < 0.0).then(|| LineOffset {
-                    offset_rad: (sums.odd_level - mean * sums.odd) / slope,
-                    variance_rad2: variance / (slope * slope),
-                    strength: -slope * per_along / (per_across * per_across),
-                    unevenness: uneven / (variance * sums.uneven_square / sums.square).sqrt(),
-                    reach_rad: 1.0 / per_along,
-                })
-            };
-            let [h, v] = [line(0)?, line(1)?];
-            let step = Vector2::new(h.offset_rad, v.offset_rad);
-            // Far from the line's centre Newton's step is a direction only.
-            offset += step.map(|x| x.clamp(-0.5, 0.5));
-            // Written so that NaN ends it.
-            if !(offset.amax() < MAX_OFFSET_RAD) {
-                return None;
-            }
-            if step.amax() < STEP_LIMIT_RAD {
-                if self.clipped(image, &window) > MOST_CLIPPED {
-                    return None;
-                }
-                let offsets = [LineOffset { offset_rad: offset.x, ..h }, LineOffset { offset_rad: offset.y, ..v }];
-                // Newton on the phases: the fit is not linear over a large offset.
-                let (phases, jacobian) = fit.phases_and_jacobian(pixel);
-                let inverse = jacobian.try_inverse()?;
-                let found = pixel + inverse * (lines.phases() + offset - phases);
-                let fitted_px = found - inverse * offset;
-                return Some(Measured { lines, fitted_px, inverse, offsets });
-            }
-            let (phases, jacobian) = fit.phases_and_jacobian(pixel);
-            pixel += jacobian.try_inverse()? * (lines.phases() + offset - phases);
+        let (mean, sums) = mean_and_lines(sums);
+        let line = |axis: usize| {
+            let sums = &sums[axis];
+            let [per_along, per_across] = [window.per_along[axis], window.per_across[axis]].map(f64::from);
+            let slope = (sums.even_level - mean * sums.even) * per_across;
+            let variance = (noise.dark * sums.square + noise.shot * sums.square_level).max(1e-12);
+            let uneven = sums.uneven_level - mean * sums.uneven;
+            // Dark lines: the even sum is negative.
+            (slope < 0.0).then(|| LineOffset {
+                offset_rad: (sums.odd_level - mean * sums.odd) / slope,
+                variance_rad2: variance / (slope * slope),
+                strength: -slope * per_along / (per_across * per_across),
+                unevenness: uneven / (variance * sums.uneven_square / sums.square).sqrt(),
+                reach_rad: 1.0 / per_along,
+            })
+        };
+        let [h, v] = [line(0)?, line(1)?];
+        let step = Vector2::new(h.offset_rad, v.offset_rad);
+        // Far from the line's centre Newton's step is a direction only.
+        self.offset += step.map(|x| x.clamp(-0.5, 0.5));
+        // Written so that NaN ends it.
+        if !(self.offset.amax() < MAX_OFFSET_RAD) {
+            return None;
         }
-        None
+        let (phases, jacobian) = fit.phases_and_jacobian(self.pixel);
+        let inverse = jacobian.try_inverse()?;
+        // Newton on the phases: the fit is not linear over a large offset.
+        let found = self.pixel + inverse * (self.lines.phases() + self.offset - phases);
+        if step.amax() >= STEP_LIMIT_RAD {
+            return Some(Step::Farther(Approach { pixel: found, ..self }));
+        }
+        if clipped(image, window) > MOST_CLIPPED {
+            return None;
+        }
+        let offset = self.offset;
+        let offsets = [LineOffset { offset_rad: offset.x, ..h }, LineOffset { offset_rad: offset.y, ..v }];
+        Some(Step::There(Measured { lines: self.lines, fitted_px: found - inverse * offset, inverse, offsets }))
     }
 }

@@ -44,6 +44,24 @@ impl AnswerStatus {
         matches!(self, AnswerStatus::Ok | AnswerStatus::OutsideVolume)
     }
 
+    /// The status of a number of msg/PointEstimate.msg.
+    pub fn from_code(code: u8) -> Option<Self> {
+        use AnswerStatus::*;
+        let all = [
+            Ok,
+            OutsideVolume,
+            NotCalibrated,
+            InvalidInput,
+            OutsideImage,
+            UnknownCamera,
+            UnknownFrame,
+            RaysMiss,
+            NoConvergence,
+            PoseUnavailable,
+        ];
+        all.into_iter().find(|status| status.code() == code)
+    }
+
     /// As written in CSV files.
     pub fn name(self) -> &'static str {
         match self {
@@ -101,6 +119,8 @@ const MISS_SIGMA: f64 = 8.0;
 const MISS_PX: f64 = 2.0;
 /// Swept heights are measured; a plane this little outside is still inside, mm.
 const HEIGHT_TOLERANCE_MM: f64 = 0.02;
+/// Standard deviations of its height by which a point of two noisy pixels may lie outside.
+const VOLUME_SIGMA: f64 = 2.0;
 
 /// Pixels that are more uncertain say nothing; squares of much more would overflow.
 const MOST_SIGMA_PX: f64 = 1e5;
@@ -169,7 +189,9 @@ impl Calibration {
             return PointAnswer { status: AnswerStatus::RaysMiss, estimate };
         }
         let inside = self.covers(Camera::Left, left) && self.covers(Camera::Right, right);
-        PointAnswer { status: self.volume_status(inside, estimate.point_mm.z), estimate }
+        // A point that may as well lie inside is not called outside.
+        let tolerance_mm = HEIGHT_TOLERANCE_MM.max(VOLUME_SIGMA * estimate.covariance_mm2.m33.sqrt());
+        PointAnswer { status: self.volume_status(inside, estimate.point_mm.z, tolerance_mm), estimate }
     }
 
     /// The point on the plane z = `plane_z_mm` of the tool frame that one camera sees; the pixel is taken as exact.
@@ -197,7 +219,8 @@ impl Calibration {
         match invert::pixel_to_plane(model, &self.volume, pixel, plane_z_mm, covariance) {
             None => PointAnswer::refused(AnswerStatus::NoConvergence),
             Some(estimate) => {
-                PointAnswer { status: self.volume_status(self.covers(camera, pixel), plane_z_mm), estimate }
+                let status = self.volume_status(self.covers(camera, pixel), plane_z_mm, HEIGHT_TOLERANCE_MM);
+                PointAnswer { status, estimate }
             }
         }
     }
@@ -229,7 +252,11 @@ impl Calibration {
         if back.is_none_or(|back| (back.point_mm - point_mm).norm() > 1e-3) {
             return refused(AnswerStatus::OutsideImage);
         }
-        PixelAnswer { status: self.volume_status(self.covers(camera, pixel), point_mm.z), pixel, covariance_px2 }
+        PixelAnswer {
+            status: self.volume_status(self.covers(camera, pixel), point_mm.z, HEIGHT_TOLERANCE_MM),
+            pixel,
+            covariance_px2,
+        }
     }
 
     fn refuse_pixel(&self, camera: Camera, pixel: Vector2<f64>) -> Option<AnswerStatus> {
@@ -247,8 +274,8 @@ impl Calibration {
         (0..2).all(|axis| (camera.pixel_min[axis]..=camera.pixel_max[axis]).contains(&pixel[axis]))
     }
 
-    fn volume_status(&self, pixels_covered: bool, z_mm: f64) -> AnswerStatus {
-        let [low, high] = [self.volume.min_mm[2] - HEIGHT_TOLERANCE_MM, self.volume.max_mm[2] + HEIGHT_TOLERANCE_MM];
+    fn volume_status(&self, pixels_covered: bool, z_mm: f64, tolerance_mm: f64) -> AnswerStatus {
+        let [low, high] = [self.volume.min_mm[2] - tolerance_mm, self.volume.max_mm[2] + tolerance_mm];
         if pixels_covered && (low..=high).contains(&z_mm) { AnswerStatus::Ok } else { AnswerStatus::OutsideVolume }
     }
 }

@@ -6,6 +6,7 @@ use crate::mapping::checks::Checks;
 use crate::mapping::dataset::CameraDataset;
 use crate::mapping::model::{Model, ModelKind, Volume};
 use crate::mapping::select::{Ladder, LadderEntry, Rung, SelectError, fit_ladder};
+use crate::mapping::standard::StandardCamera;
 use crate::mapping::stereo_ladder::{StereoEntry, held_out, shared_pairs};
 use crate::mapping::uncertainty::{self, Uncertainty};
 use crate::sweep::session::Method;
@@ -30,6 +31,9 @@ pub struct CameraCalibration {
     /// All models that were tried.
     pub ladder: Vec<LadderEntry>,
     pub model: Model,
+    /// The camera as OpenCV and ROS know cameras; none where the data does not determine it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard: Option<StandardCamera>,
 }
 
 /// How far points from the dataset's own pixel pairs lie from where they were.
@@ -214,6 +218,7 @@ fn served(mut ladder: Ladder, data: &CameraDataset) -> CameraCalibration {
         correspondences: data.correspondences.len(),
         ladder: entries,
         model,
+        standard: StandardCamera::fit(&ladder.clean),
     }
 }
 

@@ -114,6 +114,8 @@ impl CameraCalibration {
                 ));
             }
         }
-        self.model.complaint().map(|complaint| ("model".into(), complaint))
+        let standard = self.standard.as_ref().and_then(|standard| standard.complaint());
+        let standard = standard.map(|complaint| ("standard".into(), complaint));
+        self.model.complaint().map(|complaint| ("model".into(), complaint)).or(standard)
     }
 }

@@ -27,6 +27,9 @@
 //! | [`invert`] | pixel pair → point, pixel + plane → point, with covariance |
 //! | [`calibration`] | the served models with what is known about them |
 //! | [`answer`] | what they answer, each time with a status |
+//! | [`frustum`] | what a camera sees of the calibrated volume |
+//! | [`standard`] | the cameras as other software wants them |
+//! | [`export`] | these as files |
 //! | [`checks`] | what the checks found, as a calibration keeps it |
 //! | [`file`] | calibration.yaml |
 
@@ -40,7 +43,9 @@ pub mod consistency;
 pub mod cross_validation;
 pub mod dataset;
 pub mod distortion;
+pub mod export;
 pub mod file;
+pub mod frustum;
 pub mod invert;
 pub mod model;
 pub mod origins;
@@ -54,6 +59,7 @@ pub mod rays;
 pub mod scale;
 pub mod select;
 pub mod spline;
+pub mod standard;
 pub mod stereo_ladder;
 pub mod uncertainty;
 pub mod views;

@@ -2,10 +2,21 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`html`](mod@html) | one self-contained page |
+//! | [`page`] | one self-contained page, the figures beside it |
+//! | [`figures`] | what the figures show, from the outcome |
+//! | [`figure`], [`draw`] | figures as data, and as SVG and PNG |
+//! | [`lens`] | what a lens does to straight lines |
 //! | [`overlay`] | grids drawn over images |
+//! | [`lattice`] | the grid as one camera sees it: crossings with their misses |
+//! | [`canvas`] | lines and text that are read on any ground |
 
-mod html;
+pub mod canvas;
+pub mod draw;
+pub mod figure;
+pub mod figures;
+pub mod lattice;
+pub mod lens;
 pub mod overlay;
+pub mod page;
 
-pub use html::html;
+pub use page::{Report, ReportError};

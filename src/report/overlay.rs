@@ -6,40 +6,25 @@ use crate::grating::normal_equations::GratingParameters;
 use crate::lattice::intersections::{Intersection, PhaseField};
 use crate::lattice::origin::OriginMark;
 use crate::mapping::Calibration;
-use image::{Rgb, RgbImage};
+use crate::report::canvas::{Canvas, Colour};
+use crate::report::lattice::{self, Node, segments};
+use image::RgbImage;
 use nalgebra::{Vector2, Vector3};
 use std::f64::consts::{PI, TAU};
 
-const H_LINES: [f64; 3] = [0.0, 190.0, 255.0];
-const V_LINES: [f64; 3] = [255.0, 150.0, 0.0];
-const CROSS: [f64; 3] = [255.0, 40.0, 90.0];
-
-fn canvas(image: &GrayImage) -> RgbImage {
-    RgbImage::from_fn(image.width(), image.height(), |u, v| {
-        // Lighter than the image, so that colours stand out on its dark lines.
-        let value = (60.0 + 195.0 * image.get_pixel(u, v).0[0].clamp(0.0, 1.0)) as u8;
-        Rgb([value; 3])
-    })
-}
-
-/// Mixes `colour` into a pixel; nothing outside the image.
-fn blend(canvas: &mut RgbImage, u: i64, v: i64, colour: [f64; 3], share: f64) {
-    if u < 0 || v < 0 || u >= i64::from(canvas.width()) || v >= i64::from(canvas.height()) {
-        return;
-    }
-    let pixel = canvas.get_pixel_mut(u as u32, v as u32);
-    for (channel, colour) in pixel.0.iter_mut().zip(colour) {
-        *channel = (f64::from(*channel) * (1.0 - share) + colour * share) as u8;
-    }
-}
-
-fn cross(canvas: &mut RgbImage, at: Vector2<f64>, reach: i64) {
-    let (u, v) = (at.x.round() as i64, at.y.round() as i64);
-    for step in -reach..=reach {
-        blend(canvas, u + step, v, CROSS, 0.9);
-        blend(canvas, u, v + step, CROSS, 0.9);
-    }
-}
+const H_LINES: Colour = [0.0, 190.0, 255.0];
+const V_LINES: Colour = [255.0, 150.0, 0.0];
+const CROSS: Colour = [255.0, 40.0, 90.0];
+const X_AXIS: Colour = [255.0, 70.0, 60.0];
+const Y_AXIS: Colour = [60.0, 230.0, 90.0];
+const WORST: Colour = [255.0, 60.0, 255.0];
+const TEXT: Colour = [255.0, 255.0, 255.0];
+/// Of the fitted picture: lighter than the image, so that colours stand out on its dark lines.
+const LIFTED: f64 = 60.0 / 255.0;
+/// Crossings that are called the worst.
+const WORST_COUNT: usize = 6;
+/// Least distance between two line numbers, px.
+const LABEL_PX: f64 = 46.0;
 
 /// The fitted lines (h blue, v orange), the measured intersections, and the origin mark's axes: +x a long, +y a short line.
 pub fn draw(
@@ -48,7 +33,7 @@ pub fn draw(
     intersections: &[Intersection],
     mark: Option<&OriginMark>,
 ) -> RgbImage {
-    let mut canvas = canvas(image);
+    let mut canvas = Canvas::with(image, LIFTED);
     for v in 0..image.height() {
         for u in 0..image.width() {
             let (phases, jacobian) = fit.phases_and_jacobian(Vector2::new(f64::from(u), f64::from(v)));
@@ -56,12 +41,12 @@ pub fn draw(
                 let from_line = (phases[axis] - 1.5 * PI + PI).rem_euclid(TAU) - PI;
                 let distance_px = from_line.abs() / jacobian.row(axis).norm().max(1e-9);
                 let share = (1.3 - distance_px).clamp(0.0, 1.0);
-                blend(&mut canvas, i64::from(u), i64::from(v), colour, 0.8 * share);
+                canvas.blend(i64::from(u), i64::from(v), colour, 0.8 * share);
             }
         }
     }
     for intersection in intersections {
-        cross(&mut canvas, intersection.pixel, 4);
+        canvas.cross(intersection.pixel, 4, CROSS);
     }
     if let Some(mark) = mark {
         for (axis, pitches) in [(0, 3.0), (1, 2.0)] {
@@ -69,51 +54,84 @@ pub fn draw(
                 let mut at = Vector2::zeros();
                 at[axis] = pitches * f64::from(dot) / 400.0;
                 if let Some(pixel) = mark.pixel_at(fit, at) {
-                    dot_at(&mut canvas, pixel, CROSS);
+                    canvas.dot(pixel, CROSS, 0.35);
                 }
             }
         }
     }
-    canvas
+    canvas.0
 }
 
 /// The grid where the calibration says that it is, at height `height_mm`, over the image of `camera`.
 pub fn predicted(image: &GrayImage, calibration: &Calibration, camera: Camera, height_mm: f64) -> RgbImage {
-    let mut canvas = canvas(image);
-    let pitch = calibration.pitch_mm;
-    let reach = |axis: usize| {
-        let (low, high) = (calibration.volume.min_mm[axis] / pitch, calibration.volume.max_mm[axis] / pitch);
-        low.floor() as i64..=high.ceil() as i64
-    };
-    // A third of a pixel or so between two dots of a line.
-    let dots = 120_i64;
-    for (across, along, colour) in [(1, 0, H_LINES), (0, 1, V_LINES)] {
-        for line in reach(across) {
-            let run = reach(along);
-            for dot in run.start() * dots..=run.end() * dots {
-                let mut point = Vector3::new(0.0, 0.0, -height_mm);
-                point[across] = line as f64 * pitch;
-                point[along] = dot as f64 * pitch / dots as f64;
-                let answer = calibration.point_to_pixel(camera, point);
-                if answer.status.is_answered() {
-                    dot_at(&mut canvas, answer.pixel, colour);
-                }
-            }
-        }
-    }
-    let origin = calibration.point_to_pixel(camera, Vector3::new(0.0, 0.0, -height_mm));
-    if origin.status.is_answered() {
-        cross(&mut canvas, origin.pixel, 14);
-    }
-    canvas
+    let nodes = lattice::predicted(calibration, camera, Vector3::new(0.0, 0.0, height_mm));
+    grid(Canvas::with(image, LIFTED), &nodes, None)
 }
 
-/// Spreads a dot over the four pixels around it.
-fn dot_at(canvas: &mut RgbImage, at: Vector2<f64>, colour: [f64; 3]) {
-    let (u, v) = (at.x.floor(), at.y.floor());
-    let (x, y) = (at.x - u, at.y - v);
-    for (du, dv, share) in [(0, 0, (1.0 - x) * (1.0 - y)), (1, 0, x * (1.0 - y)), (0, 1, (1.0 - x) * y), (1, 1, x * y)]
-    {
-        blend(canvas, u as i64 + du, v as i64 + dv, colour, 0.35 * share);
+/// The same over a live picture, with a line of text about it.
+pub fn live(image: &GrayImage, nodes: &[Node], caption: &str) -> RgbImage {
+    grid(Canvas::of(image), nodes, Some(caption))
+}
+
+/// Lines with their numbers (x and y in pitches), origin, axes and the worst crossings.
+fn grid(mut canvas: Canvas, nodes: &[Node], caption: Option<&str>) -> RgbImage {
+    for (from, to, along) in segments(nodes) {
+        canvas.line(nodes[from].pixel, nodes[to].pixel, [H_LINES, V_LINES][along]);
+    }
+    let origin = nodes.iter().find(|node| node.lines == [0, 0]);
+    if let Some(origin) = origin {
+        for (axis, colour, name) in [(0, X_AXIS, "x"), (1, Y_AXIS, "y")] {
+            let along = |steps: i32| {
+                let lines = if axis == 0 { [steps, 0] } else { [0, steps] };
+                nodes.iter().find(|node| node.lines == lines)
+            };
+            if let Some(tip) = (1..=3).rev().find_map(along) {
+                canvas.bold_line(origin.pixel, tip.pixel, colour);
+                let beyond = tip.pixel + (tip.pixel - origin.pixel).try_normalize(1e-9).unwrap_or_default() * 14.0;
+                canvas.label(name, beyond, colour);
+            }
+        }
+        canvas.ring(origin.pixel, 9.0, CROSS);
+    }
+    numbers(&mut canvas, nodes, 0, V_LINES);
+    numbers(&mut canvas, nodes, 1, H_LINES);
+    let mut missing: Vec<&Node> = nodes.iter().filter(|node| node.miss_um.is_finite()).collect();
+    missing.sort_by(|a, b| b.miss_um.total_cmp(&a.miss_um));
+    for (rank, node) in missing.iter().take(WORST_COUNT).enumerate().rev() {
+        canvas.ring(node.pixel, 13.0, WORST);
+        if rank == 0 {
+            let text = format!("{:.1} µm", node.miss_um);
+            canvas.label(&text, node.pixel + Vector2::new(0.0, 26.0), WORST);
+        }
+    }
+    if let Some(caption) = caption {
+        let below = Vector2::new(0.5 * f64::from(canvas.0.width()), f64::from(canvas.0.height()));
+        canvas.label(caption, below, TEXT);
+    }
+    canvas.0
+}
+
+/// Numbers of the lines that cross `axis`, each where its line begins: at the top, or on the left.
+fn numbers(canvas: &mut Canvas, nodes: &[Node], axis: usize, colour: Colour) {
+    let mut ends = std::collections::BTreeMap::<i32, Vector2<f64>>::new();
+    for node in nodes {
+        let end = ends.entry(node.lines[axis]).or_insert(node.pixel);
+        // The line crosses `axis`: it begins where the other coordinate of the pixel is smallest.
+        if node.pixel[1 - axis] < end[1 - axis] {
+            *end = node.pixel;
+        }
+    }
+    let (Some(first), Some(last)) = (ends.first_key_value(), ends.last_key_value()) else { return };
+    let spacing = (last.1 - first.1).norm() / f64::from((last.0 - first.0).max(1));
+    let every = [1, 2, 5, 10, 20].into_iter().find(|n| f64::from(*n) * spacing >= LABEL_PX).unwrap_or(50);
+    let size = [canvas.0.width(), canvas.0.height()].map(f64::from);
+    for (number, end) in ends.into_iter().filter(|(number, _)| number % every == 0) {
+        let mut at = end;
+        at[1 - axis] -= 16.0;
+        // The corner belongs to both.
+        let free = at[axis] > 40.0 && at[axis] < size[axis] - 24.0;
+        if free {
+            canvas.label(&number.to_string(), at, colour);
+        }
     }
 }

@@ -11,9 +11,11 @@ use crate::folder::record::{Recorder, read_back};
 use crate::mapping::Calibration;
 use crate::ros::goal::Job;
 use crate::ros::images::StampedImage;
+use crate::ros::live::{Live, Seen, judged};
 use crate::ros::mover::Mover;
 use crate::ros::preflight;
 use crate::ros::robot::locked;
+use crate::ros::services;
 use crate::ros::shared::Shared;
 use crate::ros::still::Exposure;
 use crate::ros::stop::{Stop, failed};
@@ -68,6 +70,11 @@ impl Sweep {
         if self.job.dry_run {
             return Ok(self.plan());
         }
+        tracing::info!(
+            "calibrating: {} poses, commanded on {}; the robot moves",
+            self.job.plan.offsets_mm.len(),
+            self.mover.shared.motion.topic()
+        );
         let result = self.sweep().await;
         if result.is_err() {
             self.mover.hold();
@@ -77,6 +84,7 @@ impl Sweep {
 
     /// Everything that can be found out before the robot moves.
     async fn preflight(&mut self) -> Result<(), Stop> {
+        self.mover.shared.live.send_modify(Live::begin);
         self.report("preflight", 0.0);
         self.mover.watch_poses(preflight::needed_hz(self.mover.settings.settle.window_s)).await?;
         let mut problems = preflight::before_images(&self.mover, &self.job);
@@ -130,7 +138,7 @@ impl Sweep {
 
     /// What is on disk of the sweep that is resumed, and its session; else an empty one.
     async fn open(&mut self) -> Result<(Option<Recorder>, SweepSession, usize), Stop> {
-        let session = SweepSession::new(self.job.settings.clone())?;
+        let session = SweepSession::on(self.mover.shared.backend()?, self.job.settings.clone())?;
         let Some(folder) = self.job.record.clone() else { return Ok((None, session, 0)) };
         let offsets_mm = &self.job.plan.offsets_mm;
         if !self.job.resume {
@@ -146,14 +154,15 @@ impl Sweep {
         if !problems.is_empty() {
             return failed(preflight::text(&problems));
         }
-        let (cancelled, mut session) = (self.mover.cancelled(), session);
+        let (cancelled, mut session, shared) = (self.mover.cancelled(), session, self.mover.shared.clone());
         let fitted = tokio::task::spawn_blocking(move || -> Result<SweepSession, Stop> {
             for pair in &pairs {
                 if *cancelled.borrow() {
                     return Err(Stop::Cancelled);
                 }
                 let images = read_back(&folder, pair)?;
-                session.add_pair(images.as_ref(), pair.pose)?;
+                let report = session.add_pair(images.as_ref(), pair.pose)?;
+                shared.live.send_modify(|live| live.add(report, Seen::of(&session, pair.pose)));
             }
             Ok(session)
         });
@@ -182,26 +191,42 @@ impl Sweep {
             // Off the executor: spinning, services and cancelling go on.
             let fitted = tokio::task::spawn_blocking(move || {
                 let report = add(&mut recorder, &mut session, &pair, pose);
-                (recorder, session, report)
+                let seen = Seen::of(&session, pose);
+                (recorder, session, report, seen)
             });
-            let (returned_recorder, returned, report) = fitted.await?;
+            let (returned_recorder, returned, report, seen) = fitted.await?;
             (recorder, session) = (returned_recorder, returned);
             let report = report?;
+            self.mover.shared.live.send_modify(|live| live.add(report, seen));
             self.last.residual = report.residual.left.max(report.residual.right);
+            tracing::debug!(
+                "height {} of {}, {height_mm:.3} mm: {} and {} crossings, residual {:.3}",
+                self.last.step,
+                self.last.steps,
+                report.intersections.left,
+                report.intersections.right,
+                self.last.residual
+            );
             self.mover.stop_if_cancelled()?;
         }
         let last_height = self.job.plan.offsets_mm.last().map_or(0.0, |offset_mm| offset_mm[2]);
         self.report("mapping", last_height);
-        let outcome = tokio::task::spawn_blocking(move || session.finish()).await??;
+        let fitted = tokio::task::spawn_blocking(move || -> Result<_, Stop> {
+            let outcome = session.finish()?;
+            let dataset = judged(&outcome);
+            Ok((outcome.calibration, dataset))
+        });
+        let (calibration, dataset) = fitted.await??;
         self.mover.stop_if_cancelled()?;
-        let calibration = outcome.calibration;
         let mut file = String::new();
         if let Some(path) = self.job.file.clone() {
             self.report("saving", last_height);
             calibration.save(&path)?;
+            services::export(&self.mover.shared, &calibration, &path);
             file = std::path::absolute(&path)?.display().to_string();
         }
         let result = Calibrate::Result { retaken: self.retaken, ..result(&calibration, file.clone()) };
+        self.mover.shared.live.send_modify(|live| live.dataset = dataset);
         self.mover.shared.serve(calibration, file);
         Ok(result)
     }
@@ -216,6 +241,7 @@ impl Sweep {
         self.last.eta =
             r2r::builtin_interfaces::msg::Duration { sec: left as i32, nanosec: (left.fract() * 1e9) as u32 };
         (self.feedback)(self.last.clone());
+        self.mover.shared.live.send_modify(|live| live.progress = Some(self.last.clone()));
     }
 
     /// The first pair whose images are both stamped later than `since_ns`.

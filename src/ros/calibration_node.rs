@@ -3,8 +3,9 @@
 //! One thread spins r2r and does nothing else; tokio runs everything else; fits run on blocking threads.
 
 use crate::camera::Camera;
-use crate::ros::calibrate::{Feedback, Sweep};
+use crate::ros::backends::Backends;
 use crate::ros::calibration_params::specs;
+use crate::ros::clicks::{Clicked, Clicks};
 use crate::ros::files::Files;
 use crate::ros::graph::Graph;
 use crate::ros::params::Parameters;
@@ -14,9 +15,10 @@ use crate::ros::robot::motion::{JointTrajectories, Motion, TargetPoses};
 use crate::ros::robot::tf::TransformBuffer;
 use crate::ros::robot::{MeasuredPose, locked};
 use crate::ros::shared::Shared;
-use crate::ros::stop::Stop;
-use crate::ros::{check, diagnostics, move_to, nanoseconds, services};
+use crate::ros::show::overlay::Overlays;
+use crate::ros::{action, check, clicks, diagnostics, move_to, nanoseconds, services, show, web};
 use futures::{Stream, StreamExt};
+use nalgebra::Vector2;
 use r2r::QosProfile;
 use r2r::grating_calibration::action::Calibrate;
 use r2r::grating_calibration::msg::CalibrationStatus;
@@ -41,10 +43,10 @@ async fn serve() -> anyhow::Result<()> {
     let parameters = Parameters::new(specs());
     let (parameter_services, _changes) = node.make_derived_parameter_handler(parameters.0.clone())?;
     tokio::spawn(parameter_services);
+    log_as(&mut node)?;
     for complaint in parameters.complaints() {
         tracing::error!("parameter {complaint}; its default is used");
     }
-    log_as(&node);
     let (graph, questions) = Graph::new();
     let motion = motion(&mut node, &parameters)?;
     let shared = Arc::new(Shared {
@@ -55,26 +57,42 @@ async fn serve() -> anyhow::Result<()> {
         bad_poses: AtomicU64::new(0),
         bad_in_a_row: AtomicU64::new(0),
         pose_error: Mutex::default(),
+        live: watch::Sender::default(),
+        overlays: Overlays::default(),
+        clicks: Clicks::new(
+            node.create_publisher("clicked_point", QosProfile::default())?,
+            node.create_publisher("~/click", QosProfile::default())?,
+        ),
         pairs: watch::Sender::new(None),
         motion,
         frames: Mutex::default(),
         calibration: RwLock::default(),
         status: Mutex::new(CalibrationStatus { reason: "not calibrated yet".into(), ..Default::default() }),
         status_publisher: Mutex::new(
-            node.create_publisher("~/calibration", QosProfile::default().reliable().transient_local())?,
+            node.create_publisher("~/calibration", QosProfile::default().keep_last(1).reliable().transient_local())?,
         ),
         busy: AtomicBool::new(false),
+        cancel: Mutex::default(),
         clock: node.get_ros_clock(),
         sim_time_ns: AtomicI64::new(0),
+        backends: Backends::default(),
         parameters,
     });
     subscribe(&mut node, &shared)?;
     offer(&mut node, &shared)?;
     diagnostics::start(&mut node, &shared)?;
+    show::start(&mut node, &shared)?;
 
     let spinner = Spinner::start(node, questions);
     load_at_start(&shared);
-    tracing::info!("ready");
+    // Said now, not when the first goal comes; the log has why there is none.
+    let _ = shared.backend();
+    web::start(&shared).await;
+    tracing::info!(
+        "ready; files lie in {}, the robot is commanded on {}",
+        shared.files.root().display(),
+        shared.motion.topic()
+    );
     wait_for_stop().await;
     spinner.stop();
     Ok(())
@@ -102,9 +120,9 @@ fn load_at_start(shared: &Shared) {
         return;
     }
     match services::load_file(shared, Path::new(&file)) {
-        Ok(message) => tracing::info!("{message}"),
+        Ok(_) => {}
         Err(message) => {
-            tracing::error!("{message}");
+            tracing::error!("no calibration is served: {message}");
             shared.set_reason(message);
         }
     }
@@ -123,6 +141,7 @@ fn subscribe(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
         let shared = shared.clone();
         each(images, move |message| shared.take_image(camera, message));
     }
+    subscribe_clicks(node, shared)?;
     match shared.parameters.text("pose_source").as_str() {
         "tf" => subscribe_tf(node, shared)?,
         "joints" => {
@@ -148,6 +167,28 @@ fn subscribe(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
             });
         }
     }
+    Ok(())
+}
+
+fn subscribe_clicks(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
+    let take = |shared: &Arc<Shared>, clicked| drop(tokio::spawn(clicks::take(shared.clone(), clicked)));
+    for camera in Camera::BOTH {
+        let topic = format!("{camera}/image_raw_mouse_left");
+        let whole = node.subscribe::<r2r::geometry_msgs::msg::Point>(&topic, QosProfile::default())?;
+        let shared = shared.clone();
+        each(whole, move |message| {
+            take(&shared, Clicked { camera, pixel: Vector2::new(message.x, message.y), stamp_ns: 0 });
+        });
+    }
+    let stamped = node.subscribe::<r2r::geometry_msgs::msg::PointStamped>("clicked_pixel", QosProfile::default())?;
+    let shared = shared.clone();
+    each(stamped, move |message| match clicks::camera_of(&shared, &message.header.frame_id) {
+        Some(camera) => {
+            let pixel = Vector2::new(message.point.x, message.point.y);
+            take(&shared, Clicked { camera, pixel, stamp_ns: nanoseconds(&message.header.stamp) });
+        }
+        None => clicks::refuse_camera(&shared, &message.header.frame_id, &message.point),
+    });
     Ok(())
 }
 
@@ -225,73 +266,6 @@ fn offer(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
     });
     let goals = node.create_action_server::<Calibrate::Action>("~/calibrate")?;
     let shared = shared.clone();
-    each(goals, move |request| take_goal(&shared, request));
+    each(goals, move |request| action::take_goal(&shared, request));
     Ok(())
-}
-
-fn take_goal(shared: &Arc<Shared>, request: r2r::ActionServerGoalRequest<Calibrate::Action>) {
-    if shared.busy.swap(true, Ordering::AcqRel) {
-        tracing::warn!("a goal was refused: a calibration is running");
-        if let Err(error) = request.reject() {
-            tracing::error!("refusing the goal failed: {error}");
-        }
-        return;
-    }
-    let (goal, mut cancels) = match request.accept() {
-        Ok(accepted) => accepted,
-        Err(error) => {
-            tracing::error!("accepting the goal failed: {error}");
-            shared.busy.store(false, Ordering::Release);
-            return;
-        }
-    };
-    shared.publish_status();
-    let (cancel, cancelled) = watch::channel(false);
-    let canceller = tokio::spawn(async move {
-        while let Some(request) = cancels.next().await {
-            request.accept();
-            cancel.send_replace(true);
-        }
-        // Nobody can cancel any more; the sweep must not take that for a cancel.
-        std::future::pending::<()>().await;
-    });
-    let shared = shared.clone();
-    tokio::spawn(async move {
-        let for_feedback = goal.clone();
-        let feedback: Feedback = Box::new(move |message| {
-            if let Err(error) = for_feedback.publish_feedback(message) {
-                tracing::warn!("feedback could not be sent: {error}");
-            }
-        });
-        let prepared = Sweep::prepare(shared.clone(), goal.goal.clone(), cancelled, feedback).await;
-        let outcome = match prepared {
-            Ok(sweep) => sweep.run().await,
-            Err(stop) => Err(stop),
-        };
-        canceller.abort();
-        // Ready for the next goal before this one's client hears of the end.
-        shared.busy.store(false, Ordering::Release);
-        shared.publish_status();
-        finish(goal, outcome);
-    });
-}
-
-fn finish(mut goal: r2r::ActionServerGoal<Calibrate::Action>, outcome: Result<Calibrate::Result, Stop>) {
-    let ended = match outcome {
-        Ok(result) => {
-            tracing::info!("calibrated: {}", result.reason);
-            goal.succeed(result)
-        }
-        Err(Stop::Cancelled) => {
-            tracing::info!("calibration cancelled");
-            goal.cancel(Calibrate::Result { reason: "cancelled".into(), ..Default::default() })
-        }
-        Err(Stop::Failed(reason)) => {
-            tracing::error!("calibration stopped: {reason}");
-            goal.abort(Calibrate::Result { reason, ..Default::default() })
-        }
-    };
-    if let Err(error) = ended {
-        tracing::error!("the result could not be sent: {error}");
-    }
 }

@@ -57,6 +57,31 @@ pub fn specs() -> Vec<Spec> {
             "Where the grid's origin was in the tool frame at h = 0 [m]; added to every answer.",
         ),
         Spec::text(
+            "calibration_frame",
+            "calibration",
+            &[],
+            "Name of the calibration's own frame on TF: the tool frame moved by tool_offset.",
+        ),
+        Spec::text(
+            "calibration_tf",
+            "auto",
+            &["auto", "tool", "base", "none"],
+            "Parent of the calibration frame on TF. tool: tool_frame; base: base_frame, by the robot's poses; auto: tool \
+             with pose_source tf, else base; none: it is not published. Read at start.",
+        ),
+        Spec::any(
+            "camera_info",
+            ParameterValue::Bool(true),
+            "Whether left/camera_info and right/camera_info are published, once calibrated; false where the cameras' own \
+             driver does. Read at start.",
+        ),
+        Spec::number(
+            "error_scale",
+            1e-5,
+            [1e-9, 1.0],
+            "Error that markers and dataset show in red; half of it is yellow, none green [m], 1e-9 … 1.",
+        ),
+        Spec::text(
             "pose_source",
             "topic",
             &["topic", "tf", "joints"],
@@ -165,7 +190,68 @@ pub fn specs() -> Vec<Spec> {
             [1e-6, 1.0],
             "The calibration stops when the tool is farther off its way than this [m], 1e-6 … 1.",
         ),
-        Spec::any("move_to.armed", ParameterValue::Bool(false), "Whether ~/move_to may move the robot."),
+        Spec::number(
+            "overlay.rate",
+            2.0,
+            [0.1, 30.0],
+            "Overlay pictures a second, drawn while somebody looks [Hz], 0.1 … 30.",
+        ),
+        Spec::number(
+            "click.height",
+            0.0,
+            ANYWHERE,
+            "Height above the calibrated sheet at which a click in one camera lies [m]; the sheet itself: 0.",
+        ),
+        Spec::number(
+            "click.pair_time",
+            10.0,
+            [0.0, 3600.0],
+            "A click joins one in the other camera that is no older than this [s], 0 … 3600; 0: never.",
+        ),
+        Spec::number(
+            "click.sigma",
+            0.5,
+            [0.0, 100.0],
+            "Standard deviation of a clicked pixel along u and v, for the covariance [px], 0 … 100.",
+        ),
+        Spec::text(
+            "click.file",
+            "clicked_points.csv",
+            &[],
+            "File in file_dir that every click is appended to, with its point and covariance; empty: none.",
+        ),
+        Spec::text(
+            "click.move",
+            "off",
+            &["off", "stereo", "any"],
+            "Which clicks also send the tool there when move_to.armed. off: none; stereo: the second of a pair; any: all.",
+        ),
+        Spec::numbers(
+            "click.approach",
+            &[0.0, 0.0, 0.01],
+            ANYWHERE,
+            &[3],
+            "Where the tool's origin goes by such a click, from the clicked point, in the base frame [m].",
+        ),
+        Spec::any("web.enabled", ParameterValue::Bool(false), "Whether the live page is served. Read at start."),
+        Spec::text(
+            "web.address",
+            "127.0.0.1",
+            &[],
+            "IP address that the live page is served on; 0.0.0.0: to the whole network, without a password. Read at start.",
+        ),
+        Spec::whole("web.port", 8090, [0.0, 65_535.0], "TCP port of the live page, 0 … 65535; 0: any. Read at start."),
+        Spec::text(
+            "web.hosts",
+            "",
+            &[],
+            "Further names of this machine that browsers may use for the live page, separated by commas.",
+        ),
+        Spec::any(
+            "move_to.armed",
+            ParameterValue::Bool(false),
+            "Whether ~/move_to, clicks and the live page may move the robot.",
+        ),
         Spec::number(
             "check.max_shift",
             0.5,
@@ -189,6 +275,12 @@ pub fn specs() -> Vec<Spec> {
             5e-5,
             [1e-8, 1.0],
             "A calibration with a larger RMS error along any axis is not called usable [m], 1e-8 … 1.",
+        ),
+        Spec::text(
+            "backend",
+            "auto",
+            &["auto", "cpu", "cuda"],
+            "Who works on the images: cpu, cuda (an NVIDIA GPU), or auto: a GPU if there is one, else, or when it fails, the CPU.",
         ),
         Spec::whole("phase_degree", 7, [2.0, 12.0], "Degree of the phase polynomials of method auto, 2 … 12."),
         Spec::whole(

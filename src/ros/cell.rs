@@ -153,7 +153,7 @@ async fn serve() -> anyhow::Result<()> {
 
     let running = Arc::new(AtomicBool::new(true));
     let mut threads = vec![robot.publish(&mut node, running.clone(), now_ns.clone())?];
-    log_as(&node);
+    log_as(&mut node)?;
     let (_graph, questions) = Graph::new();
     let spinner = Spinner::start(node, questions);
     threads.push(std::thread::spawn({

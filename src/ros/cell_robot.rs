@@ -30,7 +30,7 @@ pub fn specs() -> Vec<Spec> {
         ).at_start(),
         Spec::any(
             "publish_tf",
-            r2r::ParameterValue::Bool(false),
+            r2r::ParameterValue::Bool(true),
             "Whether base_frame → carriage → tool_frame is published on /tf and /tf_static. Read at start.",
         ).at_start(),
     ];

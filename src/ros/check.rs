@@ -15,6 +15,10 @@ const LEFT_ALONE_MM: f64 = 0.05;
 pub async fn answer(shared: Arc<Shared>, request: r2r::ServiceRequest<Check::Service>) {
     let unknown = |message| without_numbers(Check::Response::UNKNOWN as u8, message);
     let response = run(&shared).await.unwrap_or_else(unknown);
+    match response.verdict {
+        verdict if verdict == Check::Response::GOOD as u8 => tracing::info!("~/check: {}", response.message),
+        _ => tracing::warn!("~/check: {}", response.message),
+    }
     if let Err(error) = request.respond(response) {
         tracing::error!("~/check: the answer could not be sent: {error}");
     }

@@ -55,9 +55,17 @@ fn health(shared: &Shared, node: &str) -> DiagnosticArray {
         camera(shared, node, Camera::Right),
         robot(shared, node),
         calibration(shared, node),
-        entry(node, "backend", OK, "cpu".into(), &[("threads", rayon::current_num_threads().to_string())]),
+        backend(shared, node),
     ];
     message
+}
+
+fn backend(shared: &Shared, node: &str) -> DiagnosticStatus {
+    let (level, text) = match shared.backend() {
+        Ok(chosen) => (OK, chosen.backend().name()),
+        Err(why) => (ERROR, why.to_string()),
+    };
+    entry(node, "backend", level, text, &[("threads", rayon::current_num_threads().to_string())])
 }
 
 fn camera(shared: &Shared, node: &str, camera: Camera) -> DiagnosticStatus {

@@ -39,6 +39,11 @@ impl Files {
         Ok(Files { root: root.canonicalize().map_err(missing)?, trusted })
     }
 
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Where the node may read or write for `asked`; relative paths start in the folder.
     ///
     /// # Errors

@@ -26,7 +26,8 @@ pub enum ImageError {
     )]
     Encoding { encoding: String },
     #[error(
-        "{width}×{height} px of {bytes_per_pixel} bytes in rows of {step} bytes need {needed} bytes, the message has {found}"
+        "{width}×{height} px of {bytes_per_pixel} bytes in rows of {step} bytes need {needed} bytes, the message has {found}: \
+         does the camera's driver set width, height, step and encoding of what it sends?"
     )]
     Size { width: u32, height: u32, bytes_per_pixel: usize, step: usize, needed: usize, found: usize },
     #[error("OpenCV: {message}")]

@@ -7,6 +7,8 @@
 //! | [`shared`] | what its tasks share |
 //! | [`goal`] | what a goal asks for |
 //! | [`preflight`] | everything that can be found out before the robot moves |
+//! | [`action`] | goals, one at a time, from the action and from the page |
+//! | [`web`] | the live page |
 //! | [`calibrate`] | the `~/calibrate` action: one sweep from preflight to file |
 //! | [`mover`] | moves the tool and watches it |
 //! | [`still`] | a pair of images that is fresh and still |
@@ -17,19 +19,26 @@
 //! | [`services`] | `pixel_to_world`, `world_to_pixel`, `~/save`, `~/load` |
 //! | [`check`] | `~/check`: does the calibration still hold? |
 //! | [`move_to`] | `~/move_to`, when armed |
+//! | [`clicks`], [`click_record`] | clicks in the pictures become points, and rows of a file |
 //! | [`diagnostics`] | `/diagnostics`, once a second |
+//! | [`live`] | what a calibration has shown so far |
+//! | [`show`] | markers, dataset and TF, for RViz |
 //! | [`files`] | which files services and goals may name |
 //! | [`graph`] | who publishes what |
 //! | [`params`] | declared, bounded parameters |
 //! | [`process`] | logging, runtime, spinning and stopping of both nodes |
 //! | [`cell`], [`cell_robot`], [`faults`] | the `sim_cell` node: a simulated robot with two cameras, and what goes wrong |
 
+pub mod action;
+pub mod backends;
 pub mod calibrate;
 pub mod calibration_node;
 pub mod calibration_params;
 pub mod cell;
 pub mod cell_robot;
 pub mod check;
+pub mod click_record;
+pub mod clicks;
 pub mod diagnostics;
 pub mod faults;
 pub mod files;
@@ -37,6 +46,7 @@ pub mod frames;
 pub mod goal;
 pub mod graph;
 pub mod images;
+pub mod live;
 pub mod move_to;
 pub mod mover;
 pub mod pairing;
@@ -46,8 +56,10 @@ pub mod process;
 pub mod robot;
 pub mod services;
 pub mod shared;
+pub mod show;
 pub mod still;
 pub mod stop;
+pub mod web;
 
 /// Nanoseconds of a stamp.
 pub fn nanoseconds(stamp: &r2r::builtin_interfaces::msg::Time) -> i64 {

@@ -16,12 +16,20 @@ pub async fn answer(shared: Arc<Shared>, request: r2r::ServiceRequest<MoveTo::Se
         Ok((message, reached)) => MoveTo::Response { success: true, message, reached },
         Err(stop) => MoveTo::Response { success: false, message: stop.reason(), ..Default::default() },
     };
+    match response.success {
+        true => tracing::info!("~/move_to: {}", response.message),
+        false => tracing::warn!("~/move_to: {}", response.message),
+    }
     if let Err(error) = request.respond(response) {
         tracing::error!("~/move_to: the answer could not be sent: {error}");
     }
 }
 
-async fn run(shared: &Arc<Shared>, asked: &MoveTo::Request) -> Result<(String, Point), Stop> {
+/// One move.
+///
+/// # Errors
+/// [`Stop`] with why nothing was moved, or what stopped the move.
+pub async fn run(shared: &Arc<Shared>, asked: &MoveTo::Request) -> Result<(String, Point), Stop> {
     let target_mm = [asked.point.x, asked.point.y, asked.point.z].map(|m| 1e3 * m);
     limits(shared).check_box(target_mm)?;
     if !asked.dry_run && !shared.parameters.flag("move_to.armed") {

@@ -1,11 +1,12 @@
 //! What both node processes do: logging, runtime, spinning, stopping.
 
 use crate::ros::graph::Question;
+use r2r::rcl_interfaces::msg::Log;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Sets up logging and runs `serve` on a new tokio runtime.
 ///
@@ -14,9 +15,13 @@ use std::time::Duration;
 pub fn run(serve: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     use tracing_subscriber::prelude::*;
     // r2r's own complaints (a dropped call, say) come by way of the `log` crate.
-    // rcutils writes to stderr, without colours where that is no terminal; r2r does not turn /rosout on.
+    // rcutils writes to stderr, without colours where that is no terminal.
     tracing_subscriber::registry()
-        .with(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
+        // Which of them are shown is ROS's business: --ros-args --log-level calibration_node:=debug.
+        .with(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| "info,grating_calibration=debug".into()),
+        )
         .with(RosLog)
         .init();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve)
@@ -25,13 +30,53 @@ pub fn run(serve: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
 /// Hands log lines to ROS. Before the first node exists they reach stderr only.
 struct RosLog;
 
-/// Name of the node that the lines come from.
-static LOGGER: OnceLock<String> = OnceLock::new();
+/// Whose lines they are.
+static LOGGER: OnceLock<Logger> = OnceLock::new();
 
-/// From now on log lines are those of `node`.
-pub fn log_as(node: &r2r::Node) {
+struct Logger {
+    name: String,
+    /// None where rcl itself publishes the node's lines.
+    rosout: Option<Mutex<r2r::Publisher<Log>>>,
+}
+
+/// From now on log lines are those of `node`, on /rosout, too.
+///
+/// # Errors
+/// When the publisher can't be made.
+pub fn log_as(node: &mut r2r::Node) -> r2r::Result<()> {
+    // Up to Humble every node of rcl publishes its log; since then the client library has to, and r2r does not.
+    let own = node.name()?;
+    let by_rcl = node.get_publishers_info_by_topic("/rosout", false)?.iter().any(|end| end.node_name == own);
+    let qos = r2r::QosProfile::default().keep_last(1000).reliable().transient_local().lifespan(Duration::from_secs(10));
+    let rosout = if by_rcl { None } else { Some(Mutex::new(node.create_publisher("/rosout", qos)?)) };
     // A second node in the process would be a mistake of the program; the first one keeps the log.
-    let _ = LOGGER.set(node.logger().to_string());
+    let _ = LOGGER.set(Logger { name: node.logger().to_string(), rosout });
+    Ok(())
+}
+
+impl Logger {
+    fn publish(&self, text: &str, metadata: &tracing::Metadata<'_>) {
+        let Some(rosout) = &self.rosout else { return };
+        let level = match *metadata.level() {
+            tracing::Level::ERROR => Log::ERROR as u8,
+            tracing::Level::WARN => Log::WARN as u8,
+            tracing::Level::INFO => Log::INFO as u8,
+            // What stderr shows of them is up to --log-level, which r2r does not tell.
+            tracing::Level::DEBUG | tracing::Level::TRACE => return,
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let line = Log {
+            stamp: crate::ros::time(now.as_nanos() as i64),
+            level,
+            name: self.name.clone(),
+            msg: text.into(),
+            file: metadata.file().unwrap_or("").into(),
+            line: metadata.line().unwrap_or(0),
+            ..Log::default()
+        };
+        // It has been on stderr already; logging the failure would come here again.
+        let _ = rosout.lock().unwrap_or_else(PoisonError::into_inner).publish(&line);
+    }
 }
 
 impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for RosLog {
@@ -47,8 +92,11 @@ impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for RosLog {
         };
         // C strings end at a zero byte; r2r would panic on one.
         let text = text.0.replace('\0', "\u{fffd}");
-        let logger = LOGGER.get().map_or("grating_calibration", String::as_str);
+        let logger = LOGGER.get().map_or("grating_calibration", |logger| logger.name.as_str());
         r2r::log(&text, logger, metadata.file().unwrap_or(""), metadata.line().unwrap_or(0), severity);
+        if let Some(logger) = LOGGER.get() {
+            logger.publish(&text, metadata);
+        }
     }
 }
 

@@ -3,10 +3,12 @@
 use crate::camera::Camera;
 use crate::mapping::Calibration;
 use crate::mapping::answer::{AnswerStatus, PixelAnswer, PointAnswer};
+use crate::mapping::export;
 use crate::ros::nanoseconds;
 use crate::ros::robot::locked;
 use crate::ros::shared::Shared;
-use nalgebra::{Isometry3, Matrix3, Translation3, Vector2, Vector3};
+use crate::ros::show;
+use nalgebra::{Isometry3, Matrix3, Vector2, Vector3};
 use r2r::geometry_msgs::msg::Point;
 use r2r::grating_calibration::msg::{Pixel, PixelEstimate, PointEstimate};
 use r2r::grating_calibration::srv::{Load, PixelToWorld, Save, WorldToPixel};
@@ -32,10 +34,11 @@ fn wanted(camera: &str) -> Option<Wanted> {
 fn frame(shared: &Shared, header: &Header) -> Result<(Isometry3<f64>, String), AnswerStatus> {
     let (tool, base) = (shared.parameters.text("tool_frame"), shared.parameters.text("base_frame"));
     // The calibrated frame's origin is the grid's mark at h = 0; the robot's tool frame may have another.
-    let offset = Isometry3::from(Translation3::from(Vector3::from(shared.parameters.vector_mm("tool_offset"))));
+    let offset = show::transform::offset(shared);
     match header.frame_id.as_str() {
         "" => Ok((offset, tool)),
         frame if frame == tool => Ok((offset, tool)),
+        frame if frame == shared.parameters.text("calibration_frame") => Ok((Isometry3::identity(), frame.into())),
         frame if frame == base => {
             let pose = locked(&shared.poses).at(nanoseconds(&header.stamp)).ok_or(AnswerStatus::PoseUnavailable)?;
             Ok((pose.base_from_tool * offset, base))
@@ -84,25 +87,28 @@ fn points(
     header: &Header,
     frame_id: String,
 ) -> PixelToWorld::Response {
-    let rotation: Matrix3<f64> = wanted_from_tool.rotation.to_rotation_matrix().into_inner();
-    let estimates = answers.iter().map(|answer| {
-        let mut message = PointEstimate { status: answer.status.code(), ..Default::default() };
-        message.covariance = vec![0.0; 9];
-        if answer.status.is_answered() {
-            let point = 1e-3 * (wanted_from_tool * nalgebra::Point3::from(answer.estimate.point_mm)).coords;
-            message.point = Point { x: point.x, y: point.y, z: point.z };
-            let covariance = 1e-6 * rotation * answer.estimate.covariance_mm2 * rotation.transpose();
-            message.covariance = covariance.transpose().iter().copied().collect();
-        }
-        // Of rays that miss it says by how much.
-        message.epipolar_px = answer.estimate.epipolar_px;
-        message
-    });
+    let estimates = answers.iter().map(|answer| point_in(answer, &wanted_from_tool));
     PixelToWorld::Response {
         header: Header { stamp: header.stamp.clone(), frame_id },
         answers: estimates.collect(),
         message: remedy(answers.iter().map(|answer| answer.status)),
     }
+}
+
+/// An answer in another frame, m; `wanted_from_calibration` in mm.
+pub fn point_in(answer: &PointAnswer, wanted_from_calibration: &Isometry3<f64>) -> PointEstimate {
+    let mut message = PointEstimate { status: answer.status.code(), ..Default::default() };
+    message.covariance = vec![0.0; 9];
+    if answer.status.is_answered() {
+        let point = 1e-3 * (wanted_from_calibration * nalgebra::Point3::from(answer.estimate.point_mm)).coords;
+        message.point = Point { x: point.x, y: point.y, z: point.z };
+        let rotation: Matrix3<f64> = wanted_from_calibration.rotation.to_rotation_matrix().into_inner();
+        let covariance = 1e-6 * rotation * answer.estimate.covariance_mm2 * rotation.transpose();
+        message.covariance = covariance.transpose().iter().copied().collect();
+    }
+    // Of rays that miss it says by how much.
+    message.epipolar_px = answer.estimate.epipolar_px;
+    message
 }
 
 /// What to do about the first answer that is not OK.
@@ -164,6 +170,7 @@ pub fn save(shared: &Shared, request: &Save::Request) -> Save::Response {
     let saved = file(shared, &request.file).and_then(|path| {
         let calibration = shared.calibration().ok_or_else(|| AnswerStatus::NotCalibrated.remedy().to_string())?;
         calibration.save(&path).map_err(|error| error.to_string())?;
+        export(shared, &calibration, &path);
         std::path::absolute(&path).map_err(|error| error.to_string())
     });
     match saved {
@@ -172,6 +179,18 @@ pub fn save(shared: &Shared, request: &Save::Request) -> Save::Response {
             Save::Response { success: true, message: format!("wrote {file}"), file }
         }
         Err(message) => Save::Response { success: false, message, file: String::new() },
+    }
+}
+
+/// Writes the standard cameras beside a calibration that was saved; without them the calibration is as good as before.
+pub fn export(shared: &Shared, calibration: &Calibration, path: &Path) {
+    let (tool, offset) = (shared.parameters.text("tool_frame"), show::transform::offset(shared));
+    match export::write(calibration, path, &tool, &offset) {
+        Ok(written) => {
+            let names = written.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+            tracing::info!("cameras for other software: {names}");
+        }
+        Err(error) => tracing::warn!("no cameras for other software were written: {error}"),
     }
 }
 
@@ -188,6 +207,7 @@ pub fn load(shared: &Shared, request: &Load::Request) -> Load::Response {
 pub fn load_file(shared: &Shared, path: &Path) -> Result<String, String> {
     let calibration = Calibration::load(path).map_err(|error| error.to_string())?;
     let message = format!("serving {}: {}", path.display(), calibration.reason);
+    tracing::info!("{message}");
     shared.serve(calibration, path.display().to_string());
     Ok(message)
 }

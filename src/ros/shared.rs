@@ -1,14 +1,19 @@
 //! What all tasks of the node share.
 
 use crate::camera::{Camera, Stereo};
+use crate::grating::backend::{BackendError, Chosen};
 use crate::mapping::Calibration;
+use crate::ros::backends::Backends;
+use crate::ros::clicks::Clicks;
 use crate::ros::files::Files;
 use crate::ros::frames::{Frames, Pair};
 use crate::ros::graph::Graph;
 use crate::ros::images::StampedImage;
+use crate::ros::live::Live;
 use crate::ros::params::Parameters;
 use crate::ros::robot::motion::Motion;
 use crate::ros::robot::{MeasuredPose, PoseBuffer, locked};
+use crate::ros::show::overlay::Overlays;
 use crate::ros::time;
 use r2r::grating_calibration::msg::CalibrationStatus;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -28,6 +33,10 @@ pub struct Shared {
     pub bad_in_a_row: AtomicU64,
     /// Why TF gives no pose.
     pub pose_error: Mutex<String>,
+    /// What people look at.
+    pub live: watch::Sender<Live>,
+    pub overlays: Overlays,
+    pub clicks: Clicks,
     /// The latest pair.
     pub pairs: watch::Sender<Option<Pair>>,
     /// For [`crate::ros::robot::Commander`] only.
@@ -38,9 +47,12 @@ pub struct Shared {
     pub status_publisher: Mutex<r2r::Publisher<CalibrationStatus>>,
     /// A goal or a move owns the robot.
     pub busy: AtomicBool,
+    /// Ends the calibration that runs.
+    pub cancel: Mutex<Option<watch::Sender<bool>>>,
     pub clock: Arc<Mutex<r2r::Clock>>,
     /// Latest time on /clock, ns.
     pub sim_time_ns: AtomicI64,
+    pub backends: Backends,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -50,6 +62,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Shared {
     pub fn calibration(&self) -> Option<Arc<Calibration>> {
         self.calibration.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who works on the images.
+    ///
+    /// # Errors
+    /// [`BackendError`]: why what the parameter asks for can't be had.
+    pub fn backend(&self) -> Result<Chosen, BackendError> {
+        self.backends.get(&self.parameters.text("backend"))
     }
 
     pub fn frames(&self) -> MutexGuard<'_, Frames> {
@@ -82,6 +102,8 @@ impl Shared {
         *self.calibration.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(calibration));
         *lock(&self.status) = status;
         self.publish_status();
+        // Frusta and volume are other ones now.
+        self.live.send_modify(|_| ());
     }
 
     /// What the node knows, and whether it is calibrating right now.
@@ -141,7 +163,10 @@ impl Shared {
                 self.bad_in_a_row.fetch_add(1, Ordering::Relaxed);
                 // Said once in a while, not at the robot's rate.
                 if self.bad_poses.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) {
-                    tracing::warn!("a robot pose with NaN or infinite numbers, or a zero quaternion, was ignored");
+                    tracing::warn!(
+                        "a robot pose with NaN or infinite numbers, or a zero quaternion, was ignored: check what the \
+                         robot's driver publishes"
+                    );
                 }
             }
         }

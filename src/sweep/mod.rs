@@ -3,10 +3,12 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`session`] | image pairs and poses in, calibration out |
+//! | [`track`] | one camera from image to image |
 //! | [`check`] | does a calibration still hold? |
 //! | [`finish`] | what both cameras saw in, judged calibration out |
 //! | [`plausibility`] | can the sweep be what its user says? |
 //! | [`origin`] | where the origin is and how the cameras are turned |
+//! | [`place`] | height or jog of an image pair |
 //! | [`picture`] | is a picture good enough? |
 //! | [`line_profile`] | what its lines look like across |
 //! | [`plan`] | which poses a calibration goes through |
@@ -21,9 +23,11 @@ pub mod limits;
 pub mod line_profile;
 pub mod origin;
 pub mod picture;
+pub mod place;
 pub mod plan;
 pub mod plausibility;
 pub mod profile;
 pub mod session;
 pub mod settle;
 pub mod stillness;
+pub mod track;

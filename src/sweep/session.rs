@@ -6,23 +6,23 @@
 
 use crate::GrayImage;
 use crate::camera::{Camera, Stereo};
-use crate::grating::cpu::Cpu;
-use crate::grating::refine::{self, FitError, FitOptions, GratingFit, Warm, fit_cold};
-use crate::grating::stochastic::{OriginalFitter, OriginalSettings};
-use crate::lattice::intersections::{Intersection, LineNumbers};
-use crate::lattice::local;
+use crate::grating::backend::{BackendError, Chosen};
+use crate::grating::refine::{FitError, FitOptions};
+use crate::grating::stochastic::OriginalSettings;
+use crate::lattice::intersections::Intersection;
 use crate::lattice::origin::OriginError;
-use crate::lattice::texture::{self, CellShade};
-use crate::lattice::tracking::{Tracker, TrackingError};
+use crate::lattice::texture::CellShade;
+use crate::lattice::tracking::TrackingError;
 use crate::mapping::bundle::{Cell, Observation, Views};
 use crate::mapping::calibration::Calibration;
 use crate::mapping::dataset::CameraDataset;
 use crate::mapping::select::SelectError;
 use crate::sweep::finish::calibrate_views;
-use crate::sweep::origin::{Common, Start, lines_at};
+use crate::sweep::origin::Common;
+use crate::sweep::place::Place;
+use crate::sweep::track::{CameraPair, CameraTrack};
 use nalgebra::{Vector2, Vector3};
 use serde::{Deserialize, Serialize};
-use std::time::Instant;
 
 /// How the images are fitted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -153,9 +153,15 @@ pub enum SweepError {
     Mapping { camera: String, cause: SelectError },
 }
 
-/// Poses this far from the first one along x and y, but not above or below it by more than the second, are jogs, mm.
-pub const JOG_MM: f64 = 0.05;
-pub const JOG_HEIGHT_MM: f64 = 0.05;
+impl SweepError {
+    /// What failed if it was the device, not the image.
+    fn lost_device(&self) -> Option<&BackendError> {
+        match self {
+            SweepError::Fit { cause: FitError::Device(lost), .. } => Some(lost),
+            _ => None,
+        }
+    }
+}
 
 /// Fewest heights that say anything about a third dimension.
 pub const MIN_PAIRS: usize = 5;
@@ -171,167 +177,10 @@ pub struct CalibrationOutcome {
     pub pose_errors_mm: Vec<Vector3<f64>>,
 }
 
-/// What fits the images of one camera and numbers their intersections.
-struct CameraTrack {
-    camera: Camera,
-    fitter: Fitter,
-    tracker: Tracker,
-    /// What the first image told.
-    start: Option<Start>,
-    /// Lines through the origin.
-    origin: LineNumbers,
-    size: Option<[u32; 2]>,
-    /// One entry a pair, final numbers.
-    intersections: Vec<Vec<Intersection>>,
-    cells: Vec<Vec<CellShade>>,
-}
-
-enum Fitter {
-    /// `history`: heights and fits of the last two images, latest last.
-    Auto {
-        options: FitOptions,
-        history: Vec<(f64, GratingFit)>,
-    },
-    Original(Box<OriginalFitter>),
-}
-
-impl Fitter {
-    /// Intersections with the fit's own numbers, and the residual. `cold`: of the first image.
-    fn fit(
-        &mut self,
-        image: &GrayImage,
-        height_mm: f64,
-        cold: Option<GratingFit>,
-        origin_px: Vector2<f64>,
-    ) -> Result<Fitted, FitError> {
-        match self {
-            Fitter::Auto { options, history } => {
-                let warm = match history.as_slice() {
-                    [] => None,
-                    [(_, last)] => Some(Warm { last, before: None }),
-                    [.., (h0, before), (h1, last)] => {
-                        let ratio = (height_mm - h1) / (h1 - h0);
-                        // Steps of very different size say little about each other.
-                        let before = (0.0..=3.0).contains(&ratio).then_some((before, ratio));
-                        Some(Warm { last, before })
-                    }
-                };
-                let fit = cold.map_or_else(|| refine::fit(image, warm, options), Ok)?;
-                let intersections = local::measure(image, &fit.parameters);
-                Ok(Fitted { intersections, residual: fit.residual, fit: Some(fit) })
-            }
-            Fitter::Original(fitter) => {
-                let (intersections, residual) = fitter.fit(image, origin_px)?;
-                Ok(Fitted { intersections, residual, fit: None })
-            }
-        }
-    }
-}
-
-/// What one image gave, numbers still the fit's own.
-struct Fitted {
-    intersections: Vec<Intersection>,
-    residual: f64,
-    /// Where the next image's fit starts; the original method remembers that itself.
-    fit: Option<GratingFit>,
-}
-
-/// Where a pair was taken, relative to the first one.
-#[derive(Clone, Copy)]
-struct Place {
-    height_mm: f64,
-    /// Displacement along x and y if it is a jog.
-    jog_mm: Option<Vector2<f64>>,
-}
-
-impl Place {
-    fn of(pose: &ToolPose, first: &ToolPose) -> Self {
-        let height_mm = pose.z_mm - first.z_mm;
-        let moved = Vector2::new(pose.x_mm - first.x_mm, pose.y_mm - first.y_mm);
-        // A sideways drift on the way up is no jog.
-        let is_jog = height_mm.abs() < JOG_HEIGHT_MM && moved.norm() > JOG_MM;
-        Place { height_mm, jog_mm: is_jog.then_some(moved) }
-    }
-}
-
-struct CameraPair {
-    fit: Option<GratingFit>,
-    intersections: Vec<Intersection>,
-    cells: Vec<CellShade>,
-    residual: f64,
-    margin: f64,
-    fit_ms: f64,
-}
-
-impl CameraTrack {
-    fn add(
-        &mut self,
-        image: &GrayImage,
-        place: Place,
-        settings: &CalibrationSettings,
-    ) -> Result<CameraPair, SweepError> {
-        let (camera, pair) = (self.camera, self.intersections.len());
-        let found = [image.width(), image.height()];
-        let expected = *self.size.get_or_insert(found);
-        if found != expected {
-            return Err(SweepError::ImageSize { camera, pair, found, expected });
-        }
-        let start = Instant::now();
-        let height_mm = place.height_mm;
-        let failed = |cause| SweepError::Fit { camera, pair, cause };
-        // Whatever the method, it is the default fit that finds the mark.
-        let cold = if pair == 0 { Some(fit_cold(image, &settings.fit).map_err(failed)?) } else { None };
-        if let Some(fit) = &cold {
-            self.start = Some(Start::of(camera, image, &fit.parameters, settings.origin_px[camera])?);
-        }
-        let origin_px = self.start.as_ref().map_or(Vector2::zeros(), |start| start.origin_px);
-        let fit = self.fitter.fit(image, height_mm, cold, origin_px).map_err(failed);
-        let Fitted { mut intersections, residual, fit } = fit?;
-        let fit_ms = start.elapsed().as_secs_f64() * 1e3;
-        let mut margin = f64::INFINITY;
-        if self.tracker.is_empty() {
-            self.origin = lines_at(camera, &intersections, fit.as_ref(), origin_px)?;
-        } else {
-            let tracked = match place.jog_mm {
-                None => self.tracker.track(height_mm, &intersections),
-                Some(jog_mm) => self.tracker.track_jog(jog_mm, &intersections),
-            };
-            let tracked = tracked.map_err(|cause| SweepError::Tracking { camera, pair, cause })?;
-            margin = tracked.margin;
-            for intersection in &mut intersections {
-                intersection.lines = intersection.lines.shifted(tracked.shift.h, tracked.shift.v);
-            }
-        }
-        let cells = texture::cells(image, &intersections);
-        Ok(CameraPair { fit, intersections, cells, residual, margin, fit_ms })
-    }
-
-    /// Takes over what [`Self::add`] found, once the other camera has found something too.
-    fn keep(&mut self, place: Place, pair: CameraPair) -> usize {
-        let height_mm = place.height_mm;
-        self.cells.push(pair.cells);
-        if let Some(jog_mm) = place.jog_mm {
-            self.tracker.remember_jog(jog_mm, &pair.intersections);
-            let count = pair.intersections.len();
-            self.intersections.push(pair.intersections);
-            return count;
-        }
-        if let (Fitter::Auto { history, .. }, Some(fit)) = (&mut self.fitter, pair.fit) {
-            if history.len() == 2 {
-                history.remove(0);
-            }
-            history.push((height_mm, fit));
-        }
-        self.tracker.remember(height_mm, &pair.intersections);
-        let count = pair.intersections.len();
-        self.intersections.push(pair.intersections);
-        count
-    }
-}
-
 /// A calibration under way. No I/O: whoever feeds it with the same images and poses gets the same numbers.
 pub struct SweepSession {
     settings: CalibrationSettings,
+    backend: Chosen,
     tracks: Stereo<CameraTrack>,
     poses: Vec<ToolPose>,
     reports: Vec<PairReport>,
@@ -340,28 +189,27 @@ pub struct SweepSession {
 }
 
 impl SweepSession {
+    /// A session on the CPU.
+    ///
     /// # Errors
     /// [`SweepError::Pitch`].
     pub fn new(settings: CalibrationSettings) -> Result<Self, SweepError> {
+        SweepSession::on(Chosen::cpu(), settings)
+    }
+
+    /// A session on any backend.
+    ///
+    /// # Errors
+    /// [`SweepError::Pitch`].
+    pub fn on(backend: Chosen, settings: CalibrationSettings) -> Result<Self, SweepError> {
         if let Some(pitch_mm) = settings.pitch_mm
             && !(pitch_mm > 0.0 && pitch_mm.is_finite())
         {
             return Err(SweepError::Pitch { pitch_mm });
         }
-        let tracks = Stereo::from_fn(|camera| CameraTrack {
-            camera,
-            fitter: match settings.method {
-                Method::Auto => Fitter::Auto { options: settings.fit, history: Vec::new() },
-                Method::Original => Fitter::Original(Box::new(OriginalFitter::new(settings.original, Box::new(Cpu)))),
-            },
-            tracker: Tracker::default(),
-            start: None,
-            origin: LineNumbers { h: 0, v: 0 },
-            size: None,
-            intersections: Vec::new(),
-            cells: Vec::new(),
-        });
-        Ok(SweepSession { settings, tracks, poses: Vec::new(), reports: Vec::new(), common: Common::default() })
+        let tracks = Stereo::from_fn(|camera| CameraTrack::new(camera, &settings));
+        let common = Common::default();
+        Ok(SweepSession { settings, backend, tracks, poses: Vec::new(), reports: Vec::new(), common })
     }
 
     /// Fits both images (on two threads) and numbers their intersections.
@@ -373,17 +221,15 @@ impl SweepSession {
             return Err(SweepError::Pose { pair: self.poses.len() });
         }
         let place = Place::of(&pose, self.poses.first().unwrap_or(&pose));
-        let settings = &self.settings;
-        let Stereo { left: track_left, right: track_right } = &mut self.tracks;
-        let (left, right) = rayon::join(
-            || track_left.add(images.left, place, settings),
-            || track_right.add(images.right, place, settings),
-        );
-        let (left, right) = (left?, right?);
+        let fitted = self.fit(images, place).or_else(|error| match error.lost_device() {
+            Some(lost) if self.backend.fall_back(lost) => self.fit(images, place),
+            _ => Err(error),
+        });
+        let Stereo { left, right } = fitted?;
         if let (true, Some(left), Some(right)) =
             (self.poses.is_empty(), &self.tracks.left.start, &self.tracks.right.start)
         {
-            self.common = Common::of(Stereo { left, right }, settings.pitch_mm)?;
+            self.common = Common::of(Stereo { left, right }, self.settings.pitch_mm)?;
         }
         let report = PairReport {
             height_mm: place.height_mm,
@@ -400,11 +246,43 @@ impl SweepSession {
         Ok(report)
     }
 
+    fn fit(&mut self, images: Stereo<&GrayImage>, place: Place) -> Result<Stereo<CameraPair>, SweepError> {
+        let (settings, backend) = (&self.settings, self.backend.backend());
+        let Stereo { left, right } = &mut self.tracks;
+        let (left, right) = rayon::join(
+            || left.add(backend, images.left, place, settings),
+            || right.add(backend, images.right, place, settings),
+        );
+        Ok(Stereo { left: left?, right: right? })
+    }
+
     /// Numbered intersections of the latest image of `camera`, numbers counted from the origin.
     pub fn latest_lattice(&self, camera: Camera) -> Vec<Intersection> {
         let track = &self.tracks[camera];
         let latest = track.intersections.last().map_or(&[][..], Vec::as_slice);
         latest.iter().map(|i| Intersection { lines: i.lines.shifted(-track.origin.h, -track.origin.v), ..*i }).collect()
+    }
+
+    /// What one camera saw in one view, with common line numbers from the origin.
+    fn observations<'a>(&'a self, track: &'a CameraTrack, view: usize) -> impl Iterator<Item = Observation> + 'a {
+        track.intersections.get(view).into_iter().flatten().filter_map(move |i| {
+            let seen = [i.lines.v - track.origin.v, track.origin.h - i.lines.h];
+            let lines = self.common.numbered(track.camera, seen)?;
+            Some(Observation { pixel: i.pixel, covariance_px2: i.covariance_px2, lines, view: view as u32 })
+        })
+    }
+
+    /// What both cameras saw in the latest view, and how far the tool had moved from the first one, mm.
+    pub fn latest(&self) -> Option<(Stereo<Vec<Observation>>, Vector3<f64>)> {
+        let (first, last) = (self.poses.first()?, self.poses.last()?);
+        let moved = Vector3::new(last.x_mm - first.x_mm, last.y_mm - first.y_mm, last.z_mm - first.z_mm);
+        let view = self.poses.len() - 1;
+        Some((Stereo::from_fn(|camera| self.observations(&self.tracks[camera], view).collect()), moved))
+    }
+
+    /// Distance between neighbouring lines as stated, else as the origin mark tells, mm; NaN before the first pair.
+    pub fn pitch_mm(&self) -> f64 {
+        self.common.pitch_mm
     }
 
     /// Image pairs so far.
@@ -422,17 +300,8 @@ impl SweepSession {
         let count = straight().count().max(1) as f64;
         let reference = straight().map(|p| Vector2::new(p.x_mm, p.y_mm)).sum::<Vector2<f64>>() / count;
         let moved = |pose: &ToolPose| Vector3::new(pose.x_mm, pose.y_mm, pose.z_mm) - reference.push(lowest);
-        let observations = |track: &CameraTrack| {
-            let numbered = |(view, intersections): (usize, &Vec<Intersection>)| {
-                let observation = |i: &Intersection| {
-                    let seen = [i.lines.v - track.origin.v, track.origin.h - i.lines.h];
-                    let lines = self.common.numbered(track.camera, seen)?;
-                    Some(Observation { pixel: i.pixel, covariance_px2: i.covariance_px2, lines, view: view as u32 })
-                };
-                intersections.iter().filter_map(observation).collect::<Vec<_>>()
-            };
-            track.intersections.iter().enumerate().flat_map(numbered).collect()
-        };
+        let observations =
+            |track| (0..self.poses.len()).flat_map(|view| self.observations(track, view)).collect::<Vec<_>>();
         let cells = |track: &CameraTrack| {
             let numbered = |(view, cells): (usize, &Vec<CellShade>)| {
                 // Between −n_h − 1 and −n_h.

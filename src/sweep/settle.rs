@@ -46,7 +46,8 @@ impl Settling {
             self.recent.clear();
         }
         self.recent.push_back((stamp_s, position_mm));
-        while self.recent.get(1).is_some_and(|(second, _)| *second <= stamp_s - self.settings.window_s) {
+        // Rounded as below: with windows of a whole number of periods, one may hold where the other does not.
+        while self.recent.get(1).is_some_and(|(second, _)| stamp_s - *second >= self.settings.window_s) {
             self.recent.pop_front();
         }
         let (oldest, _) = *self.recent.front()?;
@@ -84,6 +85,17 @@ mod tests {
         assert!(swing(settled.from_s) < 0.02, "from {}", settled.from_s);
         assert!(settled.since_s - settled.from_s >= SETTINGS.window_s);
         assert!((settled.position_mm[2] - 5.0).abs() < 0.006);
+    }
+
+    /// However the stamps are rounded, a tool that stands still is settled after the window, not some periods later.
+    #[test]
+    fn a_window_of_whole_periods_is_not_missed() {
+        for begin in 0..1000 {
+            let mut settling = Settling::towards([0.0; 3], SettleSettings { window_s: 0.15, ..SETTINGS });
+            let settled = (begin..).take(100).find_map(|i| settling.add(f64::from(i) * 1e7 * 1e-9, [0.0; 3]));
+            let waited = settled.unwrap().since_s - f64::from(begin) * 1e7 * 1e-9;
+            assert!(waited < 0.165, "{waited} s from {begin}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ BIN = ROOT / "install/grating_calibration/lib/grating_calibration"
 os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
 
 import rclpy  # noqa: E402
+import rclpy.parameter  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile  # noqa: E402
 
@@ -269,11 +270,26 @@ class Cell:
 
 def pytest_addoption(parser):
     parser.addoption("--write-matrix", action="store_true", help="write docs/reliability.md's table of faults")
+    parser.addoption("--pictures", help="folder for the pictures that tests look at")
 
 
 def pytest_sessionfinish(session):
     if session.config.getoption("--write-matrix"):
         fault_matrix.write(fault_matrix.OUTCOMES)
+
+
+def save_png(path, message):
+    """Writes a colour image message, to be looked at."""
+    import zlib
+
+    def chunk(kind, data):
+        return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
+
+    step = 3 * message.width
+    rows = b"".join(b"\0" + bytes(message.data[v * step : (v + 1) * step]) for v in range(message.height))
+    head = message.width.to_bytes(4) + message.height.to_bytes(4) + bytes([8, 2, 0, 0, 0])
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    pathlib.Path(path).write_bytes(png)
 
 
 @pytest.fixture(scope="session", autouse=True)

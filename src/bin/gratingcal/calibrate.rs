@@ -1,15 +1,16 @@
 //! `gratingcal calibrate`: a folder of images → calibration.yaml.
 
-use crate::backend::Backend;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use grating_calibration::camera::Stereo;
-use grating_calibration::folder;
+use grating_calibration::GrayImage;
+use grating_calibration::camera::{Camera, Stereo};
+use grating_calibration::folder::{self, PairFiles};
+use grating_calibration::grating::backend::{BackendChoice, Chosen};
 use grating_calibration::grating::refine::FitOptions;
 use grating_calibration::mapping::model::ModelKind;
 use grating_calibration::mapping::select::LadderEntry;
 use grating_calibration::mapping::{Calibration, stereo_ladder};
-use grating_calibration::report;
+use grating_calibration::report::Report;
 use grating_calibration::sweep::plausibility::swept_range;
 use grating_calibration::sweep::session::{CalibrationOutcome, CalibrationSettings, Method, SweepSession};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -22,13 +23,16 @@ use std::time::Instant;
 pub struct CalibrateArgs {
     /// Folder of the left camera's images, 00000.png …
     #[arg(long)]
-    left: PathBuf,
+    left: Option<PathBuf>,
     /// Folder of the right camera's images.
     #[arg(long)]
-    right: PathBuf,
+    right: Option<PathBuf>,
     /// Measured tool poses: index,x_mm,y_mm,z_mm.
     #[arg(long)]
-    poses: PathBuf,
+    poses: Option<PathBuf>,
+    #[cfg(feature = "bags")]
+    #[command(flatten)]
+    bag: crate::bag::BagArgs,
     /// Distance between neighbouring printed lines, mm; left out: the origin mark tells it.
     #[arg(long)]
     pitch_mm: Option<f64>,
@@ -42,7 +46,7 @@ pub struct CalibrateArgs {
     method: Method,
     /// What evaluates the fits.
     #[arg(long, value_enum, default_value_t)]
-    backend: Backend,
+    backend: BackendChoice,
     /// Degree of the phase polynomials of `--method auto`.
     #[arg(long, default_value_t = FitOptions::default().phase_degree as u8, value_parser = clap::value_parser!(u8).range(2..=12))]
     phase_degree: u8,
@@ -80,8 +84,9 @@ fn pixel(text: &str) -> Result<Vector2<f64>, String> {
 }
 
 pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
-    args.backend.check()?;
-    let pairs = folder::pairs(&args.left, &args.right, &args.poses)?;
+    let backend = Chosen::of(args.backend)?;
+    let source = args.source()?;
+    let pairs = folder::pairs(&source.left, &source.right, &source.poses)?;
     swept_range(pairs.iter().map(|pair| pair.pose.z_mm))?;
     let origin_px = Stereo { left: args.origin_left, right: args.origin_right };
     let mut settings = CalibrationSettings { pitch_mm: args.pitch_mm, origin_px, ..CalibrationSettings::by_mark() };
@@ -90,29 +95,8 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
     settings.original.draws = args.original_draws;
     settings.original.stride = args.original_stride;
     settings.usable_rms_mm = 1e-3 * args.usable_um;
-    let bar = ProgressBar::new(pairs.len() as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} pairs  {msg}  {eta} left") {
-        bar.set_style(style);
-    }
-    if args.json {
-        bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
-    }
     let start = Instant::now();
-    let mut session = SweepSession::new(settings.clone())?;
-    let mut last = None;
-    for pair in &pairs {
-        let (left, right) =
-            rayon::join(|| folder::read_gray(&pair.images.left), || folder::read_gray(&pair.images.right));
-        let images = Stereo { left: left?, right: right? };
-        let report = session
-            .add_pair(images.as_ref(), pair.pose)
-            .with_context(|| format!("{} and {}", pair.images.left.display(), pair.images.right.display()))?;
-        bar.set_message(format!("h {:6.2} mm, residual {:.3}", report.height_mm, report.residual.left));
-        bar.inc(1);
-        last = Some(images);
-    }
-    bar.finish_and_clear();
-    let mut outcome = session.finish()?;
+    let (mut outcome, last) = fit(backend, &pairs, &settings, args.json)?;
     let seconds = start.elapsed().as_secs_f64();
     if let Some(folder) = &args.every_model {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
@@ -131,8 +115,8 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
     }
     outcome.calibration.save(&args.out)?;
     if let Some(path) = &args.report {
-        let html = report::html(&outcome, last.as_ref().map(Stereo::as_ref));
-        std::fs::write(path, html).with_context(|| path.display().to_string())?;
+        let last = last.as_ref().map(Stereo::as_ref);
+        Report { outcome: &outcome, last, settings: args.settings(&source, &settings) }.write(path)?;
     }
     if args.json {
         say!("{}", serde_json::to_string_pretty(&summary(&outcome, seconds))?)?;
@@ -141,6 +125,101 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
         say!("wrote {}", args.out.display())?;
     }
     Ok(if outcome.calibration.usable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Fits all pairs and the models; also gives the images of the last pair.
+pub fn fit(
+    backend: Chosen,
+    pairs: &[PairFiles],
+    settings: &CalibrationSettings,
+    quiet: bool,
+) -> anyhow::Result<(CalibrationOutcome, Option<Stereo<GrayImage>>)> {
+    let bar = ProgressBar::new(pairs.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} pairs  {msg}  {eta} left") {
+        bar.set_style(style);
+    }
+    if quiet {
+        bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+    }
+    let mut session = SweepSession::on(backend, settings.clone())?;
+    let mut last = None;
+    for pair in pairs {
+        let (left, right) =
+            rayon::join(|| folder::read_gray(&pair.images.left), || folder::read_gray(&pair.images.right));
+        let images = Stereo { left: left?, right: right? };
+        let report = session
+            .add_pair(images.as_ref(), pair.pose)
+            .with_context(|| format!("{} and {}", pair.images.left.display(), pair.images.right.display()))?;
+        bar.set_message(format!("h {:6.2} mm, residual {:.3}", report.height_mm, report.residual.left));
+        bar.inc(1);
+        last = Some(images);
+    }
+    bar.finish_and_clear();
+    Ok((session.finish()?, last))
+}
+
+/// Images and poses on disk.
+struct Source {
+    left: PathBuf,
+    right: PathBuf,
+    poses: PathBuf,
+    #[cfg(feature = "bags")]
+    bag: Option<(PathBuf, crate::bag::Unpacked)>,
+}
+
+impl Source {
+    /// For the report.
+    fn settings(&self) -> Vec<(String, String)> {
+        #[cfg(feature = "bags")]
+        if let Some((bag, _)) = &self.bag {
+            return vec![("bag".into(), bag.display().to_string())];
+        }
+        [("left images", &self.left), ("right images", &self.right), ("poses", &self.poses)]
+            .map(|(name, path)| (name.into(), path.display().to_string()))
+            .into()
+    }
+}
+
+impl CalibrateArgs {
+    fn source(&self) -> anyhow::Result<Source> {
+        #[cfg(feature = "bags")]
+        if let Some(bag) = &self.bag.bag {
+            let unpacked = self.bag.unpack(bag)?;
+            let [left, right, poses] = ["left", "right", "poses.csv"].map(|name| unpacked.folder.join(name));
+            return Ok(Source { left, right, poses, bag: Some((bag.clone(), unpacked)) });
+        }
+        let (Some(left), Some(right), Some(poses)) = (self.left.clone(), self.right.clone(), self.poses.clone()) else {
+            bail!("give --left, --right and --poses, or a recorded sweep with --bag");
+        };
+        Ok(Source {
+            left,
+            right,
+            poses,
+            #[cfg(feature = "bags")]
+            bag: None,
+        })
+    }
+
+    /// What was asked for, for the report.
+    fn settings(&self, source: &Source, settings: &CalibrationSettings) -> Vec<(String, String)> {
+        let by_mark = || "from the origin mark".to_string();
+        let mut rows = source.settings();
+        rows.extend([("pitch".into(), self.pitch_mm.map_or_else(by_mark, |pitch_mm| format!("{pitch_mm} mm")))]);
+        for camera in Camera::BOTH {
+            let origin = settings.origin_px[camera].map_or_else(by_mark, |px| format!("({}, {}) px", px.x, px.y));
+            rows.push((format!("{camera} origin"), origin));
+        }
+        rows.push(("usable up to".into(), format!("{} µm RMS along an axis", self.usable_um)));
+        match self.method {
+            Method::Auto => rows.push(("degree of the phase polynomials".into(), self.phase_degree.to_string())),
+            Method::Original => rows.push((
+                "stochastic search".into(),
+                format!("{} draws an image, every {} px", self.original_draws, self.original_stride),
+            )),
+        }
+        rows.extend(self.model.map(|model| ("model served by request".into(), model.to_string())));
+        rows
+    }
 }
 
 /// The result as JSON; times of the fits are null where no images were fitted.

@@ -1,10 +1,10 @@
 //! `gratingcal fit`: one image, its gratings and intersections.
 
-use crate::backend::Backend;
 use anyhow::Context;
 use clap::Args;
 use grating_calibration::folder;
-use grating_calibration::grating::refine::{FitOptions, fit_cold};
+use grating_calibration::grating::backend::{BackendChoice, Chosen};
+use grating_calibration::grating::refine::{FitOptions, fit_cold_on};
 use grating_calibration::lattice::{local, origin};
 use grating_calibration::report::overlay;
 use nalgebra::{Matrix2, Vector2};
@@ -18,7 +18,7 @@ pub struct FitArgs {
     image: PathBuf,
     /// What evaluates the fit.
     #[arg(long, value_enum, default_value_t)]
-    backend: Backend,
+    backend: BackendChoice,
     /// Write the image with the fitted lines and intersections drawn over it.
     #[arg(long)]
     overlay: Option<PathBuf>,
@@ -28,13 +28,14 @@ pub struct FitArgs {
 }
 
 pub fn run(args: &FitArgs) -> anyhow::Result<ExitCode> {
-    args.backend.check()?;
+    let backend = Chosen::of(args.backend)?;
     let name = args.image.display().to_string();
     let image = folder::read_gray(&args.image)?;
     let start = Instant::now();
-    let fit = fit_cold(&image, &FitOptions::default()).with_context(|| name.clone())?;
+    let mut pixels = backend.backend().take(&image)?;
+    let fit = fit_cold_on(&mut *pixels, &FitOptions::default()).with_context(|| name.clone())?;
     let fit_ms = start.elapsed().as_secs_f64() * 1e3;
-    let intersections = local::measure(&image, &fit.parameters);
+    let intersections = local::measure_on(&mut *pixels, &fit.parameters)?;
     let total_ms = start.elapsed().as_secs_f64() * 1e3;
     let mark = origin::find(&image, &fit.parameters);
     if let Some(path) = &args.overlay {

@@ -8,12 +8,16 @@ macro_rules! say {
     }};
 }
 
-mod backend;
+#[cfg(feature = "bags")]
+mod bag;
+mod bench;
 mod calibrate;
+mod export;
 mod fit;
 mod map;
 mod pixel_to_world;
 mod points;
+mod report;
 mod simulate;
 mod stdin;
 mod target;
@@ -39,10 +43,16 @@ enum Command {
     WorldToPixel(world_to_pixel::WorldToPixelArgs),
     /// Fit the models to correspondences from another detector.
     Map(map::MapArgs),
+    /// Write the report of a calibration and the sweep it was made of, or another one.
+    Report(report::ReportArgs),
+    /// Write the cameras for other software: ROS and OpenCV YAML, URDF.
+    Export(export::ExportArgs),
     /// Ray-trace a sweep: images, poses.csv and the truth.
     Simulate(simulate::SimulateArgs),
     /// Fit one image and print its gratings.
     Fit(fit::FitArgs),
+    /// Measure the speed of a backend, against its floor and a plain program.
+    Bench(bench::BenchArgs),
     /// Draw the sheet to print: grid, origin mark, scale bar.
     Target(target::TargetArgs),
 }
@@ -57,8 +67,11 @@ fn main() -> std::process::ExitCode {
         Command::PixelToWorld(args) => pixel_to_world::run(&args),
         Command::WorldToPixel(args) => world_to_pixel::run(&args),
         Command::Map(args) => map::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Fit(args) => fit::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Target(args) => target::run(&args),
     };
     match result {

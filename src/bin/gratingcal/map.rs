@@ -4,7 +4,7 @@ use crate::points;
 use anyhow::Context;
 use clap::Args;
 use grating_calibration::mapping::calibration::{CalibrationContext, fit_calibration};
-use grating_calibration::report;
+use grating_calibration::report::Report;
 use grating_calibration::sweep::session::{CalibrationOutcome, Method};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,7 +58,11 @@ pub fn run(args: &MapArgs) -> anyhow::Result<ExitCode> {
     calibration.save(&args.out)?;
     let outcome = CalibrationOutcome { calibration, pairs: Vec::new(), data, pose_errors_mm: Vec::new() };
     if let Some(path) = &args.report {
-        std::fs::write(path, report::html(&outcome, None)).with_context(|| path.display().to_string())?;
+        let settings = vec![
+            ("correspondences".into(), args.points.display().to_string()),
+            ("usable up to".into(), format!("{} µm RMS along an axis", args.usable_um)),
+        ];
+        Report { outcome: &outcome, last: None, settings }.write(path)?;
     }
     if args.json {
         say!("{}", serde_json::to_string_pretty(&crate::calibrate::summary(&outcome, seconds))?)?;

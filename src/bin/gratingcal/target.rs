@@ -1,6 +1,6 @@
 //! `gratingcal target`: the sheet to print.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use grating_calibration::target::{Paper, Target};
 use std::path::PathBuf;
@@ -19,14 +19,19 @@ pub struct TargetArgs {
     /// Leave out the origin mark.
     #[arg(long)]
     no_mark: bool,
-    /// SVG file to write.
+    /// File to write, .svg or .pdf.
     #[arg(long)]
     out: PathBuf,
 }
 
 pub fn run(args: &TargetArgs) -> anyhow::Result<ExitCode> {
     let target = Target::new(args.pitch_mm, args.line_mm, args.paper, !args.no_mark)?;
-    std::fs::write(&args.out, target.svg()).with_context(|| args.out.display().to_string())?;
-    say!("wrote {}: print it at 100 % and measure the bar", args.out.display())?;
+    let sheet = match args.out.extension().map(|extension| extension.to_ascii_lowercase()) {
+        Some(extension) if extension == "svg" => target.svg().into_bytes(),
+        Some(extension) if extension == "pdf" => target.pdf(),
+        _ => bail!("--out is {}: a name that ends in .svg or .pdf is needed", args.out.display()),
+    };
+    std::fs::write(&args.out, sheet).with_context(|| args.out.display().to_string())?;
+    say!("wrote {}: print it at 100 % and measure its bar", args.out.display())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
 //! How noisy the pixels of an image are, told by the image itself.
 
-use super::window::{CLIPPED, Maps};
-use crate::GrayImage;
+use super::window::CLIPPED;
+use crate::grating::backend::Pixels;
 use crate::statistics::spread;
 use std::f64::consts::{PI, TAU};
 
@@ -22,7 +22,8 @@ const PAPER_RAD: f32 = 2.3;
 impl Noise {
     /// From fourth differences along u where little but noise changes along u: on bare paper, and on the core of lines that
     /// run along u. Where these run otherwise, the noise of paper holds for ink too. Clipped pixels have none.
-    pub(super) fn of(image: &GrayImage, maps: &Maps) -> Self {
+    pub(super) fn of(pixels: &mut dyn Pixels) -> Self {
+        let [width, height] = [pixels.image().width() as usize, pixels.image().height() as usize];
         let from_line = |phase: f32| {
             let turns = (f64::from(phase) - 1.5 * PI) / TAU;
             ((turns - turns.round()) * TAU).abs() as f32
@@ -30,19 +31,19 @@ impl Noise {
         // [ink, paper]: fourth differences, and the brightness there.
         let mut bends: [Vec<f64>; 2] = Default::default();
         let mut sums = [0.0; 2];
-        for v in (0..maps.height).step_by(3) {
-            for u in (2..maps.width.saturating_sub(2)).step_by(3) {
-                let at = v * maps.width + u;
-                if from_line(maps.phase[1][at]) < PAPER_RAD {
+        for v in (0..height).step_by(3) {
+            let (image, [phase_h, phase_v]) = pixels.phases_along(v);
+            for u in (2..width.saturating_sub(2)).step_by(3) {
+                if from_line(phase_v[u]) < PAPER_RAD {
                     continue;
                 }
-                let (here, next) = (from_line(maps.phase[0][at]), from_line(maps.phase[0][at + 1]));
+                let (here, next) = (from_line(phase_h[u]), from_line(phase_h[u + 1]));
                 let class = match here {
                     _ if here > PAPER_RAD => 1,
                     _ if here < CORE_RAD && (next - here).abs() < 0.02 => 0,
                     _ => continue,
                 };
-                let Some(&[a, b, c, d, e]) = image.as_raw()[at - 2..].first_chunk() else { continue };
+                let Some(&[a, b, c, d, e]) = image[u - 2..].first_chunk() else { continue };
                 if [a, b, c, d, e].iter().any(|level| *level >= CLIPPED) {
                     continue;
                 }

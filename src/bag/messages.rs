@@ -1,0 +1,190 @@
+//! The messages that a calibration needs, from their bytes.
+
+use crate::bag::cdr::{Cdr, CdrError};
+use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion, Vector3};
+
+/// Why a message can't be used.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum MessageError {
+    #[error(transparent)]
+    Cdr(#[from] CdrError),
+    #[error(
+        "encoding '{encoding}' can't be read from a bag: record mono8, mono16, rgb8, bgr8, rgba8 or bgra8; image_proc turns \
+         Bayer patterns into them"
+    )]
+    Encoding { encoding: String },
+    #[error("{width}×{height} px of '{encoding}' in rows of {step} bytes need {needed} bytes, the message has {found}")]
+    Size { width: u32, height: u32, encoding: String, step: usize, needed: usize, found: usize },
+    #[error("its numbers are no pose: position ({x}, {y}, {z}) m, a quaternion of length {length}")]
+    Pose { x: f64, y: f64, z: f64, length: f64 },
+}
+
+/// sensor_msgs/Image, its pixels borrowed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Image<'a> {
+    pub stamp_ns: i64,
+    pub width: u32,
+    pub height: u32,
+    pub encoding: &'a str,
+    pub is_bigendian: bool,
+    pub step: u32,
+    pub data: &'a [u8],
+}
+
+/// Grey counts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Counts {
+    U8(Vec<u8>),
+    U16(Vec<u16>),
+}
+
+/// A pose with its stamp: base_from_tool, mm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StampedPose {
+    pub stamp_ns: i64,
+    pub pose: Isometry3<f64>,
+}
+
+/// geometry_msgs/TransformStamped: parent_from_child, mm.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StampedTransform {
+    pub parent: String,
+    pub child: String,
+    pub transform: StampedPose,
+}
+
+/// Stamp and frame.
+fn header<'a>(cdr: &mut Cdr<'a>) -> Result<(i64, &'a str), CdrError> {
+    let (seconds, nanoseconds) = (cdr.i32()?, cdr.u32()?);
+    Ok((i64::from(seconds) * 1_000_000_000 + i64::from(nanoseconds), cdr.text()?))
+}
+
+/// A position in m and a quaternion x, y, z, w.
+fn pose(cdr: &mut Cdr) -> Result<Isometry3<f64>, MessageError> {
+    let mut numbers = [0.0; 7];
+    for number in &mut numbers {
+        *number = cdr.f64()?;
+    }
+    let [x, y, z, qx, qy, qz, qw] = numbers;
+    let quaternion = Quaternion::new(qw, qx, qy, qz);
+    let length = quaternion.norm();
+    if ![x, y, z].iter().all(|x| x.is_finite()) || !(0.5..2.0).contains(&length) {
+        return Err(MessageError::Pose { x, y, z, length });
+    }
+    let translation = Translation3::from(Vector3::new(x, y, z) * 1e3);
+    Ok(Isometry3::from_parts(translation, UnitQuaternion::from_quaternion(quaternion)))
+}
+
+/// geometry_msgs/PoseStamped.
+///
+/// # Errors
+/// [`MessageError`], as of all below.
+pub fn pose_stamped(bytes: &[u8]) -> Result<StampedPose, MessageError> {
+    let mut cdr = Cdr::new(bytes)?;
+    let (stamp_ns, _) = header(&mut cdr)?;
+    Ok(StampedPose { stamp_ns, pose: pose(&mut cdr)? })
+}
+
+/// tf2_msgs/TFMessage.
+pub fn transforms(bytes: &[u8]) -> Result<Vec<StampedTransform>, MessageError> {
+    let mut cdr = Cdr::new(bytes)?;
+    let count = cdr.u32()?;
+    // Not reserved: a damaged count may be huge, the bytes end it.
+    let mut transforms = Vec::new();
+    for _ in 0..count {
+        let (stamp_ns, parent) = header(&mut cdr)?;
+        let child = cdr.text()?;
+        let transform = StampedPose { stamp_ns, pose: pose(&mut cdr)? };
+        transforms.push(StampedTransform { parent: parent.into(), child: child.into(), transform });
+    }
+    Ok(transforms)
+}
+
+/// sensor_msgs/Image.
+pub fn image(bytes: &[u8]) -> Result<Image<'_>, MessageError> {
+    let mut cdr = Cdr::new(bytes)?;
+    let (stamp_ns, _) = header(&mut cdr)?;
+    let (height, width) = (cdr.u32()?, cdr.u32()?);
+    let encoding = cdr.text()?;
+    let (is_bigendian, step) = (cdr.u8()? != 0, cdr.u32()?);
+    Ok(Image { stamp_ns, width, height, encoding, is_bigendian, step, data: cdr.bytes()? })
+}
+
+impl Image<'_> {
+    /// Colours become their luminance, to the same count as OpenCV's.
+    ///
+    /// # Errors
+    /// [`MessageError::Encoding`] or [`MessageError::Size`].
+    pub fn gray(&self) -> Result<Counts, MessageError> {
+        // Bytes a pixel, and which of them are red, green and blue.
+        let (bytes_per_pixel, colours) = match self.encoding {
+            "mono8" | "8UC1" => (1, None),
+            "mono16" | "16UC1" => (2, None),
+            "rgb8" => (3, Some([0, 1, 2])),
+            "bgr8" | "8UC3" => (3, Some([2, 1, 0])),
+            "rgba8" => (4, Some([0, 1, 2])),
+            "bgra8" | "8UC4" => (4, Some([2, 1, 0])),
+            other => return Err(MessageError::Encoding { encoding: other.into() }),
+        };
+        let (width, height) = (self.width, self.height);
+        let row = (width as usize).saturating_mul(bytes_per_pixel);
+        let step = (self.step as usize).max(row);
+        let needed = (height as usize).saturating_sub(1).saturating_mul(step).saturating_add(row);
+        if width == 0 || height == 0 || self.data.len() < needed {
+            let (encoding, found) = (self.encoding.to_string(), self.data.len());
+            return Err(MessageError::Size { width, height, encoding, step, needed, found });
+        }
+        let pixels = self.data.chunks(step).take(height as usize).flat_map(|line| line[..row].chunks(bytes_per_pixel));
+        Ok(match (bytes_per_pixel, colours) {
+            (2, _) => {
+                let whole = if self.is_bigendian { u16::from_be_bytes } else { u16::from_le_bytes };
+                Counts::U16(pixels.map(|pixel| whole([pixel[0], pixel[1]])).collect())
+            }
+            (_, Some([r, g, b])) => Counts::U8(pixels.map(|pixel| luminance([pixel[r], pixel[g], pixel[b]])).collect()),
+            _ => Counts::U8(pixels.map(|pixel| pixel[0]).collect()),
+        })
+    }
+}
+
+/// ITU-R BT.601 in OpenCV's fixed point.
+fn luminance(rgb: [u8; 3]) -> u8 {
+    let [r, g, b] = rgb.map(u32::from);
+    ((9798 * r + 19_235 * g + 3735 * b + (1 << 14)) >> 15) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of<'a>(encoding: &'a str, step: u32, data: &'a [u8]) -> Image<'a> {
+        Image { stamp_ns: 0, width: 2, height: 2, encoding, is_bigendian: false, step, data }
+    }
+
+    #[test]
+    fn padding_is_dropped_and_sixteen_bits_are_read_either_way() {
+        assert_eq!(of("mono8", 3, &[1, 2, 99, 3, 4]).gray(), Ok(Counts::U8(vec![1, 2, 3, 4])));
+        let mut big = of("mono16", 4, &[1, 0, 2, 0, 3, 0, 4, 0]);
+        assert_eq!(big.gray(), Ok(Counts::U16(vec![1, 2, 3, 4])));
+        big.is_bigendian = true;
+        assert_eq!(big.gray(), Ok(Counts::U16(vec![256, 512, 768, 1024])));
+    }
+
+    /// The values that the node's tests know from OpenCV.
+    #[test]
+    fn colours_become_their_luminance() {
+        let data = [255, 0, 0].repeat(4);
+        assert_eq!(of("rgb8", 6, &data).gray(), Ok(Counts::U8(vec![76; 4])));
+        assert_eq!(of("bgr8", 6, &data).gray(), Ok(Counts::U8(vec![29; 4])));
+        assert_eq!(of("rgba8", 8, &[255; 16]).gray(), Ok(Counts::U8(vec![255; 4])));
+    }
+
+    #[test]
+    fn short_data_and_unknown_encodings_are_named() {
+        let short = of("mono8", 2, &[1, 2, 3]).gray().unwrap_err().to_string();
+        assert!(short.contains("need 4 bytes, the message has 3"), "{short}");
+        let unknown = of("bayer_rggb8", 2, &[0; 4]).gray().unwrap_err().to_string();
+        assert!(unknown.contains("bayer_rggb8") && unknown.contains("image_proc"), "{unknown}");
+        let huge = Image { width: u32::MAX, height: u32::MAX, ..of("mono16", u32::MAX, &[0; 4]) };
+        assert!(matches!(huge.gray(), Err(MessageError::Size { .. })));
+    }
+}

@@ -1,0 +1,308 @@
+//! `gratingcal bench`: what a backend does a second, how near that is to its floor, and how it compares.
+
+use grating_calibration::GrayImage;
+use grating_calibration::camera::Camera;
+use grating_calibration::grating::backend::{Backend, BackendChoice, BackendError};
+use grating_calibration::grating::cpu::{Cpu, peak_multiply_adds};
+use grating_calibration::grating::cuda::device::Kernel;
+use grating_calibration::grating::cuda::{Cuda, driver};
+use grating_calibration::grating::quadratic::{QuadraticGratings, QuadraticPhase};
+use grating_calibration::grating::refine::{FitOptions, GratingFit, Warm, fit_cold, fit_warm_on};
+use grating_calibration::grating::search::{DRAWS, Round, SearchPlan, plain_sums};
+use grating_calibration::lattice::local;
+use grating_calibration::sim::{Scene, SceneConfig};
+use nalgebra::Vector3;
+use std::process::ExitCode;
+use std::time::Instant;
+
+#[derive(clap::Args)]
+pub struct BenchArgs {
+    /// What to measure; auto: a GPU if there is one, else the CPU.
+    #[arg(long, value_enum, default_value_t)]
+    backend: BackendChoice,
+    /// Repetitions; medians are told.
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
+    repeats: u16,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Instructions of eight or 32 lanes for one result: docs/performance.md counts them.
+struct Count {
+    cpu: f64,
+    gpu: f64,
+}
+
+/// An evaluation of Eq. (3) with its three sums.
+const EVALUATION: Count = Count { cpu: 12.0, gpu: 9.0 };
+/// A pixel of a pass at the default degrees (7, 4).
+const PASS_PIXEL: Count = Count { cpu: 320.0, gpu: 770.0 };
+/// A pixel of a window.
+const WINDOW_PIXEL: Count = Count { cpu: 75.0, gpu: 75.0 };
+/// Pixels of all windows of an image, each looked at in every step: 790 windows of 80 × 80 px, two steps on average.
+const WINDOW_PIXELS: f64 = 790.0 * 6400.0 * 2.0;
+
+/// What is measured, with what it needs.
+struct Bench {
+    backend: Box<dyn Measured>,
+    /// Lane-instructions a second.
+    rate: f64,
+    is_gpu: bool,
+    repeats: usize,
+}
+
+/// A backend, and the device time of what it did since the last call, s.
+trait Measured {
+    fn backend(&self) -> &dyn Backend;
+    fn device_s(&self, kernels: &[Kernel]) -> Result<Option<f64>, BackendError>;
+}
+
+impl Measured for Cpu {
+    fn backend(&self) -> &dyn Backend {
+        self
+    }
+
+    fn device_s(&self, _: &[Kernel]) -> Result<Option<f64>, BackendError> {
+        Ok(None)
+    }
+}
+
+impl Measured for Cuda<driver::Gpu> {
+    fn backend(&self) -> &dyn Backend {
+        self
+    }
+
+    fn device_s(&self, kernels: &[Kernel]) -> Result<Option<f64>, BackendError> {
+        let times = self.device().take_times()?;
+        let of = times.iter().filter(|(kernel, _)| kernels.contains(kernel)).map(|(_, ms)| 1e-3 * f64::from(*ms));
+        Ok(Some(of.sum()))
+    }
+}
+
+/// One line of the table.
+struct Line {
+    what: &'static str,
+    /// Results a second, and what they are.
+    rate: f64,
+    unit: &'static str,
+    /// Wall and device time of one run, s.
+    wall_s: f64,
+    device_s: Option<f64>,
+    megabytes: f64,
+    /// Measured over floor.
+    of_floor: f64,
+    /// How many times faster than plain code, and than the CPU backend.
+    over_plain: Option<f64>,
+    over_cpu: Option<f64>,
+}
+
+pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
+    let repeats = usize::from(args.repeats);
+    let cpu = || {
+        let rate = peak_multiply_adds() * rayon::current_num_threads() as f64;
+        Bench { backend: Box::new(Cpu), rate, is_gpu: false, repeats }
+    };
+    let gpu = || -> anyhow::Result<Bench> {
+        let gpu = driver::open_timed()?;
+        let rate = gpu.issue_rate()?;
+        Ok(Bench { backend: Box::new(Cuda::new(gpu)), rate, is_gpu: true, repeats })
+    };
+    let bench = match args.backend {
+        BackendChoice::Cpu => cpu(),
+        BackendChoice::Cuda => gpu()?,
+        BackendChoice::Auto => gpu().unwrap_or_else(|_| cpu()),
+    };
+    let images = Images::new()?;
+    let plain = plain_rate(&images);
+    let peer = if bench.is_gpu { Some(cpu().lines(&images, plain, None)?) } else { None };
+    let lines = bench.lines(&images, plain, peer.as_deref())?;
+    let name = bench.backend.backend().name();
+    if args.json {
+        let lines: Vec<_> = lines.iter().map(Line::json).collect();
+        say!("{}", serde_json::json!({"backend": name, "floor_lane_instructions_per_s": bench.rate, "lines": lines}))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    say!(
+        "{name}, {:.3e} lane-instructions a second at most; plain scalar code: {plain:.3e} evaluations a second\n",
+        bench.rate
+    )?;
+    say!(
+        "{:<42} {:>22} {:>9} {:>9} {:>8} {:>8} {:>8} {:>8}",
+        "",
+        "a second",
+        "wall ms",
+        "device ms",
+        "MB",
+        "of floor",
+        "× plain",
+        "× CPU"
+    )?;
+    for line in &lines {
+        let ratio = |x: Option<f64>| x.map_or_else(|| "-".into(), |x| format!("{x:.1}"));
+        say!(
+            "{:<42} {:>10.3e} {:<11} {:>9.3} {:>9} {:>8.2} {:>7.0}% {:>8} {:>8}",
+            line.what,
+            line.rate,
+            line.unit,
+            1e3 * line.wall_s,
+            line.device_s.map_or_else(|| "-".into(), |s| format!("{:.3}", 1e3 * s)),
+            line.megabytes,
+            100.0 * line.of_floor,
+            ratio(line.over_plain),
+            ratio(line.over_cpu),
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Line {
+    fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "what": self.what, "per_s": self.rate, "unit": self.unit, "wall_s": self.wall_s, "device_s": self.device_s,
+            "megabytes": self.megabytes, "of_floor": self.of_floor, "over_plain": self.over_plain, "over_cpu": self.over_cpu,
+        })
+    }
+}
+
+/// Images of successive heights, several of them, so that none stays in a cache.
+struct Images {
+    images: Vec<GrayImage>,
+    fits: Vec<GratingFit>,
+}
+
+impl Images {
+    fn new() -> anyhow::Result<Self> {
+        let scene = Scene::new(SceneConfig::default())?;
+        let picture =
+            |n: u32| scene.picture(Camera::Left, Vector3::new(0.0, 0.0, 9.8 + 0.1 * f64::from(n)), n.into()).to_gray();
+        let images: Vec<GrayImage> = (0..6).map(picture).collect();
+        let fits = images.iter().map(|image| fit_cold(image, &FitOptions::default())).collect::<Result<_, _>>()?;
+        Ok(Images { images, fits })
+    }
+}
+
+const SEARCH_ROUNDS: usize = 40;
+
+fn plan(image: &GrayImage, rounds: usize) -> SearchPlan<'_> {
+    let phase = QuadraticPhase { seed: 0.17, constant: 0.4, ..Default::default() };
+    SearchPlan {
+        image,
+        stride: 1,
+        start: QuadraticGratings { h: phase, v: phase },
+        rounds: (0..rounds).map(|n| Round { searches_h: n.is_multiple_of(2), share: 1.0, edge_rad: 0.1 }).collect(),
+        seed: 1,
+        image_number: 0,
+    }
+}
+
+/// Evaluations a second of plain scalar code on one core.
+fn plain_rate(images: &Images) -> f64 {
+    let plan = plan(&images.images[0], 1);
+    let problem = plan.problem(&plan.rounds[0], &plan.start);
+    let start = Instant::now();
+    std::hint::black_box(plain_sums(&problem, &plan.start.h));
+    problem.image.len() as f64 / start.elapsed().as_secs_f64()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    grating_calibration::statistics::median(&mut values).unwrap_or(f64::NAN)
+}
+
+impl Bench {
+    /// Medians of wall and device time, s; the first run warms up.
+    fn timed(
+        &self,
+        kernels: &[Kernel],
+        mut work: impl FnMut(usize) -> anyhow::Result<()>,
+    ) -> anyhow::Result<(f64, Option<f64>)> {
+        work(0)?;
+        self.backend.device_s(kernels)?;
+        let (mut wall, mut device) = (Vec::new(), Vec::new());
+        for n in 0..self.repeats {
+            let start = Instant::now();
+            work(n + 1)?;
+            wall.push(start.elapsed().as_secs_f64());
+            device.extend(self.backend.device_s(kernels)?);
+        }
+        let device = (!device.is_empty()).then(|| median(device));
+        Ok((median(wall), device))
+    }
+
+    /// Measured rate over the most that the counted instructions allow.
+    fn of_floor(&self, results: f64, count: &Count, seconds: f64) -> f64 {
+        let instructions = if self.is_gpu { count.gpu } else { count.cpu };
+        results * instructions / (seconds * self.rate)
+    }
+
+    fn lines(&self, images: &Images, plain: f64, cpu: Option<&[Line]>) -> anyhow::Result<Vec<Line>> {
+        let backend = self.backend.backend();
+        let count = images.images.len();
+        let pixels = images.images[0].as_raw().len() as f64;
+        let over_cpu = |n: usize, rate: f64| cpu.map(|lines| rate / lines[n].rate);
+
+        let search = [Kernel::SearchStart, Kernel::SearchRound];
+        let (wall_s, device_s) = self.timed(&search, |n| {
+            backend.search(&plan(&images.images[n % count], SEARCH_ROUNDS))?;
+            Ok(())
+        })?;
+        let evaluations = pixels * (SEARCH_ROUNDS * DRAWS) as f64;
+        let seconds = device_s.unwrap_or(wall_s);
+        let rate = evaluations / seconds;
+        let search = Line {
+            what: "(a) search, 1280×720, batches of 64 draws",
+            rate,
+            unit: "evaluations",
+            wall_s,
+            device_s,
+            megabytes: 4e-6 * pixels * SEARCH_ROUNDS as f64,
+            of_floor: self.of_floor(evaluations, &EVALUATION, seconds),
+            over_plain: Some(rate / plain),
+            over_cpu: over_cpu(0, rate),
+        };
+
+        let options = FitOptions::default();
+        let mut passes = Vec::new();
+        let (wall_s, device_s) = self.timed(&[Kernel::NormalRows, Kernel::NormalMoments], |n| {
+            let at = 2 + n % (count - 2);
+            let warm = Warm { last: &images.fits[at - 1], before: Some((&images.fits[at - 2], 1.0)) };
+            let mut pixels = backend.take(&images.images[at])?;
+            passes.push(fit_warm_on(&mut *pixels, &warm, &options)?.passes as f64);
+            Ok(())
+        })?;
+        let looked_at = median(passes) * pixels / (options.stride * options.stride) as f64;
+        let seconds = device_s.unwrap_or(wall_s);
+        // One image is one thread's work on the CPU.
+        let share = if self.is_gpu { 1.0 } else { rayon::current_num_threads() as f64 };
+        let fit = Line {
+            what: "(b) warm fit of an image",
+            rate: 1.0 / seconds,
+            unit: "fits",
+            wall_s,
+            device_s,
+            megabytes: 4e-6 * looked_at,
+            of_floor: share * self.of_floor(looked_at, &PASS_PIXEL, seconds),
+            over_plain: None,
+            over_cpu: over_cpu(1, 1.0 / seconds),
+        };
+
+        let (wall_s, device_s) = self.timed(&[Kernel::LevelMaps, Kernel::WindowSums], |n| {
+            let mut pixels = backend.take(&images.images[n % count])?;
+            local::measure_on(&mut *pixels, &images.fits[n % count].parameters)?;
+            Ok(())
+        })?;
+        let seconds = device_s.unwrap_or(wall_s);
+        let local = Line {
+            what: "(c) its intersections, measured locally",
+            rate: 1.0 / seconds,
+            unit: "images",
+            wall_s,
+            device_s,
+            megabytes: 12e-6 * (pixels + WINDOW_PIXELS),
+            of_floor: share * self.of_floor(WINDOW_PIXELS, &WINDOW_PIXEL, seconds),
+            over_plain: None,
+            over_cpu: over_cpu(2, 1.0 / seconds),
+        };
+        Ok(vec![search, fit, local])
+    }
+}

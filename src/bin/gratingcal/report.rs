@@ -1,0 +1,59 @@
+//! `gratingcal report`: calibration.yaml and a recorded sweep → report.html.
+//!
+//! The images are fitted again, so the sweep may also be another one than the calibration was made of: the residuals then say
+//! whether it still holds.
+
+use anyhow::ensure;
+use clap::Args;
+use grating_calibration::camera::{Camera, Stereo};
+use grating_calibration::folder;
+use grating_calibration::grating::backend::{BackendChoice, Chosen};
+use grating_calibration::mapping::Calibration;
+use grating_calibration::report::Report;
+use grating_calibration::sweep::session::CalibrationSettings;
+use nalgebra::Vector3;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub struct ReportArgs {
+    /// calibration.yaml
+    #[arg(long)]
+    calibration: PathBuf,
+    /// Folder with left/, right/ and poses.csv, as the node's record_dir or `gratingcal simulate` leave it.
+    #[arg(long, value_name = "DIR")]
+    sweep: PathBuf,
+    /// Where the page is written; its figures go into a folder beside it.
+    #[arg(long, default_value = "report.html")]
+    out: PathBuf,
+    /// No progress bar.
+    #[arg(long)]
+    quiet: bool,
+}
+
+pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
+    let calibration = Calibration::load(&args.calibration)?;
+    let pairs = folder::pairs(&args.sweep.join("left"), &args.sweep.join("right"), &args.sweep.join("poses.csv"))?;
+    // Where the calibration has its origin in the first pair; the crossing next to it is taken.
+    let origins = Camera::BOTH.map(|camera| calibration.point_to_pixel(camera, Vector3::zeros()));
+    for (camera, origin) in Camera::BOTH.into_iter().zip(&origins) {
+        ensure!(
+            origin.status.is_answered(),
+            "{}: its origin is not in the {camera} image ({}): is it from a sweep of the grid?",
+            args.calibration.display(),
+            origin.status.name()
+        );
+    }
+    let [left, right] = origins.map(|origin| origin.pixel);
+    let mut settings = CalibrationSettings::new(calibration.pitch_mm, Stereo { left, right });
+    settings.method = calibration.method;
+    let (mut outcome, last) = crate::calibrate::fit(Chosen::of(BackendChoice::Auto)?, &pairs, &settings, args.quiet)?;
+    outcome.calibration = calibration;
+    let settings = vec![
+        ("calibration".into(), args.calibration.display().to_string()),
+        ("sweep".into(), format!("{}, {} image pairs", args.sweep.display(), pairs.len())),
+    ];
+    Report { outcome: &outcome, last: last.as_ref().map(Stereo::as_ref), settings }.write(&args.out)?;
+    say!("wrote {}", args.out.display())?;
+    Ok(ExitCode::SUCCESS)
+}

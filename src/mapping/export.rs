@@ -1,0 +1,181 @@
+//! The standard cameras as files: ROS camera YAML, OpenCV FileStorage, a URDF snippet, a static transform.
+//!
+//! | file | for |
+//! | --- | --- |
+//! | `NAME_left.yaml`, `NAME_right.yaml` | camera_calibration_parsers: camera_info_manager, usb_cam, … |
+//! | `NAME_opencv.yaml` | cv::FileStorage: K, D, size of both, R and T from left to right, mm |
+//! | `NAME_cameras.urdf` | links and fixed joints below the tool frame, m and rad |
+//! | `NAME_static_tf.sh` | the same as two `static_transform_publisher` |
+
+use crate::camera::{Camera, Stereo};
+use crate::mapping::Calibration;
+use crate::mapping::standard::{StandardCamera, right_from_left};
+use nalgebra::{Isometry3, Matrix3};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Name of a camera's frame: x right, y down, z forward.
+pub fn optical_frame(camera: Camera) -> String {
+    format!("{camera}_camera_optical_frame")
+}
+
+/// Why nothing was exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    #[error(
+        "the calibration holds no standard model of the {camera} camera: its data did not determine one, or it was made by \
+         an older version: calibrate again"
+    )]
+    None { camera: Camera },
+    #[error("{path}: {cause}")]
+    Io { path: PathBuf, cause: std::io::Error },
+}
+
+/// Writes all files beside `calibration_file`, named after it; gives their paths.
+///
+/// `tool_frame` is the URDF's parent, `tool_from_calibration` where the calibration's origin is in it, mm.
+///
+/// # Errors
+/// [`ExportError`].
+pub fn write(
+    calibration: &Calibration,
+    calibration_file: &Path,
+    tool_frame: &str,
+    tool_from_calibration: &Isometry3<f64>,
+) -> Result<Vec<PathBuf>, ExportError> {
+    let side = |camera| calibration.camera(camera).standard.as_ref().ok_or(ExportError::None { camera });
+    let cameras = Stereo { left: side(Camera::Left)?, right: side(Camera::Right)? };
+    let place = |camera: Camera| {
+        let in_calibration = cameras[camera].tool_from_camera().ok_or(ExportError::None { camera })?;
+        Ok(tool_from_calibration * in_calibration)
+    };
+    let places = Stereo { left: place(Camera::Left)?, right: place(Camera::Right)? };
+    let stem = calibration_file.file_stem().map_or("calibration".into(), |stem| stem.to_string_lossy().into_owned());
+    let files = [
+        ("left.yaml", ros_yaml(Camera::Left, cameras.left)),
+        ("right.yaml", ros_yaml(Camera::Right, cameras.right)),
+        ("opencv.yaml", opencv_yaml(&cameras)),
+        ("cameras.urdf", urdf(tool_frame, &places)),
+        ("static_tf.sh", static_tf(tool_frame, &places)),
+    ];
+    let mut written = Vec::new();
+    for (name, text) in files {
+        let path = calibration_file.with_file_name(format!("{stem}_{name}"));
+        std::fs::write(&path, text).map_err(|cause| ExportError::Io { path: path.clone(), cause })?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+fn list(numbers: impl IntoIterator<Item = f64>) -> String {
+    numbers.into_iter().map(|x| format!("{x:?}")).collect::<Vec<_>>().join(", ")
+}
+
+/// nalgebra stores columns, files want rows.
+fn rows(matrix: &Matrix3<f64>) -> String {
+    list(matrix.transpose().iter().copied())
+}
+
+fn misfit(camera: &StandardCamera) -> String {
+    format!(
+        "misses the crossings by {:.3} px RMS per axis, {:.3} px at most",
+        camera.misfit_rms_px, camera.misfit_max_px
+    )
+}
+
+/// As camera_calibration_parsers writes it.
+fn ros_yaml(camera: Camera, standard: &StandardCamera) -> String {
+    let [width, height] = standard.camera.image_size;
+    let k = standard.camera_matrix();
+    let (d, model) = (&standard.camera.distortion, standard.distortion.name());
+    format!(
+        "# {camera} camera, by grating_calibration; {model} {}.\n\
+         image_width: {width}\nimage_height: {height}\ncamera_name: {camera}\n\
+         camera_matrix:\n  rows: 3\n  cols: 3\n  data: [{}]\n\
+         distortion_model: {model}\n\
+         distortion_coefficients:\n  rows: 1\n  cols: {}\n  data: [{}]\n\
+         rectification_matrix:\n  rows: 3\n  cols: 3\n  data: [{}]\n\
+         projection_matrix:\n  rows: 3\n  cols: 4\n  data: [{}]\n",
+        misfit(standard),
+        rows(&k),
+        d.len(),
+        list(d.iter().copied()),
+        rows(&Matrix3::identity()),
+        list(projection(standard)),
+    )
+}
+
+/// P of the camera alone: K with a column of zeros, row by row.
+pub fn projection(standard: &StandardCamera) -> [f64; 12] {
+    let k = standard.camera_matrix();
+    std::array::from_fn(|i| if i % 4 == 3 { 0.0 } else { k[(i / 4, i % 4)] })
+}
+
+fn opencv_yaml(cameras: &Stereo<&StandardCamera>) -> String {
+    let mut text = String::from("%YAML:1.0\n---\n");
+    let matrix = |name: &str, rows: usize, cols: usize, data: String| {
+        format!("{name}: !!opencv-matrix\n   rows: {rows}\n   cols: {cols}\n   dt: d\n   data: [ {data} ]\n")
+    };
+    // Writing to a String does not fail.
+    for camera in Camera::BOTH {
+        let standard = cameras[camera];
+        let [width, height] = standard.camera.image_size;
+        let _ = writeln!(text, "# {camera}: {} {}", standard.distortion.name(), misfit(standard));
+        let _ = write!(text, "image_width_{camera}: {width}\nimage_height_{camera}: {height}\n");
+        text += &matrix(&format!("K_{camera}"), 3, 3, rows(&standard.camera_matrix()));
+        let d = &standard.camera.distortion;
+        text += &matrix(&format!("D_{camera}"), 1, d.len(), list(d.iter().copied()));
+    }
+    if let Some((rotation, translation)) = right_from_left(cameras.left, cameras.right) {
+        text += "# X_right = R X_left + T, mm\n";
+        text += &matrix("R", 3, 3, rows(rotation.matrix()));
+        text += &matrix("T", 3, 1, list(translation.iter().copied()));
+    }
+    text
+}
+
+fn urdf(tool_frame: &str, places: &Stereo<Isometry3<f64>>) -> String {
+    let mut text = format!(
+        "<!-- The cameras' optical frames (x right, y down, z forward) below {tool_frame}; m and rad. Copy both links and \
+         joints into the robot's description. -->\n<robot name=\"grating_calibration_cameras\">\n  <link name=\"{}\"/>\n",
+        escaped(tool_frame)
+    );
+    for camera in Camera::BOTH {
+        let (frame, place) = (optical_frame(camera), &places[camera]);
+        let [x, y, z]: [f64; 3] = (1e-3 * place.translation.vector).into();
+        let (roll, pitch, yaw) = place.rotation.euler_angles();
+        let _ = write!(
+            text,
+            "  <link name=\"{frame}\"/>\n  <joint name=\"{frame}_joint\" type=\"fixed\">\n    <parent link=\"{}\"/>\n    \
+             <child link=\"{frame}\"/>\n    <origin xyz=\"{x:.9} {y:.9} {z:.9}\" rpy=\"{roll:.9} {pitch:.9} {yaw:.9}\"/>\n  \
+             </joint>\n",
+            escaped(tool_frame)
+        );
+    }
+    text + "</robot>\n"
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+}
+
+fn static_tf(tool_frame: &str, places: &Stereo<Isometry3<f64>>) -> String {
+    let mut text = String::from("#!/bin/sh\n# The cameras' optical frames on /tf_static; ends both with Ctrl-C.\n");
+    for camera in Camera::BOTH {
+        let place = &places[camera];
+        let [x, y, z]: [f64; 3] = (1e-3 * place.translation.vector).into();
+        let q = place.rotation;
+        let _ = writeln!(
+            text,
+            "ros2 run tf2_ros static_transform_publisher --x {x:.9} --y {y:.9} --z {z:.9} --qx {:.9} --qy {:.9} --qz {:.9} \
+             --qw {:.9} --frame-id '{}' --child-frame-id {} &",
+            q.i,
+            q.j,
+            q.k,
+            q.w,
+            tool_frame.replace('\'', "'\\''"),
+            optical_frame(camera)
+        );
+    }
+    text + "wait\n"
+}

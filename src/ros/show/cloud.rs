@@ -1,0 +1,66 @@
+//! `~/dataset`: every crossing of the sweep in the calibration frame, with its error.
+
+use crate::ros::live::DataPoint;
+use crate::ros::shared::Shared;
+use crate::ros::show::colour;
+use r2r::sensor_msgs::msg::{PointCloud2, PointField};
+
+/// Most points that are sent: 20 bytes each, 0.8 MB.
+const MOST: usize = 40_000;
+const NAMES: [&str; 5] = ["x", "y", "z", "rgb", "error_um"];
+
+/// The dataset so far; evenly thinned where it is large.
+pub fn cloud(shared: &Shared) -> PointCloud2 {
+    let scale_um = 1e6 * shared.parameters.number("error_scale");
+    let mut message = of(&shared.live.borrow().dataset, scale_um);
+    message.header.frame_id = shared.parameters.text("calibration_frame");
+    message
+}
+
+fn of(points: &[DataPoint], scale_um: f64) -> PointCloud2 {
+    // An odd stride walks through all regions of every view.
+    let stride = points.len().div_ceil(MOST).max(1) | 1;
+    let mut data = Vec::new();
+    for point in points.iter().step_by(stride) {
+        let rgb = colour(f64::from(point.error_um), scale_um).map(|channel| (255.0 * channel) as u32);
+        let packed = f32::from_bits(rgb[0] << 16 | rgb[1] << 8 | rgb[2]);
+        let [x, y, z]: [f32; 3] = (1e-3 * point.point_mm).into();
+        data.extend([x, y, z, packed, point.error_um].into_iter().flat_map(f32::to_le_bytes));
+    }
+    let field = |(i, name): (usize, &&str)| PointField {
+        name: (*name).into(),
+        offset: 4 * i as u32,
+        datatype: PointField::FLOAT32 as u8,
+        count: 1,
+    };
+    let step = 4 * NAMES.len();
+    PointCloud2 {
+        height: 1,
+        width: (data.len() / step) as u32,
+        fields: NAMES.iter().enumerate().map(field).collect(),
+        point_step: step as u32,
+        row_step: data.len() as u32,
+        data,
+        // Errors may be NaN, places are not.
+        is_dense: true,
+        ..PointCloud2::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nalgebra::Vector3;
+
+    #[test]
+    fn a_large_dataset_is_thinned_and_a_small_one_kept() {
+        let point = |i: usize| DataPoint { point_mm: Vector3::new(i as f32, 2.0, -3.0), error_um: 4.0 };
+        let small = of(&(0..3).map(point).collect::<Vec<_>>(), 10.0);
+        assert_eq!((small.width, small.data.len()), (3, 60));
+        let number = |at: usize| f32::from_le_bytes(small.data[at..at + 4].try_into().unwrap());
+        assert_eq!([number(20), number(24), number(28), number(36)], [0.001, 0.002, -0.003, 4.0]);
+        let large = of(&(0..200_000).map(point).collect::<Vec<_>>(), 10.0);
+        assert!((MOST as u32 / 2..=MOST as u32).contains(&large.width), "{}", large.width);
+        assert_eq!(of(&[], 10.0).width, 0);
+    }
+}

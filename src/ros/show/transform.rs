@@ -1,0 +1,90 @@
+//! The calibration frame on TF: fixed to the tool, or, where the robot's poses don't come from TF, placed by them.
+//!
+//! Nobody else publishes this frame, so the robot's own tree stays as it is.
+
+use crate::ros::robot::locked;
+use crate::ros::shared::Shared;
+use crate::ros::time;
+use nalgebra::{Isometry3, Translation3, Vector3};
+use r2r::QosProfile;
+use r2r::geometry_msgs::msg::TransformStamped;
+use r2r::tf2_msgs::msg::TFMessage;
+use std::sync::Arc;
+use std::time::Duration;
+
+const EVERY: Duration = Duration::from_millis(50);
+/// A fixed transform is looked at this often: `tool_offset` may change.
+const FIXED_EVERY: Duration = Duration::from_secs(1);
+
+/// Publishes from now on.
+///
+/// # Errors
+/// When the publisher can't be made.
+pub fn start(node: &mut r2r::Node, shared: &Arc<Shared>) -> r2r::Result<()> {
+    let by_tf = shared.parameters.text("pose_source") == "tf";
+    let shared = shared.clone();
+    match shared.parameters.text("calibration_tf").as_str() {
+        "none" => {}
+        "tool" => fixed(node, shared)?,
+        "auto" if by_tf => fixed(node, shared)?,
+        _ => moving(node, shared)?,
+    }
+    Ok(())
+}
+
+fn fixed(node: &mut r2r::Node, shared: Arc<Shared>) -> r2r::Result<()> {
+    let publisher = node.create_publisher("/tf_static", QosProfile::default().keep_last(1).transient_local())?;
+    tokio::spawn(async move {
+        let mut sent = None;
+        loop {
+            let offset = offset(&shared);
+            if sent != Some(offset) {
+                let tool = shared.parameters.text("tool_frame");
+                report(publisher.publish(&message(&shared, tool, shared.now_ns(), offset)));
+                sent = Some(offset);
+            }
+            tokio::time::sleep(FIXED_EVERY).await;
+        }
+    });
+    Ok(())
+}
+
+fn moving(node: &mut r2r::Node, shared: Arc<Shared>) -> r2r::Result<()> {
+    let publisher = node.create_publisher("/tf", QosProfile::default())?;
+    tokio::spawn(async move {
+        let mut seen_ns = i64::MIN;
+        loop {
+            let latest = locked(&shared.poses).latest();
+            if let Some(pose) = latest.filter(|pose| pose.stamp_ns != seen_ns) {
+                seen_ns = pose.stamp_ns;
+                let base = shared.parameters.text("base_frame");
+                report(publisher.publish(&message(&shared, base, seen_ns, pose.base_from_tool * offset(&shared))));
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    });
+    Ok(())
+}
+
+/// tool_from_calibration, mm.
+pub fn offset(shared: &Shared) -> Isometry3<f64> {
+    Isometry3::from(Translation3::from(Vector3::from(shared.parameters.vector_mm("tool_offset"))))
+}
+
+fn report(sent: r2r::Result<()>) {
+    if let Err(error) = sent {
+        tracing::error!("the calibration frame could not be published on TF: {error}");
+    }
+}
+
+fn message(shared: &Shared, parent: String, stamp_ns: i64, parent_from_child_mm: Isometry3<f64>) -> TFMessage {
+    let mut transform = TransformStamped::default();
+    transform.header.stamp = time(stamp_ns);
+    transform.header.frame_id = parent;
+    transform.child_frame_id = shared.parameters.text("calibration_frame");
+    let [x, y, z]: [f64; 3] = (1e-3 * parent_from_child_mm.translation.vector).into();
+    transform.transform.translation = r2r::geometry_msgs::msg::Vector3 { x, y, z };
+    let q = parent_from_child_mm.rotation;
+    transform.transform.rotation = r2r::geometry_msgs::msg::Quaternion { x: q.i, y: q.j, z: q.k, w: q.w };
+    TFMessage { transforms: vec![transform] }
+}

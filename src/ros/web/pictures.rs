@@ -1,0 +1,79 @@
+//! The cameras' pictures as JPEG, each as soon as there is a newer one.
+
+use crate::GrayImage;
+use crate::camera::Camera;
+use crate::ros::shared::Shared;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use image::codecs::jpeg::JpegEncoder;
+use image::{DynamicImage, GrayImage as Gray8, Luma};
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Lines of one pixel must not blur.
+const QUALITY: u8 = 90;
+/// Longest wait for a newer picture.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Which picture.
+#[derive(Deserialize)]
+pub struct Wanted {
+    /// Stamp of the one that the page has; 0: none.
+    #[serde(default)]
+    after: i64,
+    /// With the grid drawn over it.
+    #[serde(default)]
+    grid: u8,
+}
+
+/// `/picture/left?after=STAMP&grid=1`; no content when no newer picture comes.
+pub async fn picture(
+    State(shared): State<Arc<Shared>>,
+    Path(camera): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Response {
+    let Some(camera) = Camera::BOTH.into_iter().find(|side| side.to_string() == camera) else {
+        return (StatusCode::NOT_FOUND, "the cameras are left and right").into_response();
+    };
+    let found = match wanted.grid {
+        0 => tokio::time::timeout(PATIENCE, raw(&shared, camera, wanted.after)).await,
+        _ => tokio::time::timeout(PATIENCE, drawn(&shared, camera, wanted.after)).await,
+    };
+    let Ok(Some((stamp_ns, picture))) = found else { return StatusCode::NO_CONTENT.into_response() };
+    let encoded = tokio::task::spawn_blocking(move || {
+        let mut bytes = Vec::new();
+        picture.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY)).map(|()| bytes)
+    });
+    match encoded.await {
+        Ok(Ok(bytes)) => {
+            let headers = [(CONTENT_TYPE, "image/jpeg".to_string()), (CACHE_CONTROL, "no-store".into())];
+            (headers, [("x-stamp-ns", stamp_ns.to_string())], bytes).into_response()
+        }
+        Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn raw(shared: &Shared, camera: Camera, after: i64) -> Option<(i64, DynamicImage)> {
+    let mut pairs = shared.pairs.subscribe();
+    let newer = pairs.wait_for(|pair| pair.as_ref().is_some_and(|pair| pair[camera].stamp_ns != after)).await;
+    let pair = newer.ok()?.clone()?;
+    Some((pair[camera].stamp_ns, DynamicImage::ImageLuma8(eight_bits(&pair[camera].to_gray()))))
+}
+
+async fn drawn(shared: &Shared, camera: Camera, after: i64) -> Option<(i64, DynamicImage)> {
+    // For as long as this receiver lives, pictures are drawn.
+    let mut pictures = shared.overlays[camera].subscribe();
+    let newer = pictures.wait_for(|drawn| drawn.as_ref().is_some_and(|drawn| drawn.stamp_ns != after)).await;
+    let drawn = newer.ok()?.clone()?;
+    Some((drawn.stamp_ns, DynamicImage::ImageRgb8(drawn.picture.clone())))
+}
+
+fn eight_bits(image: &GrayImage) -> Gray8 {
+    Gray8::from_fn(image.width(), image.height(), |u, v| {
+        Luma([(255.0 * image.get_pixel(u, v).0[0].clamp(0.0, 1.0)) as u8])
+    })
+}

@@ -1,0 +1,250 @@
+//! Documentation that is made from the sources, or must not name what is not there. `BLESS=1 cargo test --test docs` writes it.
+
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The Rust files below a folder with their paths from the root, sorted, without their tests.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let mut open = vec![root().join(folder)];
+    let mut found = Vec::new();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = read(&path).split("#[cfg(test)]").next().unwrap_or_default().to_string();
+            found.push((path.strip_prefix(root()).unwrap().display().to_string(), text));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The string literal that `text` begins with, as Rust reads it, and what follows.
+fn literal(text: &str) -> Option<(String, &str)> {
+    let mut rest = text.strip_prefix('"')?;
+    let mut value = String::new();
+    let next = |rest: &mut &str| {
+        let letter = rest.chars().next()?;
+        *rest = &rest[letter.len_utf8()..];
+        Some(letter)
+    };
+    loop {
+        match next(&mut rest)? {
+            '"' => return Some((value, rest)),
+            '\\' => match next(&mut rest)? {
+                // The line goes on.
+                '\n' => rest = rest.trim_start(),
+                'n' => value.push(' '),
+                escaped => value.push(escaped),
+            },
+            letter => value.push(letter),
+        }
+    }
+}
+
+/// Pieces of `text` between commas, but for those within brackets and strings.
+fn arguments(text: &str) -> Vec<String> {
+    let (mut pieces, mut piece, mut depth) = (Vec::new(), String::new(), 0);
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        if letter == '"' {
+            let (value, after) = literal(rest).expect("a string ends");
+            piece += &format!("\"{value}\"");
+            rest = after;
+            continue;
+        }
+        rest = &rest[letter.len_utf8()..];
+        match letter {
+            '(' | '[' => depth += 1,
+            ')' if depth == 0 => break,
+            ')' | ']' => depth -= 1,
+            _ => {}
+        }
+        if letter == ',' && depth == 0 {
+            pieces.push(std::mem::take(&mut piece).trim().to_string());
+        } else {
+            piece.push(letter);
+        }
+    }
+    pieces.push(piece.trim().to_string());
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
+
+/// Messages of error types: file, message.
+fn messages() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (file, text) in sources("src") {
+        for attribute in text.split("#[error(").skip(1) {
+            if let Some((message, _)) = literal(attribute.trim_start()) {
+                found.push((file.clone(), message));
+            }
+        }
+    }
+    found
+}
+
+/// A value's place without how it is written: `{u:.1}` is `{u}`.
+fn plain(message: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = message;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (place, after) = after.split_once('}').unwrap_or((after, ""));
+        plain += &format!("{before}{{{}}}", place.split(':').next().unwrap_or_default());
+        rest = after;
+    }
+    plain + rest
+}
+
+fn messages_table() -> String {
+    let mut table = String::from("| message | from |\n| --- | --- |\n");
+    for (file, message) in messages() {
+        let message = plain(&message).replace('|', "\\|").replace("{}", "{…}");
+        table += &format!("| {message} | `{}` |\n", file.trim_start_matches("src/"));
+    }
+    table
+}
+
+fn parameters_table() -> String {
+    let mut text = String::new();
+    for (title, files) in [
+        ("calibration_node", ["src/ros/calibration_params.rs", "src/ros/robot/joints.rs"]),
+        ("sim_cell", ["src/ros/cell.rs", "src/ros/faults.rs"]),
+    ] {
+        text += &format!("## {title}\n\n| parameter | default | bounds | |\n| --- | --- | --- | --- |\n");
+        for file in files {
+            let source = read(&root().join(file));
+            // Constants that bounds are named by.
+            let constants: Vec<(String, String)> = source
+                .split("const ")
+                .skip(1)
+                .filter_map(|c| {
+                    let (name, rest) = c.split_once(':')?;
+                    let value = rest.split_once('=')?.1.split_once(';')?.0.trim();
+                    let value = value.trim_start_matches('&');
+                    value.starts_with('[').then(|| (name.trim().to_string(), value.to_string()))
+                })
+                .collect();
+            let named = |value: &str| {
+                constants
+                    .iter()
+                    .find(|(name, _)| name == value.trim_start_matches('&'))
+                    .map_or(value.to_string(), |(_, value)| value.clone())
+            };
+            for declared in source.split("Spec::").skip(1) {
+                let Some((kind, rest)) = declared.split_once('(') else { continue };
+                let arguments: Vec<String> = arguments(rest).iter().map(|argument| named(argument)).collect();
+                let (Some(name), Some(described)) = (arguments.first(), arguments.last()) else { continue };
+                let (Some((name, _)), Some((described, _))) = (literal(name), literal(described)) else { continue };
+                let value = arguments[1].trim_start_matches('&').replace("ParameterValue::Bool", "");
+                let value = value.trim_matches(['(', ')']);
+                let value = if kind == "text" { value.to_string() } else { value.replace('_', "") };
+                let bounds = match kind {
+                    "number" | "whole" | "numbers" => {
+                        arguments[2].trim_matches(['[', ']']).replace('_', "").replace(", ", " … ")
+                    }
+                    "text" => arguments[2]
+                        .trim_start_matches('&')
+                        .trim_matches(['[', ']', ','])
+                        .replace('"', "")
+                        .split_whitespace()
+                        .collect::<Vec<_>>()
+                        .join(" "),
+                    _ => String::new(),
+                };
+                text += &format!("| `{name}` | `{value}` | {bounds} | {} |\n", described.replace('|', "\\|"));
+            }
+        }
+        text += "\n";
+    }
+    text + "`sim_cell` also has every number of its scene, of the robot and of the faults as a parameter; \
+            [config/sim_cell.yaml](../config/sim_cell.yaml) lists the usual ones.\n"
+}
+
+/// What stands between the marks of a page, after writing it if asked to.
+fn generated(page: &str, mark: &str, wanted: &str) {
+    let path = root().join(page);
+    let text = read(&path);
+    let (before, rest) = text.split_once(&format!("<!-- generated: {mark} -->\n")).expect("the mark");
+    let (found, after) = rest.split_once("<!-- end -->").expect("the end");
+    if std::env::var_os("BLESS").is_some() {
+        let page = format!("{before}<!-- generated: {mark} -->\n{wanted}<!-- end -->{after}");
+        std::fs::write(&path, page).unwrap();
+        return;
+    }
+    let stale = wanted.lines().find(|line| !found.contains(line));
+    assert!(found == wanted, "{page} is stale (at {stale:?}): run BLESS=1 cargo test --test docs");
+}
+
+#[test]
+fn troubleshooting_has_every_message() {
+    let messages = messages();
+    assert!(messages.len() > 90, "{} messages", messages.len());
+    assert!(messages.iter().any(|(_, m)| m.contains("restart the sweep or fix the camera's resolution")));
+    generated("docs/troubleshooting.md", "messages", &messages_table());
+}
+
+#[test]
+fn the_parameter_reference_has_every_parameter() {
+    let table = parameters_table();
+    let yaml: serde_yaml::Value = serde_yaml::from_str(&read(&root().join("config/calibration_node.yaml"))).unwrap();
+    let mut open = vec![(String::new(), &yaml["/**"]["ros__parameters"])];
+    let mut count = 0;
+    while let Some((prefix, value)) = open.pop() {
+        match value.as_mapping() {
+            Some(map) => open.extend(map.iter().map(|(key, value)| {
+                let key = key.as_str().unwrap();
+                (if prefix.is_empty() { key.to_string() } else { format!("{prefix}.{key}") }, value)
+            })),
+            None => {
+                count += 1;
+                assert!(table.contains(&format!("| `{prefix}` |")), "{prefix} is not in docs/parameters.md");
+            }
+        }
+    }
+    assert!(count > 30, "{count} parameters");
+    generated("docs/parameters.md", "parameters", &table);
+}
+
+/// Links within the documentation lead somewhere.
+#[test]
+fn links_lead_somewhere() {
+    let mut pages = vec![root().join("README.md"), root().join("ARCHITECTURE.md"), root().join("CHANGELOG.md")];
+    pages.extend(std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    for page in pages.iter().filter(|page| page.extension().is_some_and(|extension| extension == "md")) {
+        for link in
+            read(page).split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link.to_string())
+        {
+            if link.contains("://") || link.starts_with('<') {
+                continue;
+            }
+            let (file, part) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if file.is_empty() { page.clone() } else { page.with_file_name(file) };
+            assert!(target.exists(), "{}: {link} leads nowhere", page.display());
+            if !part.is_empty() {
+                let heading = |line: &str| {
+                    let letters = line.trim_start_matches('#').trim().to_lowercase();
+                    let kept = letters.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+                    line.starts_with('#') && kept.collect::<String>().replace(' ', "-") == part
+                };
+                assert!(read(&target).lines().any(heading), "{}: {link} has no such part", page.display());
+            }
+        }
+    }
+    // Every page is linked from the README.
+    let readme = read(&root().join("README.md"));
+    for entry in std::fs::read_dir(root().join("docs")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(
+            !name.ends_with(".md") || readme.contains(&format!("docs/{name}")),
+            "README.md does not link docs/{name}"
+        );
+    }
+}
