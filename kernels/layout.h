@@ -10,7 +10,7 @@
 // Sums of the model are whole multiples of 2^-SUM_BITS: they don't depend on the order of adding.
 #define SUM_BITS 28
 
-// Phase of one set, Eq. (1), (2), in its own (x, y): x along the lines. src/grating/quadratic.rs
+// Phase of one set, Eq. (1), (2), in its own (x, y): x along the lines. QuadraticPhase in src/grating/quadratic.rs
 struct Quadratic {
   double xy, yy, seed, x, y, constant;
 };

@@ -20,13 +20,13 @@ use crate::grating::backend::{Backend, BackendError, Pixels};
 use crate::grating::chebyshev;
 use crate::grating::cuda::device::{Argument, Device, Kernel, Launch, Queue};
 use crate::grating::cuda::layout::{
-    LEVEL_THREADS, MAX_LIGHT_DEGREE, MAX_ORDERS, MAX_PHASE_DEGREE, MOMENT_THREADS, PASS_THREADS, Pass, Quadratic,
-    SQUARES, Search, TILE_COLUMNS, TILE_ROWS, WINDOW_THREADS,
+    LEVEL_THREADS, MAX_LIGHT_DEGREE, MAX_ORDERS, MAX_PHASE_DEGREE, MOMENT_THREADS, PASS_THREADS, Pass, SQUARES, Search,
+    TILE_COLUMNS, TILE_ROWS, WINDOW_THREADS,
 };
 use crate::grating::model::ORIGINAL_DUTY;
 use crate::grating::moments::{FIELDS, OFFSET_SQUARE, PixelSums};
 use crate::grating::normal_equations::{GratingParameters, NormalEquations, Region};
-use crate::grating::quadratic::{QuadraticGratings, QuadraticPhase};
+use crate::grating::quadratic::QuadraticGratings;
 use crate::grating::search::{SearchPlan, SearchRegion};
 use crate::grating::window::{self, Window, WindowSums};
 use bytemuck::{Zeroable, bytes_of, cast_slice, cast_slice_mut};
@@ -62,7 +62,7 @@ impl<D: Device> Backend for Cuda<D> {
         let rounds = rounds(plan);
         let Some(last) = rounds.len().checked_sub(1) else { return Ok((plan.start, 1.0)) };
         let mut search = Search::zeroed();
-        search.mean = [quadratic(&plan.start.h), quadratic(&plan.start.v)];
+        search.mean = [plan.start.h, plan.start.v];
         search.cost = 1.0;
         let image = uploaded(&queue, cast_slice(plan.image.as_raw()))?;
         let on_device = uploaded(&queue, cast_slice(&rounds))?;
@@ -91,14 +91,9 @@ impl<D: Device> Backend for Cuda<D> {
             )?;
         }
         queue.download(&state, bytemuck::bytes_of_mut(&mut search))?;
-        let phase =
-            |q: &Quadratic| QuadraticPhase { xy: q.xy, yy: q.yy, seed: q.seed, x: q.x, y: q.y, constant: q.constant };
-        Ok((QuadraticGratings { h: phase(&search.mean[0]), v: phase(&search.mean[1]) }, search.cost))
+        let [h, v] = search.mean;
+        Ok((QuadraticGratings { h, v }, search.cost))
     }
-}
-
-fn quadratic(p: &QuadraticPhase) -> Quadratic {
-    Quadratic { xy: p.xy, yy: p.yy, seed: p.seed, x: p.x, y: p.y, constant: p.constant }
 }
 
 /// The rounds of `plan` as the device wants them.

@@ -10,11 +10,13 @@
 //! There is no u² in phase_h and no v² in phase_v, though perspective and lens distortion have both.
 
 use crate::lattice::intersections::{LineNumbers, PhaseField};
+use bytemuck::{Pod, Zeroable};
 use nalgebra::{Matrix2, Vector2};
 use std::f64::consts::{PI, TAU};
 
 /// One phase in its own (x, y): y across the lines, x along them.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct QuadraticPhase {
     /// Coefficient of x y / 1000.
     pub xy: f64,

@@ -2,7 +2,8 @@
 
 use grating_calibration::grating::backend::BackendError;
 use grating_calibration::grating::cuda::device::{Argument, Device, Launch, Queue};
-use grating_calibration::grating::cuda::layout::{self, Pass, Quadratic, Round, Search};
+use grating_calibration::grating::cuda::layout::{self, Pass, Round, Search};
+use grating_calibration::grating::quadratic::QuadraticPhase;
 use grating_calibration::grating::window::{Window, WindowSums};
 use libloading::{Library, Symbol};
 use std::ffi::{CString, c_char, c_int, c_uint, c_void};
@@ -39,7 +40,7 @@ pub fn assert_layouts() {
         sizes(found.as_mut_ptr());
     }
     let expected = [
-        size_of::<Quadratic>(),
+        size_of::<QuadraticPhase>(),
         size_of::<Round>(),
         size_of::<Search>(),
         size_of::<Pass>(),

@@ -1,5 +1,6 @@
 //! What host and device both know of. Twin of `kernels/layout.h`; `tests/kernels.rs` holds them together.
 
+use crate::grating::quadratic::QuadraticPhase;
 use bytemuck::{Pod, Zeroable};
 
 /// Draws of a round; two for each lane of a warp.
@@ -16,18 +17,6 @@ pub const MAX_PAIRS: usize = 276;
 pub const MOMENT_THREADS: usize = 256;
 pub const LEVEL_THREADS: usize = 256;
 pub const WINDOW_THREADS: usize = 128;
-
-/// [`crate::grating::quadratic::QuadraticPhase`]
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-pub struct Quadratic {
-    pub xy: f64,
-    pub yy: f64,
-    pub seed: f64,
-    pub x: f64,
-    pub y: f64,
-    pub constant: f64,
-}
 
 /// One batch of draws of one set.
 #[repr(C)]
@@ -52,9 +41,9 @@ pub struct Round {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Search {
-    pub mean: [Quadratic; 2],
+    pub mean: [QuadraticPhase; 2],
     pub cost: f64,
-    pub draws: [Quadratic; DRAWS],
+    pub draws: [QuadraticPhase; DRAWS],
     pub sums: [[u64; DRAWS]; 3],
     pub blocks_done: u32,
     pub padding: u32,
