@@ -124,6 +124,10 @@ pub struct Calibration {
     /// Measured position of the tool at h = 0, mm in the robot's base frame; none for correspondences from elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference_mm: Option<[f64; 3]>,
+    /// Orientation of the robot's tool frame in its base frame at h = 0, quaternion x, y, z, w: the calibrated frame has the axes
+    /// of the base. None: no robot told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_rotation: Option<[f64; 4]>,
     /// Smallest margin of the phase tracking, pitches.
     pub min_phase_margin: f64,
     /// Box around all intersections, tool frame.
@@ -188,6 +192,7 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
         heights,
         height_range_mm: [0.0 - volume.max_mm[2], 0.0 - volume.min_mm[2]],
         reference_mm: None,
+        tool_rotation: None,
         min_phase_margin: context.min_phase_margin,
         volume,
         stereo: StereoFigures { pairs: 0, rms_mm: [0.0; 3], max_mm: 0.0, epipolar_rms_px: 0.0 },

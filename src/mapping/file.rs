@@ -69,9 +69,11 @@ impl Calibration {
 
     /// The first impossible number: field and complaint.
     fn complaint(&self) -> Option<(String, String)> {
+        let norm = self.tool_rotation.map_or(1.0, |q| q.iter().map(|x| x * x).sum::<f64>().sqrt());
         let top = [
             ("pitch_mm", self.pitch_mm > 0.0 && self.pitch_mm < 1e3, self.pitch_mm),
             ("height_range_mm", self.height_range_mm[0] < self.height_range_mm[1], self.height_range_mm[0]),
+            ("tool_rotation", (norm - 1.0).abs() < 1e-3, norm),
             ("heights", self.heights >= 2, self.heights as f64),
         ];
         if let Some((field, _, value)) = top.iter().find(|(_, good, _)| !good) {

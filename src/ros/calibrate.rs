@@ -216,7 +216,8 @@ impl Sweep {
             let dataset = judged(&outcome);
             Ok((outcome.calibration, dataset))
         });
-        let (calibration, dataset) = fitted.await??;
+        let (mut calibration, dataset) = fitted.await??;
+        calibration.tool_rotation = Some(self.mover.start_rotation.coords.into());
         self.mover.stop_if_cancelled()?;
         let mut file = String::new();
         if let Some(path) = self.job.file.clone() {

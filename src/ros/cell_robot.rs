@@ -7,7 +7,7 @@ use crate::ros::time;
 use crate::sim::robot::Robot;
 use anyhow::Context;
 use futures::StreamExt;
-use nalgebra::Vector3;
+use nalgebra::{UnitQuaternion, Vector3, Vector4};
 use r2r::geometry_msgs::msg::{PoseStamped, Quaternion, TransformStamped};
 use r2r::sensor_msgs::msg::JointState;
 use r2r::tf2_msgs::msg::TFMessage;
@@ -28,6 +28,13 @@ pub fn specs() -> Vec<Spec> {
             &["pose", "joints"],
             "pose: robot/target_pose and robot/pose; joints: robot/joint_trajectory and joint_states. Read at start.",
         ).at_start(),
+        Spec::numbers(
+            "tool_orientation",
+            &[0.0, 0.0, 0.0, 1.0],
+            [-1.0, 1.0],
+            &[4],
+            "Orientation of tool_frame in base_frame, quaternion x, y, z, w. Read at start.",
+        ).at_start(),
         Spec::any(
             "publish_tf",
             r2r::ParameterValue::Bool(true),
@@ -45,6 +52,8 @@ pub struct CellRobot {
     pub parameters: Parameters,
     /// The tool's position at h = 0, mm in the base frame.
     start_mm: Vector3<f64>,
+    /// Of the tool in the base frame, when nothing is wrong.
+    orientation: UnitQuaternion<f64>,
     axes: Option<AxisMap>,
 }
 
@@ -63,6 +72,14 @@ struct Outputs {
     base_frame: String,
 }
 
+/// Of x, y, z, w.
+fn orientation(numbers: &[f64]) -> anyhow::Result<UnitQuaternion<f64>> {
+    let quaternion = <[f64; 4]>::try_from(numbers).ok().map(|q| nalgebra::Quaternion::from(Vector4::from(q)));
+    quaternion
+        .and_then(|quaternion| UnitQuaternion::try_new(quaternion, 0.5))
+        .with_context(|| format!("tool_orientation = {numbers:?} is no quaternion x, y, z, w of length 1"))
+}
+
 impl CellRobot {
     /// # Errors
     /// When the joints make no gantry.
@@ -72,6 +89,7 @@ impl CellRobot {
             robot: Arc::new(Mutex::new(robot)),
             parameters: parameters.clone(),
             start_mm: Vector3::from(parameters.vector_mm("start")),
+            orientation: orientation(&parameters.numbers("tool_orientation"))?,
             axes: by_joints.then(|| AxisMap::from_parameters(parameters)).transpose()?,
         })
     }
@@ -145,7 +163,7 @@ impl CellRobot {
                     (moving.measure_mm(), now_ns())
                 };
                 last = now;
-                let q = fault.rotation();
+                let q = robot.orientation * fault.rotation();
                 let measured = Measured {
                     due: now + fault.pose_delay(),
                     stamp_ns,

@@ -7,6 +7,7 @@ use crate::ros::stop::{Stop, failed};
 use crate::sweep::limits::Limits;
 use crate::sweep::profile::{Profile, distance};
 use crate::sweep::settle::{SettleSettings, Settled, Settling};
+use nalgebra::UnitQuaternion;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -63,6 +64,8 @@ pub struct Mover {
     pub commander: Commander,
     /// Where the tool was in the beginning, mm.
     pub start_mm: [f64; 3],
+    /// The tool in the base frame, there.
+    pub start_rotation: UnitQuaternion<f64>,
     cancelled: watch::Receiver<bool>,
 }
 
@@ -98,7 +101,7 @@ impl Mover {
         let period_s = settings.period.as_secs_f64();
         let commander =
             Commander::new(shared.motion.clone(), limits(&shared), rotation, speed_mm_s, period_s, start_mm);
-        Ok(Mover { shared, settings, commander, start_mm, cancelled })
+        Ok(Mover { shared, settings, commander, start_mm, start_rotation: rotation, cancelled })
     }
 
     /// Sends the tool there and waits until it is at rest.

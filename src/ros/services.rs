@@ -184,7 +184,8 @@ pub fn save(shared: &Shared, request: &Save::Request) -> Save::Response {
 
 /// Writes the standard cameras beside a calibration that was saved; without them the calibration is as good as before.
 pub fn export(shared: &Shared, calibration: &Calibration, path: &Path) {
-    let (tool, offset) = (shared.parameters.text("tool_frame"), show::transform::offset(shared));
+    let tool = shared.parameters.text("tool_frame");
+    let offset = show::transform::offset_of(shared, calibration.tool_rotation);
     match export::write(calibration, path, &tool, &offset) {
         Ok(written) => {
             let names = written.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");

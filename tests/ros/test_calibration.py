@@ -295,3 +295,17 @@ def test_jogs_measure_the_print(cell):
     assert all(target.pose.position.z >= -1e-6 for target in cell.client.targets)
     along_x = [1e3 * target.pose.position.x for target in cell.client.targets]
     assert max(along_x) - min(along_x) > 0.79 and max(b - a for a, b in zip(along_x, along_x[1:])) < 0.31
+
+
+def test_answers_follow_a_tool_that_points_down(cell):
+    # Half a turn about x, as many arms hold their tool: its y and z run against the base's.
+    cell.start(cell={"tool_orientation": [1.0, 0.0, 0.0, 0.0]})
+    result = cell.client.result(cell.client.send(cell.goal())).result
+    assert result.usable, result.reason
+    left, right, points = cell.truth_pairs()
+    for frame, signs in (("tool0", (1.0, -1.0, -1.0)), ("calibration", (1.0, 1.0, 1.0))):
+        response = cell.client.pixel_to_world(camera="stereo", left=left, right=right, header=Header(frame_id=frame))
+        for answer, point in zip(response.answers, points, strict=True):
+            got = (answer.point.x, answer.point.y, answer.point.z)
+            for g, sign, p in zip(got, signs, point, strict=True):
+                assert abs(1e3 * g - sign * p) < 0.1, (frame, got, point)

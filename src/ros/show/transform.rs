@@ -5,7 +5,7 @@
 use crate::ros::robot::locked;
 use crate::ros::shared::Shared;
 use crate::ros::time;
-use nalgebra::{Isometry3, Translation3, Vector3};
+use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion, Vector3, Vector4};
 use r2r::QosProfile;
 use r2r::geometry_msgs::msg::TransformStamped;
 use r2r::tf2_msgs::msg::TFMessage;
@@ -68,7 +68,15 @@ fn moving(node: &mut r2r::Node, shared: Arc<Shared>) -> r2r::Result<()> {
 
 /// tool_from_calibration, mm.
 pub fn offset(shared: &Shared) -> Isometry3<f64> {
-    Isometry3::from(Translation3::from(Vector3::from(shared.parameters.vector_mm("tool_offset"))))
+    offset_of(shared, shared.calibration().and_then(|calibration| calibration.tool_rotation))
+}
+
+/// As [`offset`], for a calibration that was made with the tool turned so in the base frame (x, y, z, w).
+pub fn offset_of(shared: &Shared, tool_rotation: Option<[f64; 4]>) -> Isometry3<f64> {
+    let translation = Translation3::from(Vector3::from(shared.parameters.vector_mm("tool_offset")));
+    let turned = tool_rotation.and_then(|q| UnitQuaternion::try_new(Quaternion::from(Vector4::from(q)), 0.5));
+    // The calibrated frame has the axes of the base.
+    Isometry3::from_parts(translation, turned.unwrap_or_default().inverse())
 }
 
 fn report(sent: r2r::Result<()>) {
