@@ -249,7 +249,7 @@ pub fn fresh_pose(shared: &Shared, timeout_s: f64) -> Result<MeasuredPose, Strin
     if !(late_s <= timeout_s) {
         return Err(format!(
             "they come late: the latest is stamped {late_s:.2} s ago, at most {timeout_s} s are allowed \
-             (pose_timeout); do the clocks of robot and node agree?"
+             (pose_timeout); do the clocks of robot and node agree?{bad}"
         ));
     }
     Ok(pose)
