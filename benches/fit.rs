@@ -60,9 +60,7 @@ fn answers(c: &mut Criterion) {
     for n in 0..9 {
         let z_mm = 0.5 * f64::from(n);
         let images = Stereo::from_fn(|camera| scene.picture(camera, Vector3::new(0.0, 0.0, z_mm), 0).to_gray());
-        session
-            .add_pair(images.as_ref(), ToolPose { x_mm: 0.0, y_mm: 0.0, z_mm })
-            .expect("the simulated grid is in view");
+        session.add_pair(images.as_ref(), ToolPose::at([0.0, 0.0, z_mm])).expect("the simulated grid is in view");
     }
     let calibration = session.finish().expect("nine heights are enough").calibration;
     let [left, right] =

@@ -213,6 +213,7 @@ fn a_bag_gives_what_the_folder_gives() {
     let read = |file: &str| Calibration::load(&folder.path().join(file)).unwrap();
     let (bag, from_folder) = (read("bag.yaml"), read("folder.yaml"));
     assert!(bag.usable && bag.heights == HEIGHTS as usize);
+    assert_eq!(bag.tool_rotation, Some([0.0, 0.0, 0.0, 1.0]));
     assert_eq!(Calibration { created: String::new(), ..bag }, Calibration { created: String::new(), ..from_folder });
 }
 

@@ -28,7 +28,7 @@ fn calibration() -> Calibration {
     for step in 0..7_u32 {
         let height_mm = 0.5 * f64::from(step);
         let pair = images(&scene, Vector3::z() * height_mm, step.into());
-        session.add_pair(pair.as_ref(), ToolPose { x_mm: 0.0, y_mm: 0.0, z_mm: height_mm }).unwrap();
+        session.add_pair(pair.as_ref(), ToolPose::at([0.0, 0.0, height_mm])).unwrap();
     }
     session.finish().unwrap().calibration
 }

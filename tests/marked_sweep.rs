@@ -30,7 +30,7 @@ fn pair(scene: &Scene, height_mm: f64, frame: u64, mirror: bool) -> Stereo<GrayI
 }
 
 fn pose(height_mm: f64) -> ToolPose {
-    ToolPose { x_mm: 0.0, y_mm: 0.0, z_mm: height_mm }
+    ToolPose::at([0.0, 0.0, height_mm])
 }
 
 /// What a first pair is answered with.

@@ -353,7 +353,7 @@ fn another_origin_in_one_camera_shows_in_the_paper() {
     for (frame, height_mm) in (0..).zip([0.0, 0.3, 0.9, 1.8, 3.0]) {
         let moved = Vector3::new(0.0, 0.0, height_mm);
         let images = Stereo::from_fn(|camera| scene.picture(camera, moved, frame).to_gray());
-        session.add_pair(images.as_ref(), ToolPose { x_mm: 0.0, y_mm: 0.0, z_mm: height_mm }).unwrap();
+        session.add_pair(images.as_ref(), ToolPose::at([0.0, 0.0, height_mm])).unwrap();
     }
     let mut views = session.views();
     let found = origins::check(&views, &Bundle::nominal(&views));

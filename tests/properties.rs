@@ -21,7 +21,7 @@ static CALIBRATION: LazyLock<Calibration> = LazyLock::new(|| {
     for step in 0..6_u32 {
         let height_mm = 0.5 * f64::from(step);
         let images = Stereo::from_fn(|camera| scene.picture(camera, Vector3::z() * height_mm, step.into()).to_gray());
-        session.add_pair(images.as_ref(), ToolPose { x_mm: 0.0, y_mm: 0.0, z_mm: height_mm }).unwrap();
+        session.add_pair(images.as_ref(), ToolPose::at([0.0, 0.0, height_mm])).unwrap();
     }
     session.finish().unwrap().calibration
 });
@@ -144,7 +144,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let header = Header { offsets_mm: vec![[0.0; 3]], settings: "s".into(), start_mm: [0.0; 3] };
         let mut journal = Journal::create(folder.path(), &header).unwrap();
-        journal.add(&Pair { index: 0, pose: ToolPose { x_mm: 0.0, y_mm: 0.0, z_mm: 0.0 }, crc: Stereo::default() }).unwrap();
+        journal.add(&Pair { index: 0, pose: ToolPose::at([0.0; 3]), crc: Stereo::default() }).unwrap();
         let whole = std::fs::read(folder.path().join(journal::JOURNAL)).unwrap();
         // Lines whose checksum is right, but that are none of ours, and then anything.
         let more = [&whole[..], crc_line(&text).as_bytes(), &bytes].concat();
@@ -155,13 +155,20 @@ proptest! {
     #[test]
     fn poses_are_finite_unique_and_in_order_or_refused(
         rows in prop::collection::vec((any::<u32>(), number(), number(), number()), 0..30),
+        turn in prop_oneof![Just([0.5; 4]), [number(), number(), number(), number()]],
         bytes in prop::collection::vec(any::<u8>(), 0..200),
     ) {
         let row = |(i, x, y, z): &(u32, f64, f64, f64)| format!("{i},{x},{y},{z}\n");
         let text = format!("index,x_mm,y_mm,z_mm\n{}", rows.iter().map(row).collect::<String>());
         if let Ok(poses) = parse_poses(text.as_bytes(), Path::new("p.csv")) {
             prop_assert_eq!(poses.len(), rows.len());
-            prop_assert!(poses.iter().all(|p| p.x_mm.is_finite() && p.y_mm.is_finite() && p.z_mm.is_finite()));
+            prop_assert!(poses.iter().all(|row| row.pose.is_finite()));
+        }
+        let turned = text.replace('\n', &format!(",{}\n", turn.map(|q| q.to_string()).join(",")));
+        let turned = turned.replacen(&turned[..turned.find('\n').unwrap()], "index,x_mm,y_mm,z_mm,qx,qy,qz,qw", 1);
+        if let Ok(poses) = parse_poses(turned.as_bytes(), Path::new("p.csv")) {
+            let norm = turn.map(|q| q * q).iter().sum::<f64>();
+            prop_assert!((norm - 1.0).abs() < 0.01 && poses.iter().all(|row| row.pose.rotation == Some(turn)));
         }
         let _ = parse_poses(&bytes, Path::new("p.csv"));
         let _ = parse_poses(&[text.as_bytes(), &bytes].concat(), Path::new("p.csv"));

@@ -29,7 +29,10 @@ impl Sweep {
             let height_mm = 0.5 * index as f64;
             let picture = |camera| scene.picture(camera, Vector3::z() * height_mm, index as u64).to_bytes();
             // No round numbers: poses must come back to the last bit.
-            let pose = ToolPose { x_mm: 1e-3 / 3.0, y_mm: -1e-4 * height_mm, z_mm: 100.0 / 7.0 + height_mm };
+            let pose = ToolPose {
+                rotation: Some([1.0, 1e-4 / 3.0, 0.0, -0.0]),
+                ..ToolPose::at([1e-3 / 3.0, -1e-4 * height_mm, 100.0 / 7.0 + height_mm])
+            };
             (Stereo::from_fn(|camera| Counts::U8(picture(camera))), pose)
         };
         let size = [scene.config().rig.width, scene.config().rig.height];

@@ -25,7 +25,7 @@ fn images(scene: &Scene, displacement_mm: Vector3<f64>, frame: u64) -> Stereo<Gr
 }
 
 fn pose(height_mm: f64) -> ToolPose {
-    ToolPose { x_mm: 0.0, y_mm: 0.0, z_mm: 100.0 + height_mm }
+    ToolPose::at([0.0, 0.0, 100.0 + height_mm])
 }
 
 fn session(scene: &Scene) -> SweepSession {

@@ -7,6 +7,6 @@ use std::path::Path;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(rows) = parse_poses(bytes, Path::new("poses.csv")) {
-        assert!(!rows.is_empty() && rows.iter().all(|row| row.x_mm.is_finite() && row.z_mm.is_finite()));
+        assert!(!rows.is_empty() && rows.iter().all(|row| row.pose.is_finite()));
     }
 });

@@ -9,6 +9,7 @@ use crate::bag::rests::{Rest, mean_position_mm, rests};
 use crate::bag::storage::{Bag, Message};
 use crate::camera::{Camera, Stereo};
 use crate::folder::{PoseRow, journal::image_path, write_poses};
+use crate::sweep::session::ToolPose;
 use crate::sweep::settle::SettleSettings;
 use crate::sweep::stillness::shift_px;
 use crate::{GrayImage, gray_from_u8, gray_from_u16};
@@ -307,13 +308,14 @@ impl Chooser<'_> {
     fn take(&mut self, at: usize, pair: &Stereo<Frame>) -> Result<(), BagError> {
         let rest = &self.rests[at];
         let until_ns = pair.left.stamp_ns.max(pair.right.stamp_ns);
-        let [x_mm, y_mm, z_mm] = mean_position_mm(self.poses, rest.from_ns, until_ns).unwrap_or(rest.position_mm);
+        let position_mm = mean_position_mm(self.poses, rest.from_ns, until_ns).unwrap_or(rest.position_mm);
+        let pose = ToolPose { rotation: Some(rest.orientation.coords.into()), ..ToolPose::at(position_mm) };
         let index = at as u32;
         for camera in Camera::BOTH {
             let path = image_path(self.out, camera, index);
             pair[camera].save(&path).map_err(|cause| BagError::Write { path, cause })?;
         }
-        self.rows.push(PoseRow { index, x_mm, y_mm, z_mm });
+        self.rows.push(PoseRow { index, pose });
         Ok(())
     }
 

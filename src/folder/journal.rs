@@ -184,7 +184,7 @@ mod tests {
     }
 
     fn pair(index: u32) -> Pair {
-        let pose = ToolPose { x_mm: 1.0 / 3.0, y_mm: -0.1, z_mm: 1e-17 };
+        let pose = ToolPose { rotation: Some([1.0 / 7.0, 0.0, -0.0, 0.9]), ..ToolPose::at([1.0 / 3.0, -0.1, 1e-17]) };
         Pair { index, pose, crc: Stereo { left: 7, right: u32::MAX } }
     }
 

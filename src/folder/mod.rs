@@ -13,15 +13,66 @@ use crate::{GrayImage, gray_from_u8, gray_from_u16};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// One row of `poses.csv`: the tool's measured position for one image pair.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One row of `poses.csv`: the tool's measured pose for one image pair.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PoseRow {
     /// Which image pair: `00007.png` is 7.
     pub index: u32,
-    pub x_mm: f64,
-    pub y_mm: f64,
-    pub z_mm: f64,
+    pub pose: ToolPose,
+}
+
+/// A row as it stands in the file: the orientation's columns are there together, or not at all.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CsvRow {
+    index: u32,
+    x_mm: f64,
+    y_mm: f64,
+    z_mm: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    qx: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    qy: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    qz: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    qw: Option<f64>,
+}
+
+impl From<&PoseRow> for CsvRow {
+    fn from(row: &PoseRow) -> Self {
+        let ToolPose { x_mm, y_mm, z_mm, rotation } = row.pose;
+        let [qx, qy, qz, qw] = std::array::from_fn(|i| rotation.map(|q| q[i]));
+        CsvRow { index: row.index, x_mm, y_mm, z_mm, qx, qy, qz, qw }
+    }
+}
+
+/// Norms of quaternions further than this from 1 are none that were measured.
+const NORM_TOLERANCE: f64 = 1e-3;
+
+impl CsvRow {
+    /// The row, the `number`th of `path`, if its numbers can be a pose.
+    fn checked(&self, path: &Path, number: usize) -> Result<PoseRow, FolderError> {
+        for (field, value) in [("x_mm", self.x_mm), ("y_mm", self.y_mm), ("z_mm", self.z_mm)] {
+            if !value.is_finite() {
+                return Err(FolderError::NotFinite { path: path.into(), row: number, field, value });
+            }
+        }
+        let rotation = match [self.qx, self.qy, self.qz, self.qw] {
+            [None, None, None, None] => None,
+            parts => {
+                let parts = parts.map(|part| part.unwrap_or(f64::NAN));
+                let norm = parts.iter().map(|part| part * part).sum::<f64>().sqrt();
+                // Written so that NaN is refused.
+                if !((norm - 1.0).abs() <= NORM_TOLERANCE) {
+                    return Err(FolderError::NoRotation { path: path.into(), row: number, norm });
+                }
+                Some(parts)
+            }
+        };
+        let pose = ToolPose { rotation, ..ToolPose::at([self.x_mm, self.y_mm, self.z_mm]) };
+        Ok(PoseRow { index: self.index, pose })
+    }
 }
 
 /// Why a folder can't be used.
@@ -29,10 +80,17 @@ pub struct PoseRow {
 pub enum FolderError {
     #[error("{path}: {cause}")]
     Io { path: PathBuf, cause: std::io::Error },
-    #[error("{path}: {cause}; a header index,x_mm,y_mm,z_mm and one row an image pair are needed")]
+    #[error(
+        "{path}: {cause}; a header index,x_mm,y_mm,z_mm (and qx,qy,qz,qw if the orientation is known) and one row an image \
+         pair are needed"
+    )]
     Csv { path: PathBuf, cause: csv::Error },
     #[error("{path}: row {row}: {field} is {value}, which is not a finite number")]
     NotFinite { path: PathBuf, row: usize, field: &'static str, value: f64 },
+    #[error(
+        "{path}: row {row}: qx, qy, qz, qw have the norm {norm}, a quaternion's is 1: give all four as measured, or none"
+    )]
+    NoRotation { path: PathBuf, row: usize, norm: f64 },
     #[error("{path} has no rows: one row an image pair is needed")]
     Empty { path: PathBuf },
     #[error("{path}: index {index} appears twice")]
@@ -66,7 +124,7 @@ pub fn pairs(left: &Path, right: &Path, poses: &Path) -> Result<Vec<PairFiles>, 
         .map(|row| {
             Ok(PairFiles {
                 images: Stereo { left: find(left, row.index)?, right: find(right, row.index)? },
-                pose: ToolPose { x_mm: row.x_mm, y_mm: row.y_mm, z_mm: row.z_mm },
+                pose: row.pose,
             })
         })
         .collect()
@@ -78,22 +136,17 @@ pub fn pairs(left: &Path, right: &Path, poses: &Path) -> Result<Vec<PairFiles>, 
 /// [`FolderError`] naming the row.
 pub fn parse_poses(text: &[u8], path: &Path) -> Result<Vec<PoseRow>, FolderError> {
     let csv = |cause| FolderError::Csv { path: path.into(), cause };
-    let mut rows: Vec<PoseRow> = csv::ReaderBuilder::new()
+    let written: Vec<CsvRow> = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .from_reader(text)
         .deserialize()
         .collect::<Result<_, _>>()
         .map_err(csv)?;
-    if rows.is_empty() {
+    if written.is_empty() {
         return Err(FolderError::Empty { path: path.into() });
     }
-    for (row, pose) in rows.iter().enumerate() {
-        for (field, value) in [("x_mm", pose.x_mm), ("y_mm", pose.y_mm), ("z_mm", pose.z_mm)] {
-            if !value.is_finite() {
-                return Err(FolderError::NotFinite { path: path.into(), row: row + 1, field, value });
-            }
-        }
-    }
+    let mut rows: Vec<PoseRow> =
+        (1..).zip(&written).map(|(number, row)| row.checked(path, number)).collect::<Result<_, _>>()?;
     rows.sort_by_key(|row| row.index);
     if let Some(twice) = rows.windows(2).find(|two| two[0].index == two[1].index) {
         return Err(FolderError::Twice { path: path.into(), index: twice[0].index });
@@ -105,15 +158,16 @@ pub fn parse_poses(text: &[u8], path: &Path) -> Result<Vec<PoseRow>, FolderError
 /// The lowest pair, then the jogs from it by index, then the heights upwards: so the lines can be tracked.
 fn put_in_order(rows: &mut [PoseRow]) {
     let column = |value: fn(&PoseRow) -> f64| median(&mut rows.iter().map(value).collect::<Vec<_>>()).unwrap_or(0.0);
-    let lowest = rows.iter().map(|row| row.z_mm).fold(f64::INFINITY, f64::min);
+    let lowest = rows.iter().map(|row| row.pose.z_mm).fold(f64::INFINITY, f64::min);
     // Most rows at the lowest height may be jogs, but then they lie on both sides or there are more heights.
-    let (x, y) = (column(|row| row.x_mm), column(|row| row.y_mm));
-    let is_jog = |row: &PoseRow| row.z_mm - lowest < JOG_HEIGHT_MM && (row.x_mm - x).hypot(row.y_mm - y) > JOG_MM;
-    let first = rows.iter().filter(|row| !is_jog(row)).map(|row| row.z_mm).fold(f64::INFINITY, f64::min);
+    let (x, y) = (column(|row| row.pose.x_mm), column(|row| row.pose.y_mm));
+    let is_jog =
+        |row: &PoseRow| row.pose.z_mm - lowest < JOG_HEIGHT_MM && (row.pose.x_mm - x).hypot(row.pose.y_mm - y) > JOG_MM;
+    let first = rows.iter().filter(|row| !is_jog(row)).map(|row| row.pose.z_mm).fold(f64::INFINITY, f64::min);
     let key = |row: &PoseRow| match is_jog(row) {
-        false if row.z_mm <= first => (0, 0.0),
+        false if row.pose.z_mm <= first => (0, 0.0),
         true => (1, f64::from(row.index)),
-        false => (2, row.z_mm),
+        false => (2, row.pose.z_mm),
     };
     rows.sort_by(|a, b| {
         let ((class_a, order_a), (class_b, order_b)) = (key(a), key(b));
@@ -179,7 +233,7 @@ pub fn write_poses(path: &Path, rows: &[PoseRow]) -> Result<(), FolderError> {
     let csv = |cause| FolderError::Csv { path: path.into(), cause };
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {
-        writer.serialize(row).map_err(csv)?;
+        writer.serialize(CsvRow::from(row)).map_err(csv)?;
     }
     let text = writer.into_inner().map_err(|error| csv(error.into_error().into()))?;
     write_whole(path, &text).map_err(|cause| FolderError::Io { path: path.into(), cause })

@@ -91,7 +91,7 @@ impl Recorder {
         settings: &str,
     ) -> Result<(Self, Header, Vec<Pair>), RecordError> {
         let (journal, contents) = Journal::resume(folder, offsets_mm, settings)?;
-        let rows = contents.pairs.iter().map(|pair| row(pair.index, pair.pose)).collect();
+        let rows = contents.pairs.iter().map(|pair| PoseRow { index: pair.index, pose: pair.pose }).collect();
         Ok((Recorder { folder: folder.into(), rows, journal }, contents.header, contents.pairs))
     }
 
@@ -108,15 +108,11 @@ impl Recorder {
             crc[camera] = crc32fast::hash(&png);
             write_whole(&path, &png).map_err(|cause| FolderError::Io { path, cause })?;
         }
-        self.rows.push(row(index, pose));
+        self.rows.push(PoseRow { index, pose });
         write_poses(&self.folder.join("poses.csv"), &self.rows)?;
         // Last: whoever resumes goes by the journal.
         Ok(self.journal.add(&Pair { index, pose, crc })?)
     }
-}
-
-fn row(index: u32, pose: ToolPose) -> PoseRow {
-    PoseRow { index, x_mm: pose.x_mm, y_mm: pose.y_mm, z_mm: pose.z_mm }
 }
 
 fn encode(image: RawImage<'_>) -> image::ImageResult<Vec<u8>> {
@@ -172,7 +168,7 @@ mod tests {
             right: Counts::U16(vec![0, 1, 256, 65_535, 40_000, 77]),
         };
         let images = Stereo::from_fn(|camera| RawImage { width: 3, height: 2, counts: &counts[camera] });
-        recorder.add(images, ToolPose { x_mm: 0.1, y_mm: 0.2, z_mm: 0.3 }).unwrap();
+        recorder.add(images, ToolPose::at([0.1, 0.2, 0.3])).unwrap();
         let (_, _, pairs) = Recorder::resume(folder.path(), &header.offsets_mm, "").unwrap();
         assert_eq!(read_back(folder.path(), &pairs[0]).unwrap(), images.map(RawImage::to_gray));
         let path = image_path(folder.path(), Camera::Left, 0);

@@ -216,8 +216,7 @@ impl Sweep {
             let dataset = judged(&outcome);
             Ok((outcome.calibration, dataset))
         });
-        let (mut calibration, dataset) = fitted.await??;
-        calibration.tool_rotation = Some(self.mover.start_rotation.coords.into());
+        let (calibration, dataset) = fitted.await??;
         self.mover.stop_if_cancelled()?;
         let mut file = String::new();
         if let Some(path) = self.job.file.clone() {
@@ -254,8 +253,10 @@ impl Sweep {
     fn pose_at_rest(&self, settled: &Settled) -> Result<ToolPose, Stop> {
         // Seconds in f64 resolve a quarter of a microsecond.
         let from_ns = (settled.from_s * 1e9) as i64 - 1000;
-        match locked(&self.mover.shared.poses).mean_position_mm(from_ns, i64::MAX) {
-            Some([x_mm, y_mm, z_mm]) => Ok(ToolPose { x_mm, y_mm, z_mm }),
+        let poses = locked(&self.mover.shared.poses);
+        let rotation = poses.latest().map(|pose| pose.base_from_tool.rotation.coords.into());
+        match poses.mean_position_mm(from_ns, i64::MAX) {
+            Some(position_mm) => Ok(ToolPose { rotation, ..ToolPose::at(position_mm) }),
             None => failed("no robot pose is stamped near the images: do the robot's and the cameras' clocks agree?"),
         }
     }

@@ -7,7 +7,6 @@ use crate::ros::stop::{Stop, failed};
 use crate::sweep::limits::Limits;
 use crate::sweep::profile::{Profile, distance};
 use crate::sweep::settle::{SettleSettings, Settled, Settling};
-use nalgebra::UnitQuaternion;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -65,7 +64,6 @@ pub struct Mover {
     /// Where the tool was in the beginning, mm.
     pub start_mm: [f64; 3],
     /// The tool in the base frame, there.
-    pub start_rotation: UnitQuaternion<f64>,
     cancelled: watch::Receiver<bool>,
 }
 
@@ -101,7 +99,7 @@ impl Mover {
         let period_s = settings.period.as_secs_f64();
         let commander =
             Commander::new(shared.motion.clone(), limits(&shared), rotation, speed_mm_s, period_s, start_mm);
-        Ok(Mover { shared, settings, commander, start_mm, start_rotation: rotation, cancelled })
+        Ok(Mover { shared, settings, commander, start_mm, cancelled })
     }
 
     /// Sends the tool there and waits until it is at rest.

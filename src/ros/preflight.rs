@@ -174,7 +174,7 @@ pub fn images(pair: &Stereo<StampedImage>, is_first: bool, settings: &Calibratio
         problems.push(Problem::UnlikePitch { left_px, right_px });
     }
     if problems.is_empty() && is_first {
-        let pose = ToolPose { x_mm: 0.0, y_mm: 0.0, z_mm: 0.0 };
+        let pose = ToolPose::at([0.0; 3]);
         // Whatever the method: origin, mark and pitch are found in the default fit.
         let settings = CalibrationSettings { method: Method::Auto, ..settings.clone() };
         let tried = SweepSession::new(settings).and_then(|mut session| session.add_pair(grays.as_ref(), pose));

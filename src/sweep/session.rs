@@ -44,12 +44,28 @@ impl std::fmt::Display for Method {
     }
 }
 
-/// The tool's measured position for one image pair, mm, in the robot's base frame.
+/// The tool's measured pose for one image pair, in the robot's base frame.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToolPose {
     pub x_mm: f64,
     pub y_mm: f64,
     pub z_mm: f64,
+    /// Orientation, quaternion x, y, z, w; none where only positions are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<[f64; 4]>,
+}
+
+impl ToolPose {
+    /// A position, mm, without an orientation.
+    pub fn at([x_mm, y_mm, z_mm]: [f64; 3]) -> Self {
+        ToolPose { x_mm, y_mm, z_mm, rotation: None }
+    }
+
+    /// Whether all its numbers are.
+    pub fn is_finite(&self) -> bool {
+        let rotation = self.rotation.unwrap_or_default();
+        [self.x_mm, self.y_mm, self.z_mm].iter().chain(&rotation).all(|x| x.is_finite())
+    }
 }
 
 /// What a calibration needs to know besides images and poses.
@@ -217,7 +233,7 @@ impl SweepSession {
     /// # Errors
     /// [`SweepError`]; the session then stands where it stood before this pair.
     pub fn add_pair(&mut self, images: Stereo<&GrayImage>, pose: ToolPose) -> Result<PairReport, SweepError> {
-        if ![pose.x_mm, pose.y_mm, pose.z_mm].iter().all(|x| x.is_finite()) {
+        if !pose.is_finite() {
             return Err(SweepError::Pose { pair: self.poses.len() });
         }
         let place = Place::of(&pose, self.poses.first().unwrap_or(&pose));
@@ -332,8 +348,10 @@ impl SweepSession {
             .first()
             .zip(views.moved_mm.first())
             .map(|(pose, moved)| [pose.x_mm - moved.x, pose.y_mm - moved.y, pose.z_mm - moved.z]);
+        let rotation = self.poses.first().and_then(|pose| pose.rotation);
         let mut outcome = calibrate_views(views, self.reports, &self.settings)?;
         outcome.calibration.reference_mm = reference;
+        outcome.calibration.tool_rotation = rotation;
         Ok(outcome)
     }
 }

@@ -202,7 +202,7 @@ fn an_image_gives_the_same_intersections_on_every_device() {
 }
 
 fn pose(z_mm: f64) -> ToolPose {
-    ToolPose { x_mm: 0.0, y_mm: 0.0, z_mm }
+    ToolPose::at([0.0, 0.0, z_mm])
 }
 
 /// The published method gives the same calibration whoever counts.

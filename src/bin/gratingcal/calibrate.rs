@@ -27,7 +27,7 @@ pub struct CalibrateArgs {
     /// Folder of the right camera's images.
     #[arg(long)]
     right: Option<PathBuf>,
-    /// Measured tool poses: index,x_mm,y_mm,z_mm.
+    /// Measured tool poses: index,x_mm,y_mm,z_mm, and qx,qy,qz,qw where the orientation is known.
     #[arg(long)]
     poses: Option<PathBuf>,
     #[cfg(feature = "bags")]

@@ -14,6 +14,7 @@ use grating_calibration::sim::robot::{Robot, RobotConfig};
 use grating_calibration::sim::truth::{Axes, TruthFile, write_truth};
 use grating_calibration::sim::{Preset, Scene, SceneConfig};
 use grating_calibration::sweep::plan::Plan;
+use grating_calibration::sweep::session::ToolPose;
 use indicatif::{ProgressBar, ProgressStyle};
 use nalgebra::Vector3;
 use std::path::PathBuf;
@@ -104,7 +105,7 @@ pub fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
             scene.picture(camera, robot.position_mm(), index.into()).save_png(&path)?;
         }
         let measured = robot.measure_mm();
-        rows.push(PoseRow { index, x_mm: measured.x, y_mm: measured.y, z_mm: measured.z });
+        rows.push(PoseRow { index, pose: ToolPose::at(measured.into()) });
         bar.inc(1);
     }
     bar.finish_and_clear();
