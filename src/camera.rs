@@ -45,6 +45,14 @@ impl<T> Stereo<T> {
         Stereo { left: &self.left, right: &self.right }
     }
 
+    /// References to what both sides point to.
+    pub fn as_deref(&self) -> Stereo<&T::Target>
+    where
+        T: std::ops::Deref,
+    {
+        Stereo { left: &self.left, right: &self.right }
+    }
+
     /// Converts both sides with the same function.
     pub fn map<U>(self, mut convert: impl FnMut(T) -> U) -> Stereo<U> {
         Stereo { left: convert(self.left), right: convert(self.right) }

@@ -1,6 +1,7 @@
 //! Files in and out: `DIR/00000.png …`, `poses.csv`, CSV of pixels ([`table`]); [`record`] and [`journal`] of a calibration
 //! under way.
 
+pub mod ahead;
 pub mod journal;
 pub mod record;
 pub mod table;
@@ -190,6 +191,20 @@ const LONGEST_IMAGE: u64 = 512 << 20;
 pub fn read_gray(path: &Path) -> Result<GrayImage, FolderError> {
     let bytes = read_whole(path, LONGEST_IMAGE).map_err(|cause| FolderError::Io { path: path.into(), cause })?;
     decode_gray(&bytes).map_err(|cause| FolderError::Image { path: path.into(), cause })
+}
+
+/// Both images of a pair; they are decoded at the same time.
+///
+/// # Errors
+/// As [`read_gray`].
+pub fn read_pair(images: Stereo<&Path>) -> Result<Stereo<GrayImage>, FolderError> {
+    std::thread::scope(|scope| {
+        // Threads of their own: those of rayon may be at work on the pair before.
+        let right = scope.spawn(|| read_gray(images.right));
+        let left = read_gray(images.left);
+        let right = right.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok(Stereo { left: left?, right: right? })
+    })
 }
 
 /// The image that a file holds. What it claims to be is not believed: memory is bounded by the decoder.

@@ -7,6 +7,7 @@
 //! | sums over windows | [`crate::lattice::local`] |
 
 use crate::GrayImage;
+use crate::camera::Stereo;
 use crate::grating::cpu::Cpu;
 use crate::grating::cuda::{self, Cuda};
 use crate::grating::normal_equations::{GratingParameters, NormalEquations, Region};
@@ -21,17 +22,47 @@ pub trait Backend: Send + Sync {
     /// Device and method, for people.
     fn name(&self) -> String;
 
-    /// Takes an image over.
+    /// Takes an image over; whatever that needs goes on beside the work on other images.
     ///
     /// # Errors
     /// [`BackendError`].
-    fn take<'a>(&self, image: &'a GrayImage) -> Result<Box<dyn Pixels + 'a>, BackendError>;
+    fn take<'a>(&self, image: Image<'a>) -> Result<Box<dyn Pixels + 'a>, BackendError>;
 
     /// The best gratings that a search finds, and their cost relative to the image's own variance.
     ///
     /// # Errors
     /// [`BackendError`].
     fn search(&self, plan: &SearchPlan) -> Result<(QuadraticGratings, f64), BackendError>;
+}
+
+/// An image to work on: the caller's, or one that is kept as long as someone works on it.
+#[derive(Clone, Debug)]
+pub enum Image<'a> {
+    Borrowed(&'a GrayImage),
+    Shared(Arc<GrayImage>),
+}
+
+impl<'a> From<&'a GrayImage> for Image<'a> {
+    fn from(image: &'a GrayImage) -> Self {
+        Image::Borrowed(image)
+    }
+}
+
+impl From<GrayImage> for Image<'_> {
+    fn from(image: GrayImage) -> Self {
+        Image::Shared(Arc::new(image))
+    }
+}
+
+impl std::ops::Deref for Image<'_> {
+    type Target = GrayImage;
+
+    fn deref(&self) -> &GrayImage {
+        match self {
+            Image::Borrowed(image) => image,
+            Image::Shared(image) => image,
+        }
+    }
 }
 
 /// An image on a device.
@@ -63,6 +94,14 @@ pub trait Pixels: Send {
     /// # Errors
     /// [`BackendError`].
     fn window_sums(&mut self, windows: &[Window]) -> Result<Vec<WindowSums>, BackendError>;
+}
+
+/// Both images of a pair on a device.
+pub struct TakenPair<'a> {
+    pub images: Stereo<Image<'a>>,
+    /// The images there, or why not.
+    pub pixels: Stereo<Result<Box<dyn Pixels + 'a>, BackendError>>,
+    by: Arc<dyn Backend>,
 }
 
 /// Why a device can't be used, or can't any longer.
@@ -150,6 +189,17 @@ impl Chosen {
 
     pub fn backend(&self) -> &dyn Backend {
         &*self.backend
+    }
+
+    /// Hands both images of a pair to the device. Done while the pair before is fitted, this costs no time.
+    pub fn take_pair<'a>(&self, images: Stereo<Image<'a>>) -> TakenPair<'a> {
+        let pixels = Stereo::from_fn(|camera| self.backend.take(images[camera].clone()));
+        TakenPair { images, pixels, by: self.backend.clone() }
+    }
+
+    /// Whether it was this one that took the pair.
+    pub fn took(&self, pair: &TakenPair) -> bool {
+        Arc::ptr_eq(&self.backend, &pair.by)
     }
 
     /// After `error`: whether the CPU takes over, from now on.

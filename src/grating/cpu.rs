@@ -9,7 +9,7 @@
 //! before the next ones come, so that pixels are read from memory once.
 
 use crate::GrayImage;
-use crate::grating::backend::{Backend, BackendError, Pixels};
+use crate::grating::backend::{Backend, BackendError, Image, Pixels};
 use crate::grating::model::has_avx2;
 use crate::grating::normal_equations::{GratingParameters, NormalEquations, Region, accumulate};
 use crate::grating::quadratic::{QuadraticGratings, QuadraticPhase};
@@ -33,7 +33,7 @@ impl Backend for Cpu {
         format!("cpu ({set}, {} threads)", rayon::current_num_threads())
     }
 
-    fn take<'a>(&self, image: &'a GrayImage) -> Result<Box<dyn Pixels + 'a>, BackendError> {
+    fn take<'a>(&self, image: Image<'a>) -> Result<Box<dyn Pixels + 'a>, BackendError> {
         Ok(Box::new(CpuPixels::new(image)))
     }
 
@@ -44,19 +44,19 @@ impl Backend for Cpu {
 
 /// An image where it is.
 pub struct CpuPixels<'a> {
-    image: &'a GrayImage,
+    image: Image<'a>,
     maps: Maps,
 }
 
 impl<'a> CpuPixels<'a> {
-    pub fn new(image: &'a GrayImage) -> Self {
-        CpuPixels { image, maps: Maps::default() }
+    pub fn new(image: impl Into<Image<'a>>) -> Self {
+        CpuPixels { image: image.into(), maps: Maps::default() }
     }
 }
 
 impl Pixels for CpuPixels<'_> {
     fn image(&self) -> &GrayImage {
-        self.image
+        &self.image
     }
 
     fn normal_equations(
@@ -65,11 +65,11 @@ impl Pixels for CpuPixels<'_> {
         at: &GratingParameters,
         scale: f64,
     ) -> Result<NormalEquations, BackendError> {
-        Ok(accumulate(self.image, region, at, scale))
+        Ok(accumulate(&self.image, region, at, scale))
     }
 
     fn free_of_light(&mut self, fit: &GratingParameters) -> Result<(), BackendError> {
-        self.maps = Maps::new(self.image, fit);
+        self.maps = Maps::new(&self.image, fit);
         Ok(())
     }
 

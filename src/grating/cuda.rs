@@ -16,7 +16,7 @@ pub mod driver;
 pub mod layout;
 
 use crate::GrayImage;
-use crate::grating::backend::{Backend, BackendError, Pixels};
+use crate::grating::backend::{Backend, BackendError, Image, Pixels};
 use crate::grating::chebyshev;
 use crate::grating::cuda::device::{Argument, Device, Kernel, Launch, Queue};
 use crate::grating::cuda::layout::{
@@ -51,7 +51,7 @@ impl<D: Device> Backend for Cuda<D> {
         self.device.name()
     }
 
-    fn take<'a>(&self, image: &'a GrayImage) -> Result<Box<dyn Pixels + 'a>, BackendError> {
+    fn take<'a>(&self, image: Image<'a>) -> Result<Box<dyn Pixels + 'a>, BackendError> {
         let queue = self.device.queue()?;
         let pixels = uploaded(&queue, cast_slice(image.as_raw()))?;
         Ok(Box::new(CudaPixels { image, queue, pixels, maps: None, rows: RowPhases::default() }))
@@ -150,7 +150,7 @@ fn uploaded<Q: Queue>(queue: &Q, bytes: &[u8]) -> Result<Q::Buffer, BackendError
 
 /// An image on a device.
 struct CudaPixels<'a, Q: Queue> {
-    image: &'a GrayImage,
+    image: Image<'a>,
     queue: Q,
     pixels: Q::Buffer,
     /// Phases and levels of the fit that was prepared last, and its [`Pass`].
@@ -199,7 +199,7 @@ impl<Q: Queue> CudaPixels<'_, Q> {
 
 impl<Q: Queue> Pixels for CudaPixels<'_, Q> {
     fn image(&self) -> &GrayImage {
-        self.image
+        &self.image
     }
 
     fn normal_equations(
@@ -283,7 +283,7 @@ impl<Q: Queue> Pixels for CudaPixels<'_, Q> {
             ],
         )?;
         self.maps = Some((maps, pass));
-        self.rows = RowPhases::of(self.image, fit);
+        self.rows = RowPhases::of(&self.image, fit);
         Ok(())
     }
 

@@ -6,8 +6,10 @@
 //! Whatever ends it early (cancel, lost pose, deviation, no images, a bad fit, a full disk) stops the robot first.
 
 use crate::camera::Stereo;
-use crate::folder::journal::Header;
+use crate::folder::ahead::ahead;
+use crate::folder::journal::{Header, Pair};
 use crate::folder::record::{Recorder, read_back};
+use crate::grating::backend::Image;
 use crate::mapping::Calibration;
 use crate::ros::goal::Job;
 use crate::ros::images::StampedImage;
@@ -156,14 +158,16 @@ impl Sweep {
         }
         let (cancelled, mut session, shared) = (self.mover.cancelled(), session, self.mover.shared.clone());
         let fitted = tokio::task::spawn_blocking(move || -> Result<SweepSession, Stop> {
-            for pair in &pairs {
+            let backend = session.backend().clone();
+            let read = |pair: &Pair| Ok::<_, Stop>(backend.take_pair(read_back(&folder, pair)?.map(Image::from)));
+            ahead(&pairs, read, |pair, taken| {
                 if *cancelled.borrow() {
                     return Err(Stop::Cancelled);
                 }
-                let images = read_back(&folder, pair)?;
-                let report = session.add_pair(images.as_ref(), pair.pose)?;
+                let report = session.add_taken(taken?, pair.pose)?;
                 shared.live.send_modify(|live| live.add(report, Seen::of(&session, pair.pose)));
-            }
+                Ok(())
+            })?;
             Ok(session)
         });
         self.report("fitting", 0.0);

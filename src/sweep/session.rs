@@ -6,7 +6,7 @@
 
 use crate::GrayImage;
 use crate::camera::{Camera, Stereo};
-use crate::grating::backend::{BackendError, Chosen};
+use crate::grating::backend::{BackendError, Chosen, Image, TakenPair};
 use crate::grating::refine::{FitError, FitOptions};
 use crate::grating::stochastic::OriginalSettings;
 use crate::lattice::intersections::Intersection;
@@ -228,17 +228,33 @@ impl SweepSession {
         Ok(SweepSession { settings, backend, tracks, poses: Vec::new(), reports: Vec::new(), common })
     }
 
+    /// What the images are fitted on: whoever has it take the next pair meanwhile ([`Chosen::take_pair`]) saves that time.
+    pub fn backend(&self) -> &Chosen {
+        &self.backend
+    }
+
     /// Fits both images (on two threads) and numbers their intersections.
     ///
     /// # Errors
     /// [`SweepError`]; the session then stands where it stood before this pair.
     pub fn add_pair(&mut self, images: Stereo<&GrayImage>, pose: ToolPose) -> Result<PairReport, SweepError> {
+        self.add_taken(self.backend.take_pair(images.map(Image::from)), pose)
+    }
+
+    /// As [`Self::add_pair`], of images that a device has already.
+    ///
+    /// # Errors
+    /// As [`Self::add_pair`].
+    pub fn add_taken(&mut self, pair: TakenPair, pose: ToolPose) -> Result<PairReport, SweepError> {
         if !pose.is_finite() {
             return Err(SweepError::Pose { pair: self.poses.len() });
         }
         let place = Place::of(&pose, self.poses.first().unwrap_or(&pose));
-        let fitted = self.fit(images, place).or_else(|error| match error.lost_device() {
-            Some(lost) if self.backend.fall_back(lost) => self.fit(images, place),
+        let images = pair.images.clone();
+        // One that was lost since has taken it.
+        let pair = if self.backend.took(&pair) { pair } else { self.backend.take_pair(pair.images) };
+        let fitted = self.fit(pair, place).or_else(|error| match error.lost_device() {
+            Some(lost) if self.backend.fall_back(lost) => self.fit(self.backend.take_pair(images), place),
             _ => Err(error),
         });
         let Stereo { left, right } = fitted?;
@@ -262,12 +278,12 @@ impl SweepSession {
         Ok(report)
     }
 
-    fn fit(&mut self, images: Stereo<&GrayImage>, place: Place) -> Result<Stereo<CameraPair>, SweepError> {
+    fn fit(&mut self, pair: TakenPair, place: Place) -> Result<Stereo<CameraPair>, SweepError> {
         let (settings, backend) = (&self.settings, self.backend.backend());
         let Stereo { left, right } = &mut self.tracks;
         let (left, right) = rayon::join(
-            || left.add(backend, images.left, place, settings),
-            || right.add(backend, images.right, place, settings),
+            || left.add(backend, pair.pixels.left, place, settings),
+            || right.add(backend, pair.pixels.right, place, settings),
         );
         Ok(Stereo { left: left?, right: right? })
     }

@@ -1,8 +1,7 @@
 //! One camera through a sweep: its fits from image to image, and the numbers of its lines.
 
-use crate::GrayImage;
 use crate::camera::Camera;
-use crate::grating::backend::{Backend, Pixels};
+use crate::grating::backend::{Backend, BackendError, Pixels};
 use crate::grating::refine::{self, FitError, FitOptions, GratingFit, Warm, fit_cold_on};
 use crate::grating::stochastic::OriginalFitter;
 use crate::lattice::intersections::{Intersection, LineNumbers};
@@ -111,24 +110,24 @@ impl CameraTrack {
     pub(super) fn add(
         &mut self,
         backend: &dyn Backend,
-        image: &GrayImage,
+        pixels: Result<Box<dyn Pixels + '_>, BackendError>,
         place: Place,
         settings: &CalibrationSettings,
     ) -> Result<CameraPair, SweepError> {
         let (camera, pair) = (self.camera, self.intersections.len());
-        let found = [image.width(), image.height()];
+        let failed = |cause| SweepError::Fit { camera, pair, cause };
+        let mut pixels = pixels.map_err(|lost| failed(lost.into()))?;
+        let found = pixels.image().dimensions().into();
         let expected = *self.size.get_or_insert(found);
         if found != expected {
             return Err(SweepError::ImageSize { camera, pair, found, expected });
         }
         let start = Instant::now();
         let height_mm = place.height_mm;
-        let failed = |cause| SweepError::Fit { camera, pair, cause };
         // Whatever the method, it is the default fit that finds the mark.
-        let mut pixels = backend.take(image).map_err(|lost| failed(lost.into()))?;
         let cold = if pair == 0 { Some(fit_cold_on(&mut *pixels, &settings.fit).map_err(failed)?) } else { None };
         if let Some(fit) = &cold {
-            self.start = Some(Start::of(camera, image, &fit.parameters, settings.origin_px[camera])?);
+            self.start = Some(Start::of(camera, pixels.image(), &fit.parameters, settings.origin_px[camera])?);
         }
         let origin_px = self.start.as_ref().map_or(Vector2::zeros(), |start| start.origin_px);
         let fit = self.fitter.fit(backend, &mut *pixels, height_mm, cold, origin_px).map_err(failed);
@@ -148,7 +147,7 @@ impl CameraTrack {
                 intersection.lines = intersection.lines.shifted(tracked.shift.h, tracked.shift.v);
             }
         }
-        let cells = texture::cells(image, &intersections);
+        let cells = texture::cells(pixels.image(), &intersections);
         Ok(CameraPair { fit, intersections, cells, residual, margin, fit_ms })
     }
 

@@ -9,7 +9,8 @@ mod reference;
 use emulated::{Emulated, Fault};
 use grating_calibration::GrayImage;
 use grating_calibration::camera::{Camera, Stereo};
-use grating_calibration::grating::backend::{Backend, BackendChoice, BackendError, Chosen};
+use grating_calibration::folder::ahead::ahead;
+use grating_calibration::grating::backend::{Backend, BackendChoice, BackendError, Chosen, Image, TakenPair};
 use grating_calibration::grating::chebyshev::{Chebyshev2, Domain};
 use grating_calibration::grating::cpu::Cpu;
 use grating_calibration::grating::cuda::{Cuda, compiler, driver};
@@ -120,7 +121,7 @@ fn normal_equations_agree_with_f64() {
                 rows: [0, height as usize],
                 stride: 1 + phase_degree % 3,
             };
-            let found = device.take(&image).unwrap().normal_equations(region, &at, 0.3).unwrap();
+            let found = device.take((&image).into()).unwrap().normal_equations(region, &at, 0.3).unwrap();
             let expected = reference::normal_equations(&image, region, &at, 0.3);
             let what = format!("{} on {width}×{height}, degrees {phase_degree} and {light_degree}", device.name());
             let jtj = (&found.jtj - &expected.jtj).norm() / expected.jtj.norm().max(1e-300);
@@ -143,7 +144,7 @@ fn normal_equations_of_a_large_image_agree_with_the_cpu() {
     let region = Region::centred(4000, 3000, [1.0, 1.0], 7);
     let expected = accumulate(&image, region, &at, 0.2);
     for device in devices() {
-        let found = device.take(&image).unwrap().normal_equations(region, &at, 0.2).unwrap();
+        let found = device.take((&image).into()).unwrap().normal_equations(region, &at, 0.2).unwrap();
         assert!((&found.jtj - &expected.jtj).norm() <= 1e-4 * expected.jtj.norm());
         assert!((&found.jtr - &expected.jtr).norm() <= 1e-4 * expected.jtr.norm());
     }
@@ -153,7 +154,7 @@ fn normal_equations_of_a_large_image_agree_with_the_cpu() {
 fn a_pass_over_nothing_and_a_degree_too_high_are_no_accident() {
     let image = noise(70, 70, 1);
     for device in devices() {
-        let mut pixels = device.take(&image).unwrap();
+        let mut pixels = device.take((&image).into()).unwrap();
         let mut rng = SmallRng::seed_from_u64(6);
         let at = parameters(Domain::of_image(70, 70), [3, 1], 0, &mut rng);
         let empty = Region { columns: [9, 9], rows: [0, 70], stride: 1 };
@@ -182,7 +183,7 @@ fn an_image_gives_the_same_intersections_on_every_device() {
     let image = images(&scene(), 3.0).left;
     let options = FitOptions::default();
     let on = |device: &dyn Backend| {
-        let mut pixels = device.take(&image).unwrap();
+        let mut pixels = device.take((&image).into()).unwrap();
         let fit = fit_cold_on(&mut *pixels, &options).unwrap();
         local::measure_on(&mut *pixels, &fit.parameters).unwrap()
     };
@@ -270,6 +271,60 @@ fn a_lost_device_costs_no_data() {
         switch.mend();
         let report = session.add_pair(second.as_ref(), pose(0.2)).unwrap();
         assert_eq!(report.intersections, sound.intersections);
+    }
+}
+
+/// Each pair is taken while the one before is fitted: the same numbers, also when the device dies with a pair in its hands.
+#[test]
+fn pairs_taken_ahead_give_the_same() {
+    let scene = scene();
+    let settings = CalibrationSettings::new(1.1, scene.origin_px().unwrap());
+    let heights = [0.0, 0.1, 0.3];
+    let pairs = heights.map(|z_mm| images(&scene, z_mm));
+    let run = |backend: Chosen, is_ahead: bool, each: &dyn Fn(usize)| {
+        let mut session = SweepSession::on(backend, settings.clone()).unwrap();
+        let mut found = Vec::new();
+        let backend = session.backend().clone();
+        let mut add = |n: usize, taken: TakenPair| {
+            each(n);
+            let report = session.add_taken(taken, pose(heights[n]));
+            found.push(report.map(|report| (report.intersections, report.residual)).map_err(|error| error.to_string()));
+        };
+        let take = |n: &usize| backend.take_pair(pairs[*n].as_ref().map(Image::from));
+        if is_ahead {
+            ahead(&[0, 1, 2], take, |n, taken| {
+                add(*n, taken);
+                Ok::<_, ()>(())
+            })
+            .unwrap();
+        } else {
+            (0..3).for_each(|n| add(n, take(&n)));
+        }
+        found
+    };
+    let emulated = || {
+        let device = Emulated::sound();
+        (device.switch(), Arc::new(Cuda::new(device)))
+    };
+    let sound = run(Chosen::with(emulated().1, false), false, &|_| {});
+    assert!(sound.iter().all(Result::is_ok));
+    assert_eq!(run(Chosen::with(emulated().1, false), true, &|_| {}), sound);
+    for falls_back in [true, false] {
+        let (switch, device) = emulated();
+        let lose = |n| {
+            if n == 1 {
+                switch.break_after(3, Fault::Lost);
+            }
+        };
+        let found = run(Chosen::with(device, falls_back), true, &lose);
+        assert_eq!(found[0], sound[0]);
+        for (found, sound) in found.iter().zip(&sound).skip(1) {
+            match found {
+                Ok((intersections, _)) => assert_eq!(*intersections, sound.as_ref().unwrap().0),
+                Err(text) => assert!(text.contains("backend cpu"), "{text}"),
+            }
+            assert_eq!(found.is_ok(), falls_back);
+        }
     }
 }
 

@@ -266,7 +266,7 @@ impl Bench {
         let (wall_s, device_s) = self.timed(&[Kernel::NormalRows, Kernel::NormalMoments], |n| {
             let at = 2 + n % (count - 2);
             let warm = Warm { last: &images.fits[at - 1], before: Some((&images.fits[at - 2], 1.0)) };
-            let mut pixels = backend.take(&images.images[at])?;
+            let mut pixels = backend.take((&images.images[at]).into())?;
             passes.push(fit_warm_on(&mut *pixels, &warm, &options)?.passes as f64);
             Ok(())
         })?;
@@ -287,7 +287,7 @@ impl Bench {
         };
 
         let (wall_s, device_s) = self.timed(&[Kernel::LevelMaps, Kernel::WindowSums], |n| {
-            let mut pixels = backend.take(&images.images[n % count])?;
+            let mut pixels = backend.take((&images.images[n % count]).into())?;
             local::measure_on(&mut *pixels, &images.fits[n % count].parameters)?;
             Ok(())
         })?;

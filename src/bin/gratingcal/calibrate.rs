@@ -2,10 +2,10 @@
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use grating_calibration::GrayImage;
 use grating_calibration::camera::{Camera, Stereo};
-use grating_calibration::folder::{self, PairFiles};
-use grating_calibration::grating::backend::{BackendChoice, Chosen};
+use grating_calibration::folder::ahead::ahead;
+use grating_calibration::folder::{self, FolderError, PairFiles};
+use grating_calibration::grating::backend::{BackendChoice, Chosen, Image};
 use grating_calibration::grating::refine::FitOptions;
 use grating_calibration::mapping::model::ModelKind;
 use grating_calibration::mapping::select::LadderEntry;
@@ -115,7 +115,7 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
     }
     outcome.calibration.save(&args.out)?;
     if let Some(path) = &args.report {
-        let last = last.as_ref().map(Stereo::as_ref);
+        let last = last.as_ref().map(Stereo::as_deref);
         Report { outcome: &outcome, last, settings: args.settings(&source, &settings) }.write(path)?;
     }
     if args.json {
@@ -133,7 +133,7 @@ pub fn fit(
     pairs: &[PairFiles],
     settings: &CalibrationSettings,
     quiet: bool,
-) -> anyhow::Result<(CalibrationOutcome, Option<Stereo<GrayImage>>)> {
+) -> anyhow::Result<(CalibrationOutcome, Option<Stereo<Image<'static>>>)> {
     let bar = ProgressBar::new(pairs.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} pairs  {msg}  {eta} left") {
         bar.set_style(style);
@@ -143,17 +143,21 @@ pub fn fit(
     }
     let mut session = SweepSession::on(backend, settings.clone())?;
     let mut last = None;
-    for pair in pairs {
-        let (left, right) =
-            rayon::join(|| folder::read_gray(&pair.images.left), || folder::read_gray(&pair.images.right));
-        let images = Stereo { left: left?, right: right? };
+    let backend = session.backend().clone();
+    let read = |pair: &PairFiles| {
+        let images = folder::read_pair(pair.images.as_deref())?;
+        Ok::<_, FolderError>(backend.take_pair(images.map(Image::from)))
+    };
+    ahead(pairs, read, |pair, taken| {
+        let taken = taken?;
+        last = Some(taken.images.clone());
         let report = session
-            .add_pair(images.as_ref(), pair.pose)
+            .add_taken(taken, pair.pose)
             .with_context(|| format!("{} and {}", pair.images.left.display(), pair.images.right.display()))?;
         bar.set_message(format!("h {:6.2} mm, residual {:.3}", report.height_mm, report.residual.left));
         bar.inc(1);
-        last = Some(images);
-    }
+        anyhow::Ok(())
+    })?;
     bar.finish_and_clear();
     Ok((session.finish()?, last))
 }

@@ -32,7 +32,7 @@ pub fn run(args: &FitArgs) -> anyhow::Result<ExitCode> {
     let name = args.image.display().to_string();
     let image = folder::read_gray(&args.image)?;
     let start = Instant::now();
-    let mut pixels = backend.backend().take(&image)?;
+    let mut pixels = backend.backend().take((&image).into())?;
     let fit = fit_cold_on(&mut *pixels, &FitOptions::default()).with_context(|| name.clone())?;
     let fit_ms = start.elapsed().as_secs_f64() * 1e3;
     let intersections = local::measure_on(&mut *pixels, &fit.parameters)?;

@@ -53,7 +53,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
         ("calibration".into(), args.calibration.display().to_string()),
         ("sweep".into(), format!("{}, {} image pairs", args.sweep.display(), pairs.len())),
     ];
-    Report { outcome: &outcome, last: last.as_ref().map(Stereo::as_ref), settings }.write(&args.out)?;
+    Report { outcome: &outcome, last: last.as_ref().map(Stereo::as_deref), settings }.write(&args.out)?;
     say!("wrote {}", args.out.display())?;
     Ok(ExitCode::SUCCESS)
 }
