@@ -3,7 +3,7 @@
 //! Used with Chebyshev bases only, whose columns are nearly orthogonal: the condition number stays far below what the
 //! square of it could hurt in f64.
 
-use nalgebra::{DMatrix, DVector};
+use nalgebra::{DMatrix, DVector, Dyn, MatrixView, U1};
 
 /// Sums of AᵀWA and AᵀWb, fed a few rows at a time.
 pub struct NormalSums {
@@ -15,7 +15,7 @@ pub struct NormalSums {
 }
 
 /// Rows that are multiplied out at a time.
-const BLOCK: usize = 512;
+const BLOCK: usize = 128;
 
 impl NormalSums {
     /// For `unknowns` columns and `sides` right-hand sides.
@@ -49,8 +49,8 @@ impl NormalSums {
 
     fn flush(&mut self) {
         let rows = self.rows.columns(0, self.filled);
-        self.ata.gemm(1.0, &rows, &rows.transpose(), 1.0);
-        self.atb.gemm(1.0, &rows, &self.sides.columns(0, self.filled).transpose(), 1.0);
+        self.ata.gemm(1.0, &rows, &transposed(&self.rows, self.filled), 1.0);
+        self.atb.gemm(1.0, &rows, &transposed(&self.sides, self.filled), 1.0);
         self.filled = 0;
     }
 
@@ -67,6 +67,17 @@ impl NormalSums {
         self.flush();
         solve_equilibrated(self.ata, self.atb, damping)
     }
+}
+
+/// The first `columns` columns as rows, without a copy.
+fn transposed(matrix: &DMatrix<f64>, columns: usize) -> MatrixView<'_, f64, Dyn, Dyn, Dyn, U1> {
+    MatrixView::from_slice_with_strides_generic(
+        matrix.as_slice(),
+        Dyn(columns),
+        Dyn(matrix.nrows()),
+        Dyn(matrix.nrows()),
+        U1,
+    )
 }
 
 /// Solves (A + damping · diag) x = b for a symmetric positive A, equilibrated; `None` when A has not full rank.

@@ -8,12 +8,15 @@
 //! one Newton step on the estimate r of 1/√s, s = 2 + P² + Q², gives 2 I = P Q r (3 − s r²). A few rows do all candidates
 //! before the next ones come, so that pixels are read from memory once.
 
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
 use crate::GrayImage;
 use crate::grating::backend::{Backend, BackendError, Image, Pixels};
-use crate::grating::model::has_avx2;
 use crate::grating::normal_equations::{GratingParameters, NormalEquations, Region, accumulate};
 use crate::grating::quadratic::{QuadraticGratings, QuadraticPhase};
 use crate::grating::search::{Problem, SearchPlan, Sums, follow};
+use crate::grating::simd::{Instructions, compiled_for};
 use crate::grating::window::{Maps, Window, WindowSums};
 use rayon::prelude::*;
 
@@ -29,8 +32,7 @@ const ROWS: usize = 16;
 
 impl Backend for Cpu {
     fn name(&self) -> String {
-        let set = if has_avx2() { "AVX2" } else { "portable" };
-        format!("cpu ({set}, {} threads)", rayon::current_num_threads())
+        format!("cpu ({}, {} threads)", Instructions::best(), rayon::current_num_threads())
     }
 
     fn take<'a>(&self, image: Image<'a>) -> Result<Box<dyn Pixels + 'a>, BackendError> {
@@ -86,6 +88,7 @@ impl Pixels for CpuPixels<'_> {
 impl Cpu {
     /// One [`Sums`] a candidate, in order.
     pub fn sums(&self, problem: &Problem, candidates: &[QuadraticPhase]) -> Vec<Sums> {
+        let set = Instructions::best();
         let task = |task: usize| {
             let rows = task * ROWS..problem.rows.min((task + 1) * ROWS);
             let mut sums = vec![Sums::default(); candidates.len()];
@@ -93,7 +96,7 @@ impl Cpu {
             for row in rows {
                 let pixels = PixelRow::of(problem, row);
                 for (walk, sums) in walks.iter_mut().zip(&mut sums) {
-                    pixels.add(walk, sums);
+                    pixels.add(set, walk, sums);
                     walk.next_row();
                 }
             }
@@ -165,13 +168,16 @@ impl PixelRow {
         PixelRow { blocks: rows.map(block).collect(), duty: problem.duty }
     }
 
-    fn add(&self, walk: &Walk, sums: &mut Sums) {
-        #[cfg(target_arch = "x86_64")]
-        if has_avx2() {
-            // SAFETY: the features that the function is compiled for were just found.
-            return unsafe { avx2::add(self, walk, sums) };
+    fn add(&self, set: Instructions, walk: &Walk, sums: &mut Sums) {
+        match set {
+            // SAFETY: sets come from `Instructions`, which has found their features.
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512 => unsafe { x86::add_512(self, walk, sums) },
+            // SAFETY: the same.
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2 => unsafe { x86::add_256(self, walk, sums) },
+            _ => self.add_with(walk, sums, add_block),
         }
-        self.add_with(walk, sums, add_block);
     }
 
     #[inline(always)]
@@ -279,67 +285,13 @@ pub fn peak_multiply_adds() -> f64 {
         }
         values.iter().sum()
     }
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma")]
-    fn chains_avx2(seed: f32) -> f32 {
-        chains(seed)
-    }
-    let run = || {
-        #[cfg(target_arch = "x86_64")]
-        if has_avx2() {
-            // SAFETY: the features that the function is compiled for were just found.
-            return unsafe { chains_avx2(1e-3) };
-        }
-        chains(1e-3)
-    };
+    let run = || compiled_for!(Instructions::best(), (seed: f32 = 1e-3) -> f32 { chains(seed) });
     let best = (0..20).map(|_| {
         let start = std::time::Instant::now();
         std::hint::black_box(run());
         start.elapsed().as_secs_f64()
     });
     (CHAINS * STEPS) as f64 / best.fold(f64::INFINITY, f64::min)
-}
-
-#[cfg(target_arch = "x86_64")]
-mod avx2 {
-    use super::{BLOCK, LANES, LaneSums, PixelBlock, PixelRow, Sums, Turns, Walk};
-    use std::arch::x86_64::{
-        _mm256_add_ps, _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_rsqrt_ps,
-        _mm256_set1_ps, _mm256_storeu_ps,
-    };
-
-    #[target_feature(enable = "avx2,fma")]
-    pub(super) fn add(row: &PixelRow, walk: &Walk, sums: &mut Sums) {
-        row.add_with(walk, sums, |block, turns, first, lanes| {
-            add_block(block, turns, first, lanes);
-        });
-    }
-
-    /// As [`super::add_block`], 1/√ by an estimate and a Newton step.
-    #[inline]
-    #[target_feature(enable = "avx2,fma")]
-    fn add_block(block: &PixelBlock, turns: &Turns, first: [f32; 2], lanes: &mut LaneSums) {
-        // SAFETY: every load and store stays within an array of BLOCK or LANES numbers.
-        unsafe {
-            let [mut model_sum, mut square_sum, mut image_sum] = lanes.map(|sum| _mm256_loadu_ps(sum.as_ptr()));
-            let [sin, cos] = first.map(|value| _mm256_set1_ps(value));
-            let (level, three) = (_mm256_set1_ps(turns.level), _mm256_set1_ps(3.0));
-            for k in (0..BLOCK).step_by(LANES) {
-                let load = |values: &[f32; BLOCK]| _mm256_loadu_ps(values.as_ptr().add(k));
-                let p = _mm256_fmadd_ps(sin, load(&turns.cos), _mm256_fmadd_ps(cos, load(&turns.sin), level));
-                let s = _mm256_fmadd_ps(p, p, load(&block.standing2));
-                let r = _mm256_rsqrt_ps(s);
-                let newton = _mm256_fnmadd_ps(_mm256_mul_ps(s, r), r, three);
-                let model = _mm256_mul_ps(_mm256_mul_ps(p, load(&block.standing)), _mm256_mul_ps(r, newton));
-                model_sum = _mm256_add_ps(model_sum, model);
-                square_sum = _mm256_fmadd_ps(model, model, square_sum);
-                image_sum = _mm256_fmadd_ps(model, load(&block.image), image_sum);
-            }
-            for (sum, lanes) in [model_sum, square_sum, image_sum].into_iter().zip(lanes) {
-                _mm256_storeu_ps(lanes.as_mut_ptr(), sum);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -397,15 +349,20 @@ mod tests {
     #[test]
     fn every_instruction_set_gives_the_same() {
         let problem = problem();
-        let (mut fast, mut plain) = (Sums::default(), Sums::default());
-        for row in 0..problem.rows {
-            let walk = Walk::at(&problem, &CANDIDATE, row);
-            PixelRow::of(&problem, row).add(&walk, &mut fast);
-            PixelRow::of(&problem, row).add_with(&walk, &mut plain, add_block);
+        let with = |set: Instructions| {
+            let mut sums = Sums::default();
+            for row in 0..problem.rows {
+                PixelRow::of(&problem, row).add(set, &Walk::at(&problem, &CANDIDATE, row), &mut sums);
+            }
+            sums
+        };
+        let plain = with(Instructions::Baseline);
+        for set in Instructions::available() {
+            let fast = with(set);
+            assert!((fast.model / plain.model - 1.0).abs() < 1e-6, "{set}");
+            assert!((fast.model2 / plain.model2 - 1.0).abs() < 1e-6, "{set}");
+            assert!((fast.model_image / plain.model_image - 1.0).abs() < 1e-6, "{set}");
         }
-        assert!((fast.model / plain.model - 1.0).abs() < 1e-6);
-        assert!((fast.model2 / plain.model2 - 1.0).abs() < 1e-6);
-        assert!((fast.model_image / plain.model_image - 1.0).abs() < 1e-6);
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub mod normal_equations;
 pub mod quadratic;
 pub mod refine;
 pub mod search;
+pub mod simd;
 pub mod spectrum;
 pub mod stochastic;
 pub mod window;

@@ -16,14 +16,6 @@
 /// The duty cycle of the original, set by eye.
 pub const ORIGINAL_DUTY: f32 = 0.97;
 
-/// Whether functions compiled for AVX2 and FMA may be called.
-pub fn has_avx2() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
-}
-
 /// Eq. (3) for given sines.
 #[inline(always)]
 pub fn brightness(sin_h: f32, sin_v: f32, duty: f32) -> f32 {

@@ -14,8 +14,9 @@
 
 use crate::GrayImage;
 use crate::grating::chebyshev::{self, Chebyshev2};
-use crate::grating::model::{brightness_and_slopes, has_avx2, narrowed, sin_cos};
+use crate::grating::model::{brightness_and_slopes, narrowed, sin_cos};
 use crate::grating::moments::{DUTY, FIELDS, OFFSET_SQUARE, PixelSums, RowSums, dot};
+use crate::grating::simd::{Instructions, compiled_for};
 use nalgebra::{DMatrix, DVector};
 
 /// Everything that describes one image.
@@ -104,37 +105,27 @@ const CHUNK: usize = 256;
 
 /// One pass: residuals, Jacobian, moments, normal equations. `scale`: robust scale of the residuals, brightness.
 pub fn accumulate(image: &GrayImage, region: Region, at: &GratingParameters, scale: f64) -> NormalEquations {
-    match at.narrowing {
-        0 => accumulate_narrowed::<0>(image, region, at, scale),
-        1 => accumulate_narrowed::<1>(image, region, at, scale),
-        2 => accumulate_narrowed::<2>(image, region, at, scale),
-        _ => accumulate_narrowed::<MAX_NARROWING>(image, region, at, scale),
-    }
+    accumulate_with(Instructions::best(), image, region, at, scale)
 }
 
-fn accumulate_narrowed<const M: usize>(
+fn accumulate_with(
+    set: Instructions,
     image: &GrayImage,
     region: Region,
     at: &GratingParameters,
     scale: f64,
 ) -> NormalEquations {
-    #[cfg(target_arch = "x86_64")]
-    if has_avx2() {
-        // SAFETY: the features that the function is compiled for were just found.
-        return unsafe { accumulate_avx2::<M>(image, region, at, scale) };
-    }
-    accumulate_any::<M>(image, region, at, scale)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn accumulate_avx2<const M: usize>(
-    image: &GrayImage,
-    region: Region,
-    at: &GratingParameters,
-    scale: f64,
-) -> NormalEquations {
-    accumulate_any::<M>(image, region, at, scale)
+    compiled_for!(
+        set,
+        (image: &GrayImage = image, region: Region = region, at: &GratingParameters = at, scale: f64 = scale) -> NormalEquations {
+            match at.narrowing {
+                0 => accumulate_narrowed::<0>(image, region, at, scale),
+                1 => accumulate_narrowed::<1>(image, region, at, scale),
+                2 => accumulate_narrowed::<2>(image, region, at, scale),
+                _ => accumulate_narrowed::<MAX_NARROWING>(image, region, at, scale),
+            }
+        }
+    )
 }
 
 /// Pixels that are handled at a time: a few registers' worth.
@@ -225,7 +216,7 @@ fn lost(blocks: usize, residual: &Chunk, per_scale2: f32) -> f64 {
 }
 
 #[inline(always)]
-fn accumulate_any<const M: usize>(
+fn accumulate_narrowed<const M: usize>(
     image: &GrayImage,
     region: Region,
     at: &GratingParameters,
@@ -338,7 +329,6 @@ mod tests {
         });
         let region = Region { columns: [3, 60], rows: [2, 41], stride: 2 };
         let scale = 3.0;
-        let fast = accumulate(&image, region, &at, scale);
         let n = at.len();
         let (mut jtj, mut jtr) = (DMatrix::zeros(n, n), DVector::zeros(n));
         for v in (2..41).step_by(2) {
@@ -358,8 +348,11 @@ mod tests {
                 jtr += weight * r * row;
             }
         }
-        assert!((&fast.jtj - &jtj).amax() < 2e-5 * jtj.amax());
-        assert!((&fast.jtr - &jtr).amax() < 2e-5 * jtr.amax());
+        for set in Instructions::available() {
+            let fast = accumulate_with(set, &image, region, &at, scale);
+            assert!((&fast.jtj - &jtj).amax() < 2e-5 * jtj.amax(), "{set}");
+            assert!((&fast.jtr - &jtr).amax() < 2e-5 * jtr.amax(), "{set}");
+        }
     }
 
     /// Neither steps nor their judgement depend on what the model says where the sensor saw nothing but light.
@@ -382,8 +375,11 @@ mod tests {
         let at = parameters(Domain::of_image(300, 40));
         let image = GrayImage::from_fn(300, 40, |u, v| image::Luma([((u * v) % 17) as f32 / 17.0]));
         let region = Region::centred(300, 40, [1.0, 1.0], 1);
-        let (fast, plain) = (accumulate(&image, region, &at, 0.3), accumulate_any::<2>(&image, region, &at, 0.3));
-        assert!((&fast.jtj - &plain.jtj).amax() < 1e-5 * plain.jtj.amax());
-        assert!((fast.cost / plain.cost - 1.0).abs() < 1e-5);
+        let plain = accumulate_with(Instructions::Baseline, &image, region, &at, 0.3);
+        for set in Instructions::available() {
+            let fast = accumulate_with(set, &image, region, &at, 0.3);
+            assert!((&fast.jtj - &plain.jtj).amax() < 1e-5 * plain.jtj.amax(), "{set}");
+            assert!((fast.cost / plain.cost - 1.0).abs() < 1e-5, "{set}");
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::GrayImage;
 use crate::grating::chebyshev::{self, Chebyshev2};
-use crate::grating::model::has_avx2;
 use crate::grating::normal_equations::GratingParameters;
+use crate::grating::simd::{Instructions, compiled_for};
 use bytemuck::{Pod, Zeroable};
 
 /// Sums for each of a window's two lines.
@@ -53,20 +53,13 @@ impl Maps {
         let highest = fit.phase_h.degree.max(fit.gain.degree);
         let columns: Vec<usize> = (0..width).collect();
         let tables = chebyshev::row_tables(&fit.phase_h.domain, &columns, highest);
-        #[cfg(target_arch = "x86_64")]
-        if has_avx2() {
-            // SAFETY: the features that the function is compiled for were just found.
-            unsafe { maps.fill_avx2(image, fit, &tables) };
-            return maps;
-        }
-        maps.fill(image, fit, &tables);
+        compiled_for!(
+            Instructions::best(),
+            (maps: &mut Maps = &mut maps, image: &GrayImage = image, fit: &GratingParameters = fit, tables: &[Vec<f32>] = &tables) -> () {
+                maps.fill(image, fit, tables)
+            }
+        );
         maps
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma")]
-    fn fill_avx2(&mut self, image: &GrayImage, fit: &GratingParameters, tables: &[Vec<f32>]) {
-        self.fill(image, fit, tables);
     }
 
     #[inline(always)]
@@ -98,22 +91,15 @@ impl Maps {
 
     /// The sums over one window.
     pub fn sums(&self, window: &Window) -> WindowSums {
-        #[cfg(target_arch = "x86_64")]
-        if has_avx2() {
-            // SAFETY: the features that the function is compiled for were just found.
-            return unsafe { self.totals_avx2(window) };
-        }
-        self.totals_any(window)
+        self.sums_with(Instructions::best(), window)
     }
 
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma")]
-    fn totals_avx2(&self, window: &Window) -> WindowSums {
-        self.totals_any(window)
+    fn sums_with(&self, set: Instructions, window: &Window) -> WindowSums {
+        compiled_for!(set, (maps: &Maps = self, window: &Window = window) -> WindowSums { maps.totals(window) })
     }
 
     #[inline(always)]
-    fn totals_any(&self, window: &Window) -> WindowSums {
+    fn totals(&self, window: &Window) -> WindowSums {
         let mut totals = [0.0_f64; SUMS];
         for v in window.rows[0] as usize..window.rows[1] as usize {
             let mut lanes = [[0.0_f32; LANES]; SUMS];
@@ -197,4 +183,33 @@ fn odd_and_slope(x: f32) -> (f32, f32) {
     let x2 = x * x;
     let inside = (1.0 - x2).max(0.0);
     (x * (1.0 - 3.0 * x2) * inside * inside, inside * (1.0 - 14.0 * x2 + 21.0 * x2 * x2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_instruction_set_gives_the_same() {
+        let (width, height) = (173, 90);
+        let map = |by: f32| (0..width * height).map(|i| by * ((i * 7919) % 101) as f32 / 101.0).collect::<Vec<_>>();
+        let maps = Maps { width, height, phase: [map(0.9), map(1.3)], level: map(0.5) };
+        let window = Window {
+            columns: [3, 80],
+            rows: [11, 75],
+            pixel: [41.0, 42.0],
+            area: 0.04,
+            area_slope: [1e-3, -2e-3],
+            phases: [0.4, 0.6],
+            per_along: [0.8, 0.7],
+            per_across: [1.1, 1.2],
+        };
+        let plain = maps.sums_with(Instructions::Baseline, &window);
+        assert!(plain[0] > 1.0);
+        for set in Instructions::available() {
+            for (fast, plain) in maps.sums_with(set, &window).into_iter().zip(plain) {
+                assert!((fast - plain).abs() < 1e-5 * plain.abs().max(1.0), "{set}: {fast} {plain}");
+            }
+        }
+    }
 }

@@ -10,7 +10,6 @@ use crate::least_squares::{NormalSums, solve_equilibrated};
 use crate::mapping::dataset::Correspondence;
 use crate::statistics::median;
 use nalgebra::{DMatrix, Vector2, Vector3};
-use std::ops::Range;
 
 /// Residuals beyond this many standard deviations count less; c above.
 pub const ROBUST: f64 = 6.0;
@@ -69,28 +68,39 @@ pub struct Sums {
     atb: DMatrix<f64>,
     /// What is to become least.
     pub cost: f64,
-    /// Of one row: its values, and where these belong to consecutive parameters.
-    values: Vec<f64>,
-    runs: Vec<Range<usize>>,
     /// Rows of few parameters, to be multiplied out many at a time.
     dense: Option<NormalSums>,
+    /// The same of rows of many, those with the same parameters together.
+    groups: Vec<Group>,
+}
+
+/// Equations of the same parameters.
+struct Group {
+    parameters: Vec<usize>,
+    sums: NormalSums,
+}
+
+impl Group {
+    fn has(&self, row: &[(usize, f64)]) -> bool {
+        let ends = |first: Option<&usize>, of: Option<&(usize, f64)>| first.copied() == of.map(|(i, _)| *i);
+        // Most of the others differ at the end.
+        ends(self.parameters.last(), row.last())
+            && self.parameters.len() == row.len()
+            && self.parameters.iter().zip(row).all(|(own, (other, _))| own == other)
+    }
 }
 
 /// Up to so many parameters zeros are multiplied, too.
 const DENSE: usize = 32;
+/// Rows of fewer are not worth a group, nor are groups beyond the most.
+const LONG: usize = 16;
+const MOST_GROUPS: usize = 256;
 
 impl Sums {
     /// Of `n` parameters.
     pub fn new(n: usize) -> Self {
         let (ata, atb) = (DMatrix::zeros(n, n), DMatrix::zeros(n, 1));
-        Sums {
-            ata,
-            atb,
-            cost: 0.0,
-            values: Vec::with_capacity(n),
-            runs: Vec::new(),
-            dense: (n <= DENSE).then(|| NormalSums::new(n, 1)),
-        }
+        Sums { ata, atb, cost: 0.0, dense: (n <= DENSE).then(|| NormalSums::new(n, 1)), groups: Vec::new() }
     }
 
     fn at<C: Adjustable>(camera: &C, points: &[Correspondence], misfit: f64) -> Option<Self> {
@@ -115,6 +125,16 @@ impl Sums {
         if let Some(dense) = self.dense.take() {
             (self.ata, self.atb) = dense.finish();
         }
+        for Group { parameters, sums } in self.groups.drain(..) {
+            let (ata, atb) = sums.finish();
+            for (j, column) in parameters.iter().enumerate() {
+                self.atb[*column] += atb[j];
+                // The lower triangle.
+                for (i, row) in parameters.iter().enumerate().skip(j) {
+                    self.ata[(*row, *column)] += ata[(i, j)];
+                }
+            }
+        }
         self.ata.fill_upper_triangle_with_lower_triangle();
         self.cost.is_finite().then_some(self)
     }
@@ -130,30 +150,31 @@ impl Sums {
         if let Some(dense) = &mut self.dense {
             return dense.add(|target| row.iter().for_each(|(i, value)| target[*i] = *value), &[miss], weight);
         }
-        let n = self.ata.nrows();
-        let Sums { ata, atb, values, runs, .. } = self;
-        values.clear();
-        values.extend(row.iter().map(|(_, value)| *value));
-        // Where neighbouring parameters stand side by side whole slices are added.
-        runs.clear();
-        for (k, (i, _)) in row.iter().enumerate() {
-            match runs.last_mut() {
-                Some(run) if row[run.start].0 + run.len() == *i => run.end = k + 1,
-                _ => runs.push(k..k + 1),
-            }
+        if row.len() >= LONG
+            && let Some(group) = self.group_of(row)
+        {
+            let fill =
+                |target: &mut [f64]| target.iter_mut().zip(row).for_each(|(target, (_, value))| *target = *value);
+            return group.sums.add(fill, &[miss], weight);
         }
         for (k, (j, by)) in row.iter().enumerate() {
             let by = by * weight;
-            atb[*j] += by * miss;
-            let column = &mut ata.as_mut_slice()[j * n..(j + 1) * n];
-            for run in runs.iter().filter(|run| run.end > k) {
-                let run = run.start.max(k)..run.end;
-                let first = row[run.start].0;
-                for (sum, value) in column[first..first + run.len()].iter_mut().zip(&values[run]) {
-                    *sum += by * value;
-                }
-            }
+            self.atb[*j] += by * miss;
+            row[k..].iter().for_each(|(i, value)| self.ata[(*i, *j)] += by * value);
         }
+    }
+
+    /// The group of `row`, a new one if need be and possible.
+    fn group_of(&mut self, row: &[(usize, f64)]) -> Option<&mut Group> {
+        let at = self.groups.iter().position(|group| group.has(row)).unwrap_or(self.groups.len());
+        if at == MOST_GROUPS {
+            return None;
+        }
+        if at == self.groups.len() {
+            let parameters = row.iter().map(|(i, _)| *i).collect();
+            self.groups.push(Group { parameters, sums: NormalSums::new(row.len(), 1) });
+        }
+        self.groups.get_mut(at)
     }
 }
 
