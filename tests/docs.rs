@@ -78,12 +78,20 @@ fn arguments(text: &str) -> Vec<String> {
     pieces
 }
 
-/// Messages of error types: file, message.
+/// Messages of error types, and of goals and calls that failed: file, message.
 fn messages() -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (file, text) in sources("src") {
         for attribute in text.split("#[error(").skip(1) {
             if let Some((message, _)) = literal(attribute.trim_start()) {
+                found.push((file.clone(), message));
+            }
+        }
+        // What only passes on a list of other messages says nothing by itself.
+        for call in text.split("failed(").skip(1).filter(|_| file.starts_with("src/ros/")) {
+            let message = call.trim_start();
+            let message = literal(message.strip_prefix("format!(").unwrap_or(message).trim_start());
+            if let Some((message, _)) = message.filter(|(message, _)| !message.starts_with("{}")) {
                 found.push((file.clone(), message));
             }
         }
@@ -188,6 +196,7 @@ fn troubleshooting_has_every_message() {
     let messages = messages();
     assert!(messages.len() > 90, "{} messages", messages.len());
     assert!(messages.iter().any(|(_, m)| m.contains("restart the sweep or fix the camera's resolution")));
+    assert!(messages.iter().any(|(_, m)| m.contains("the tool did not settle at")));
     generated("docs/troubleshooting.md", "messages", &messages_table());
 }
 

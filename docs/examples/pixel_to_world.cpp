@@ -2,7 +2,8 @@
 //
 //   pixel_to_world U_LEFT V_LEFT U_RIGHT V_RIGHT [FRAME]
 //
-// CMakeLists.txt: find_package(rclcpp REQUIRED) find_package(grating_calibration REQUIRED)
+// CMakeLists.txt: find_package(rclcpp REQUIRED)
+//                 find_package(grating_calibration REQUIRED)
 //                 add_executable(pixel_to_world pixel_to_world.cpp)
 //                 ament_target_dependencies(pixel_to_world rclcpp grating_calibration)
 #include <chrono>

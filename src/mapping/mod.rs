@@ -29,6 +29,7 @@
 //! | [`answer`] | what they answer, each time with a status |
 //! | [`frustum`] | what a camera sees of the calibrated volume |
 //! | [`standard`] | the cameras as other software wants them |
+//! | [`rectify`] | both turned into common axes, for stereo software |
 //! | [`export`] | these as files |
 //! | [`checks`] | what the checks found, as a calibration keeps it |
 //! | [`file`] | calibration.yaml |
@@ -56,6 +57,7 @@ mod posterior;
 pub mod print;
 pub mod published;
 pub mod rays;
+pub mod rectify;
 pub mod scale;
 pub mod select;
 pub mod spline;

@@ -1,6 +1,6 @@
 //! Figures as SVG and PNG.
 
-use crate::report::figure::{Across, Cells, Chart, Content, Figure, Map, Scale, Series, Style};
+use crate::report::figure::{Across, Cells, Chart, Content, Figure, Map, Scale, Series, Style, Width};
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::prelude::*;
@@ -18,7 +18,10 @@ const DARK: RGBColor = RGBColor(60, 120, 180);
 const ARROW: RGBColor = RGBColor(17, 17, 17);
 
 const FONT: &str = "sans-serif";
-const WIDTH: u32 = 640;
+/// Sizes of letters, in units of plotters: 1.24 to a pixel of the SVG. On A4 a full figure's pixel is 0.81 pt, half a page's
+/// 0.59 pt (page.css), so the smallest letter is one of 7.1 pt.
+const SMALL: f64 = 15.0;
+const TITLE: f64 = 17.0;
 
 /// What plotters has to say; drawing into memory has no other errors.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -33,11 +36,15 @@ type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorTy
 impl Figure {
     /// Width and height, in pixels of the SVG.
     fn size(&self) -> [u32; 2] {
+        let width = match self.width {
+            Width::Full => 640,
+            Width::Half => 420,
+        };
         match &self.content {
-            Content::Chart(_) => [WIDTH, 320],
+            Content::Chart(_) => [width, 320],
             // The image's own shape, with room for title, axes and legend.
             Content::Map(map) => {
-                [WIDTH, (f64::from(WIDTH - 70) * (map.size_px[1] / map.size_px[0]).min(1.5)) as u32 + 104]
+                [width, (f64::from(width - 80) * (map.size_px[1] / map.size_px[0]).min(1.5)) as u32 + 118]
             }
         }
     }
@@ -81,7 +88,7 @@ impl Figure {
 
     fn draw<DB: DrawingBackend>(&self, root: &DrawingArea<DB, Shift>, zoom: f64) -> Drawn<DB> {
         let canvas = Canvas { root, zoom };
-        canvas.text(&self.title, [8.0, 6.0], 16.0, HPos::Left)?;
+        canvas.text(&self.title, [8.0, 6.0], TITLE, HPos::Left)?;
         match &self.content {
             Content::Chart(chart) => canvas.chart(chart),
             Content::Map(map) => canvas.map(map),
@@ -126,7 +133,7 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
         let limit = chart.limit.as_ref().map_or(high, |(level, _)| *level);
         let high = high.max(limit);
         if !(left.is_finite() && high.is_finite()) {
-            return self.text("nothing to show", [60.0, 60.0], 14.0, HPos::Left);
+            return self.text("nothing to show", [60.0, 60.0], SMALL, HPos::Left);
         }
         self.names(chart)?;
         let x = match &chart.across {
@@ -146,14 +153,18 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
         }
     }
 
-    /// The series' names on the right above the chart.
+    fn width(&self) -> f64 {
+        f64::from(self.root.dim_in_pixel().0) / self.zoom
+    }
+
+    /// The series' names on the right above the chart, below the title.
     fn names(&self, chart: &Chart) -> Drawn<DB> {
-        let mut right = f64::from(WIDTH) - 14.0;
+        let mut right = self.width() - 14.0;
         for (n, series) in chart.series.iter().enumerate().rev() {
-            let (width, _) = self.root.estimate_text_size(&series.name, &self.font(13.0))?;
-            self.text(&series.name, [right, 8.0], 13.0, HPos::Right)?;
+            let (width, _) = self.root.estimate_text_size(&series.name, &self.font(SMALL))?;
+            self.text(&series.name, [right, 28.0], SMALL, HPos::Right)?;
             right -= f64::from(width) / self.zoom + 10.0;
-            let at = (self.px(right), self.px(15.0));
+            let at = (self.px(right), self.px(36.0));
             match series.style {
                 Style::Steps => {
                     let from = (at.0 - self.px(9.0), at.1);
@@ -175,7 +186,7 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
         Y: AsRangedCoord<Value = f64>,
         Y::CoordDescType: ValueFormatter<f64> + Ranged<ValueType = f64>,
     {
-        let [top, bottom, left] = [34.0, 44.0, 64.0].map(|side| self.px(side) as u32);
+        let [top, bottom, left] = [50.0, 46.0, 74.0].map(|side| self.px(side) as u32);
         let mut axes = ChartBuilder::on(self.root)
             .margin_top(top)
             .margin_right(self.px(14.0) as u32)
@@ -191,7 +202,7 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
             }
         };
         let count = match &chart.across {
-            Across::Number(_) => 10,
+            Across::Number(_) => (self.width() / 64.0) as usize,
             Across::Names(names) => names.len() + 1,
         };
         let mut mesh = axes.configure_mesh();
@@ -204,8 +215,8 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
             .y_labels(6)
             .x_label_formatter(&named)
             .y_label_formatter(&|value| number(*value))
-            .label_style(self.font(13.0))
-            .axis_desc_style(self.font(13.0))
+            .label_style(self.font(SMALL))
+            .axis_desc_style(self.font(SMALL))
             .axis_style(INK)
             .bold_line_style(FAINT)
             .light_line_style(TRANSPARENT)
@@ -214,7 +225,7 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
             let dashes = self.px(6.0);
             let ends = [(x.start, *level), (x.end, *level)];
             axes.draw_series(DashedLineSeries::new(ends, dashes, dashes, INK.stroke_width(self.px(1.0) as u32)))?;
-            let style = self.font(12.0).pos(Pos::new(HPos::Left, VPos::Bottom));
+            let style = self.font(SMALL).pos(Pos::new(HPos::Left, VPos::Bottom));
             axes.draw_series([
                 EmptyElement::at((x.start, *level)) + Text::new(what.clone(), (self.px(6.0), -self.px(2.0)), style)
             ])?;
@@ -236,9 +247,9 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
 
     fn map(&self, map: &Map) -> Drawn<DB> {
         let [width, height] = map.size_px;
-        let legend = if map.cells.is_some() { 44.0 } else { 26.0 };
+        let legend = if map.cells.is_some() { 46.0 } else { 26.0 };
         let (area, below) = self.root.split_vertically(self.root.dim_in_pixel().1 as i32 - self.px(legend));
-        let [top, bottom, left] = [30.0, 36.0, 52.0].map(|side| self.px(side) as u32);
+        let [top, bottom, left] = [30.0, 42.0, 62.0].map(|side| self.px(side) as u32);
         let mut axes = ChartBuilder::on(&area)
             .margin_top(top)
             .margin_right(self.px(12.0) as u32)
@@ -251,12 +262,12 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
             .disable_mesh()
             .x_desc("u, px")
             .y_desc("v, px")
-            .x_labels(8)
+            .x_labels(6)
             .y_labels(6)
             .x_label_formatter(&|value| number(*value))
             .y_label_formatter(&|value| number(*value))
-            .label_style(self.font(13.0))
-            .axis_desc_style(self.font(13.0))
+            .label_style(self.font(SMALL))
+            .axis_desc_style(self.font(SMALL))
             .axis_style(INK)
             .draw()?;
         let line = |points: &[[f64; 2]], style: ShapeStyle| {
@@ -277,22 +288,22 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
         axes.draw_series(map.arrows.iter().map(|arrow| line(arrow, ARROW.stroke_width(strong))))?;
         let starts = map.arrows.iter().map(|[[u, v], _]| Circle::new((*u, *v), self.px(1.5), ARROW.filled()));
         axes.draw_series(starts)?;
-        let style = self.font(12.0).pos(Pos::new(HPos::Left, VPos::Top));
-        let at = (self.px(58.0), self.px(legend - 20.0));
+        let style = self.font(SMALL).pos(Pos::new(HPos::Left, VPos::Top));
+        let at = (self.px(8.0), self.px(legend - 20.0));
         below.draw(&Text::new(map.legend.clone(), at, style))
     }
 
     /// What the colours of the cells mean.
     fn colours(&self, area: &DrawingArea<DB, Shift>, cells: &Cells) -> Drawn<DB> {
         const STEPS: i32 = 24;
-        let (left, top, step, height) = (self.px(58.0), self.px(4.0), self.px(5.0), self.px(12.0));
+        let (left, top, step, height) = (self.px(8.0), self.px(4.0), self.px(5.0), self.px(14.0));
         for n in 0..STEPS {
             let corner = (left + n * step, top);
             let colour = shade((f64::from(n) + 0.5) / f64::from(STEPS));
             area.draw(&Rectangle::new([corner, (corner.0 + step, top + height)], colour.filled()))?;
         }
         let text = format!("0 … {} {}", number(cells.most), cells.what);
-        let style = self.font(12.0).pos(Pos::new(HPos::Left, VPos::Top));
+        let style = self.font(SMALL).pos(Pos::new(HPos::Left, VPos::Top));
         area.draw(&Text::new(text, (left + (STEPS + 2) * step, top), style))
     }
 }

@@ -8,7 +8,15 @@ pub struct Figure {
     pub title: String,
     /// What to look for; on the page only.
     pub caption: String,
+    pub width: Width,
     pub content: Content,
+}
+
+/// How much of the page's width a figure takes: letters come out alike on paper, 7 pt and more.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Width {
+    Full,
+    Half,
 }
 
 /// The kinds of figures.

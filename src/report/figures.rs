@@ -4,7 +4,7 @@ use crate::camera::{Camera, Stereo};
 use crate::lattice::tracking::MIN_MARGIN;
 use crate::mapping::stereo_ladder::{self, shared_pairs};
 use crate::mapping::{Calibration, CameraDataset};
-use crate::report::figure::{Across, Cells, Chart, Content, Figure, Map, Scale, Series, Style};
+use crate::report::figure::{Across, Cells, Chart, Content, Figure, Map, Scale, Series, Style, Width};
 use crate::report::lens;
 use crate::sweep::session::{CalibrationOutcome, PairReport};
 use nalgebra::Vector2;
@@ -47,8 +47,9 @@ impl Figures {
     }
 }
 
-fn chart(name: &str, title: &str, caption: &str, chart: Chart) -> Figure {
-    Figure { name: name.into(), title: title.into(), caption: caption.into(), content: Content::Chart(chart) }
+fn chart(name: &str, title: &str, caption: &str, width: Width, chart: Chart) -> Figure {
+    let content = Content::Chart(chart);
+    Figure { name: name.into(), title: title.into(), caption: caption.into(), width, content }
 }
 
 /// Error of stereo points that the models have not seen, model by model.
@@ -72,6 +73,7 @@ fn models(calibration: &Calibration) -> Option<Figure> {
             "Accuracy of each model: points not seen by it",
             "RMS error of points from pixel pairs in heights and image regions that the model was not fitted to. \
              * is served. Each line is ten times the one below it.",
+            Width::Full,
             Chart {
                 across: Across::Names(rows.iter().map(name).collect()),
                 up: "RMS error, µm".into(),
@@ -114,6 +116,7 @@ fn histogram(outcome: &CalibrationOutcome) -> Option<Figure> {
         "Errors of points from pixel pairs",
         "Bell-shaped about zero is noise; an axis that is shifted, or has two humps, is a systematic error. What lies \
          beyond the ends counts in the outermost bins.",
+        Width::Full,
         Chart {
             across: Across::Number("error, µm".into()),
             up: "share of the points, %".into(),
@@ -166,6 +169,7 @@ fn residual_map(outcome: &CalibrationOutcome, camera: Camera) -> Option<Figure> 
             "Colour: RMS residual per axis in each cell. Arrows: mean residual; where neighbours agree, the model or \
                   the print is at fault, not noise."
                 .into(),
+        width: Width::Half,
         content: Content::Map(Map {
             size_px: size,
             arrows: cells.iter().enumerate().filter(|(_, cell)| seen(cell)).map(arrow).collect(),
@@ -189,6 +193,7 @@ fn coverage(outcome: &CalibrationOutcome, camera: Camera) -> Option<Figure> {
         name: format!("coverage_{camera}"),
         title: format!("Where the {camera} camera saw crossings"),
         caption: "Cells without colour saw none: there the models extrapolate, and answers say so.".into(),
+        width: Width::Half,
         content: Content::Map(Map {
             size_px: size,
             cells: Some(Cells {
@@ -217,6 +222,7 @@ fn distortion(calibration: &Calibration, camera: Camera) -> Option<Figure> {
             "Grey: an even grid as a camera without distortion would see it that agrees with this one in the middle. \
                   Blue: as this camera sees it, at true scale."
                 .into(),
+        width: Width::Half,
         content: Content::Map(Map {
             size_px: calibration.camera(camera).image_size.map(f64::from),
             thin: seen.pinhole,
@@ -276,6 +282,7 @@ fn over_height(outcome: &CalibrationOutcome) -> Vec<Figure> {
             "Errors of the measured poses over height",
             "Where the tool was, as the images see it, minus where the robot measured it. Noise is the encoders'; steps are \
              bumps or a pose taken too early.",
+            Width::Half,
             Chart {
                 across: Across::Number("height, mm".into()),
                 up: "error, µm".into(),
@@ -303,7 +310,13 @@ fn height_chart(
         style: Style::Line,
     });
     let across = Across::Number("height, mm".into());
-    chart(name, title, caption, Chart { across, up: up.into(), scale: Scale::Linear, series: series.into(), limit })
+    chart(
+        name,
+        title,
+        caption,
+        Width::Half,
+        Chart { across, up: up.into(), scale: Scale::Linear, series: series.into(), limit },
+    )
 }
 
 /// Finite values, lowest first; jogs lie above each other.

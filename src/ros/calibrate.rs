@@ -190,7 +190,7 @@ impl Sweep {
             self.report("settling", height_mm);
             let exposure = Exposure { left_ns, settled, tolerance_px: self.job.image_tolerance_px };
             let pair = exposure.take(&mut self.mover, &mut self.retaken).await?;
-            let pose = self.pose_at_rest(&settled)?;
+            let pose = self.pose_at_rest(&settled, &pair)?;
             self.report("fitting", height_mm);
             // Off the executor: spinning, services and cancelling go on.
             let fitted = tokio::task::spawn_blocking(move || {
@@ -253,13 +253,13 @@ impl Sweep {
         crate::ros::still::pair_after(&mut self.mover, since_ns, when).await
     }
 
-    /// The mean measured position since the tool came to rest: nothing has been commanded since.
-    fn pose_at_rest(&self, settled: &Settled) -> Result<ToolPose, Stop> {
+    /// The mean measured position from when the tool came to rest to the images: what a recording of them says, too.
+    fn pose_at_rest(&self, settled: &Settled, pair: &Stereo<StampedImage>) -> Result<ToolPose, Stop> {
         // Seconds in f64 resolve a quarter of a microsecond.
         let from_ns = (settled.from_s * 1e9) as i64 - 1000;
         let poses = locked(&self.mover.shared.poses);
         let rotation = poses.latest().map(|pose| pose.base_from_tool.rotation.coords.into());
-        match poses.mean_position_mm(from_ns, i64::MAX) {
+        match poses.mean_position_mm(from_ns, pair.left.stamp_ns.max(pair.right.stamp_ns)) {
             Some(position_mm) => Ok(ToolPose { rotation, ..ToolPose::at(position_mm) }),
             None => failed("no robot pose is stamped near the images: do the robot's and the cameras' clocks agree?"),
         }

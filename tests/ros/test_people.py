@@ -253,11 +253,26 @@ def test_other_software_gets_a_camera_that_rectifies(shown):
         assert list(info.k) == yaml_file["camera_matrix"]["data"] == opencv[side]["k"]
         assert list(info.d) == yaml_file["distortion_coefficients"]["data"] == opencv[side]["d"]
         assert (info.width, info.height) == (yaml_file["image_width"], yaml_file["image_height"]) == (640, 360)
-        assert list(info.p)[:3] == list(info.k)[:3] and list(info.r) == [1, 0, 0, 0, 1, 0, 0, 0, 1]
+        assert list(info.r) == yaml_file["rectification_matrix"]["data"] == opencv[side]["r"]
+        # OpenCV's file is in millimetres, CameraInfo in metres.
+        p = yaml_file["projection_matrix"]["data"]
+        assert list(info.p) == p and p[3] == pytest.approx(1e-3 * opencv[side]["p"][3])
+        assert p[:3] + p[4:] == opencv[side]["p"][:3] + opencv[side]["p"][4:]
+        assert opencv[side]["empty_px"] == 0
         # The lens has a part that no Brown model holds, 0.25 px in amplitude.
         assert opencv[side]["projection_rms_px"] < 0.25, opencv
         assert 3 * opencv[side]["straight_px"] < opencv[side]["bent_px"], opencv
         assert abs(info.k[2] - 320) < 12 and abs(info.k[5] - 180) < 12 and abs(info.k[0] / info.k[4] - 1) < 0.01
+    # As stereo_image_proc needs it: the same rows, converging cameras though they are, and a depth by P's Tx.
+    left, right = infos["left"].p, infos["right"].p
+    assert left[0] == left[5] == right[0] == right[5] and left[6] == right[6] and left[3] == 0.0
+    assert right[3] == pytest.approx(-1e-3 * right[0] * opencv["baseline_mm"][0])
+    calibration = yaml.safe_load((shown.folder / "calibration.yaml").read_text())
+    misfit = max(calibration[side]["standard"]["misfit_rms_px"] for side in infos)
+    assert opencv["rows_rms_px"] < 2.0 * misfit * left[0] / infos["left"].k[0] and opencv["raw_rows_px"] > 10.0, opencv
+    assert opencv["triangulated_rms_mm"] < 0.02, opencv
+    (low, high), (searched_low, searched_high) = opencv["disparity_px"], opencv["searched_px"]
+    assert searched_low - 8 < low < high < searched_high + 8 and searched_high - searched_low < 60, opencv
     baseline = opencv["baseline_mm"]
     assert abs(baseline[0] - baseline[1]) < 0.1 and abs(baseline[0] - 12.0) < 0.4, baseline
     assert opencv["turn_rad"] < 0.003, opencv
@@ -266,4 +281,4 @@ def test_other_software_gets_a_camera_that_rectifies(shown):
     origins = {joint.find("child").get("link"): joint.find("origin").get("xyz").split() for joint in urdf.iter("joint")}
     x, _, z = map(float, origins["left_camera_optical_frame"])
     assert abs(abs(x) - 0.006) < 0.001 and abs(z - 0.030) < 0.001, origins
-    assert (shown.folder / "calibration_static_tf.sh").read_text().count("static_transform_publisher") == 2
+    assert (shown.folder / "calibration_static_tf.sh").read_text().count("static_transform_publisher") == 4

@@ -1,13 +1,13 @@
 //! `left/camera_info`, `right/camera_info`: the best standard model of each camera, with the stamp of every picture, so that
-//! image_proc pairs them; latched for those who want the numbers only.
+//! image_proc pairs them; R and P rectify the pair; latched for those who want the numbers only.
 
 use crate::camera::{Camera, Stereo};
-use crate::mapping::export::projection;
+use crate::mapping::export::{rectification, rows};
+use crate::mapping::rectify::{Rectified, rectify};
 use crate::mapping::standard::StandardCamera;
 use crate::ros::frames::Pair;
 use crate::ros::shared::Shared;
 use crate::ros::time;
-use nalgebra::Matrix3;
 use r2r::sensor_msgs::msg::CameraInfo;
 use r2r::{Publisher, QosProfile};
 use std::sync::Arc;
@@ -30,9 +30,7 @@ pub fn start(node: &mut r2r::Node, shared: &Arc<Shared>) -> r2r::Result<()> {
     tokio::spawn(async move {
         loop {
             let latest = pairs.borrow_and_update().clone();
-            for camera in Camera::BOTH {
-                publish(&shared, camera, latest.as_ref(), &publishers[camera]);
-            }
+            publish(&shared, latest.as_ref(), &publishers);
             // With each picture, and once when another calibration is served.
             let go_on = tokio::select! {
                 new = pairs.changed() => new.is_ok(),
@@ -46,28 +44,35 @@ pub fn start(node: &mut r2r::Node, shared: &Arc<Shared>) -> r2r::Result<()> {
     Ok(())
 }
 
-fn publish(shared: &Shared, camera: Camera, pair: Option<&Pair>, publisher: &Publisher<CameraInfo>) {
+fn publish(shared: &Shared, pair: Option<&Pair>, publishers: &Stereo<Publisher<CameraInfo>>) {
     let Some(calibration) = shared.calibration() else { return };
-    let Some(standard) = &calibration.camera(camera).standard else { return };
-    let mut message = info(standard);
-    message.header.frame_id = shared.frames().health(camera).frame_id;
-    message.header.stamp = time(pair.map_or(0, |pair| pair[camera].stamp_ns));
-    if let Err(error) = publisher.publish(&message) {
-        tracing::error!("{camera}/camera_info could not be published: {error}");
+    let standard = Stereo::from_fn(|camera| calibration.camera(camera).standard.as_ref());
+    let rectified = match standard {
+        Stereo { left: Some(left), right: Some(right) } => rectify(Stereo { left, right }),
+        _ => None,
+    };
+    for camera in Camera::BOTH {
+        let Some(standard) = standard[camera] else { continue };
+        let mut message = info(standard, rectified.map(|rectified| rectified[camera]).as_ref());
+        message.header.frame_id = shared.frames().health(camera).frame_id;
+        message.header.stamp = time(pair.map_or(0, |pair| pair[camera].stamp_ns));
+        if let Err(error) = publishers[camera].publish(&message) {
+            tracing::error!("{camera}/camera_info could not be published: {error}");
+        }
     }
 }
 
-fn info(standard: &StandardCamera) -> CameraInfo {
-    let rows = |matrix: Matrix3<f64>| matrix.transpose().iter().copied().collect::<Vec<f64>>();
+fn info(standard: &StandardCamera, rectified: Option<&Rectified>) -> CameraInfo {
+    let (r, p) = rectification(standard, rectified);
     let [width, height] = standard.camera.image_size;
     CameraInfo {
         width,
         height,
         distortion_model: standard.distortion.name().into(),
         d: standard.camera.distortion.clone(),
-        k: rows(standard.camera_matrix()),
-        r: rows(Matrix3::identity()),
-        p: projection(standard).to_vec(),
+        k: rows(&standard.camera_matrix()),
+        r: rows(r.matrix()),
+        p: rows(&p),
         ..CameraInfo::default()
     }
 }
