@@ -1,7 +1,6 @@
 //! What both node processes do: memory, logging, runtime, spinning, stopping.
 
 use crate::ros::graph::Question;
-use crate::ros::work;
 use r2r::rcl_interfaces::msg::Log;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -41,7 +40,6 @@ pub fn run(serve: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
         )
         .with(RosLog)
         .init();
-    work::start()?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve)
 }
 

@@ -58,10 +58,11 @@ pub fn pixel_to_world(shared: &Shared, request: &PixelToWorld::Request) -> Pixel
     let Some(calibration) = shared.calibration() else { return refused(request, AnswerStatus::NotCalibrated, header) };
     let (left, right, sigma_px) = (&request.left, &request.right, request.pixel_sigma);
     let answers = match wanted(&request.camera) {
-        Some(Wanted::Both) if left.len() == right.len() => work::map(left.len(), |i| {
-            let answer = calibration.noisy_pair_to_point(pixel(&left[i]), pixel(&right[i]), sigma_px);
-            point_in(&answer, &wanted_from_tool)
-        }),
+        Some(Wanted::Both) if left.len() == right.len() => {
+            let pairs = calibration.pairs(sigma_px);
+            let answer = |i: usize| pairs.point(pixel(&left[i]), pixel(&right[i]));
+            work::map(left.len(), |i| point_in(&answer(i), &wanted_from_tool))
+        }
         None | Some(Wanted::Both) => return refused(request, AnswerStatus::UnknownCamera, header),
         Some(Wanted::One(camera)) => {
             let (pixels, plane_z_mm) = (if camera == Camera::Left { left } else { right }, 1e3 * request.plane_z);
