@@ -1,8 +1,9 @@
-"""Latency of pixel_to_world from a real client while a sweep runs.
+"""Latency of pixel_to_world, asked by a real rclpy and a real r2r client, idle and while sweeps run.
 
-    latency.py [--out latency.json] [--into docs/benchmarks.md]
+    latency.py [--out latency.json] [--into docs/benchmarks.md] [--seconds 20]
 
-p50 and p99, in ms, for one stereo pair and for 10 000: as JSON, and as a section of a document.
+p50 and p99, in ms, for batches of 1 … 100 000 pairs: as JSON, and as a section of a document. The r2r client is
+examples/pixel_to_world_client.rs, whose `echo` service tells what the transport alone takes.
 """
 
 import argparse
@@ -10,60 +11,41 @@ import datetime
 import json
 import os
 import pathlib
-import random
 import subprocess
 import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = ROOT / "install/grating_calibration/lib/grating_calibration"
-os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
-# Pairs of a call, and calls.
-BATCHES = ((1, 1000), (10_000, 100))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 
+import planner  # noqa: E402
 import rclpy  # noqa: E402
 import service  # noqa: E402
-import yaml  # noqa: E402
-from rclpy.action import ActionClient  # noqa: E402
+from planner import ROOT, Pixel, PixelToWorld  # noqa: E402
 from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
 
-from grating_calibration.action import Calibrate  # noqa: E402
-from grating_calibration.msg import Pixel, PointEstimate  # noqa: E402
-from grating_calibration.srv import PixelToWorld  # noqa: E402
-
-
-def wait(node, send, seconds=60.0):
-    for _ in range(4):
-        future = send()
-        rclpy.spin_until_future_complete(node, future, timeout_sec=seconds)
-        if future.done():
-            return future.result()
-    sys.exit("latency: the node does not answer")
+CLIENT = ROOT / "build/grating_calibration/cargo/release/examples/pixel_to_world_client"
+PAIRS = (1, 100, 1000, 10_000, 100_000)
+# Heights of the sweeps beside which it is timed: from moving to mapping they fit into the time of one batch.
+HEIGHTS = 11
+# Between two calls, s: so that they meet all stages of a sweep.
+PAUSE = 0.01
+PIXELS = (Pixel(u=640.0, v=360.0), Pixel(u=632.0, v=364.0))
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--out", type=pathlib.Path)
     arguments.add_argument("--into", type=pathlib.Path)
+    arguments.add_argument("--seconds", type=float, default=20.0, help="for each batch while sweeps run; a quarter when idle")
     arguments = arguments.parse_args()
+    planner.own_domain()
     cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
-    machine = {"date": str(datetime.date.today()), "cpu": cpu, "cores": os.cpu_count(), "load": os.getloadavg()[0]}
+    found = {"date": str(datetime.date.today()), "cpu": cpu, "cores": os.cpu_count(), "load": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        cell = {"truth_dir": folder / "truth", "truth_points": 10}
-        node = {"file_dir": folder, "calibration_file": folder / "c.yaml"}
-        processes = []
-        for name, parameters in (("sim_cell", cell), ("calibration_node", node)):
-            given = [part for key, value in parameters.items() for part in ("-p", f"{key}:={value}")]
-            log = open(folder / f"{name}.log", "w")
-            processes.append(subprocess.Popen([BIN / name, "--ros-args", *given], stdout=log, stderr=subprocess.STDOUT))
-        try:
-            found = machine | {"batches": measure(folder)}
-        finally:
-            for process in processes:
-                process.terminate()
-                process.wait(timeout=10)
+        with planner.nodes(folder, {}, {"move_to.armed": "true", "limits.max_step": 0.05}):
+            found["rows"] = measure(folder, arguments.seconds)
     print(json.dumps(found, indent=1))
     if arguments.out:
         arguments.out.write_text(json.dumps(found))
@@ -71,61 +53,78 @@ def main():
         arguments.into.write_text(service.replace(arguments.into.read_text(), service.section(found)))
 
 
-def client_ms(request, response):
-    """What encoding the request and decoding the response take in this client, median of five."""
-    times, answer = [], serialize_message(response)
-    for _ in range(5):
+def measure(folder, seconds):
+    """A row for each client and batch: {client, pairs, idle, sweep}, where the last two hold calls, p50_ms and p99_ms."""
+    user = planner.Planner(planner.origins_seen(folder / "truth"))
+    # Something to answer from.
+    result = user.calibrate(8)
+    assert result.usable, result.reason
+    user.go_back()
+    echo = subprocess.Popen([CLIENT, "echo"], stdin=subprocess.PIPE)
+    clients = {
+        "rclpy": lambda pairs, seconds: by_rclpy(user, pairs, seconds),
+        "r2r": lambda pairs, seconds: by_r2r("pixel_to_world", pairs, seconds),
+        "r2r, echo": lambda pairs, seconds: by_r2r("echo", pairs, seconds),
+    }
+    rows = [{"client": client, "pairs": pairs} for client in clients for pairs in PAIRS]
+    for row in rows:
+        row["idle"] = of(clients[row["client"]](row["pairs"], seconds / 4))
+    sweeps = subprocess.Popen(
+        [sys.executable, ROOT / "scripts/planner.py", folder, str(HEIGHTS)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        # The first of them has begun, and in the end all went well.
+        time.sleep(5.0)
+        for row in rows:
+            row["sweep"] = of(clients[row["client"]](row["pairs"], seconds))
+            print(row, file=sys.stderr, flush=True)
+            assert sweeps.poll() is None, "the sweeps have ended"
+    finally:
+        echo.terminate()
+        outcomes = sweeps.communicate()[0].splitlines()
+    assert outcomes and all(line.startswith("usable") for line in outcomes), outcomes
+    for row in rows:
+        if row["client"] == "rclpy":
+            row["own_ms"] = python_ms(row["pairs"])
+    return rows
+
+
+def of(times):
+    times = sorted(times)
+    return {"calls": len(times), "p50_ms": times[len(times) // 2], "p99_ms": times[int(0.99 * len(times))]}
+
+
+def by_r2r(name, pairs, seconds):
+    return json.loads(subprocess.check_output([CLIENT, "time", str(pairs), str(seconds), name], text=True))
+
+
+def by_rclpy(user, pairs, seconds):
+    request = PixelToWorld.Request(left=PIXELS[:1] * pairs, right=PIXELS[1:] * pairs)
+    user.ask(request)
+    times, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(PAUSE)
+        begun = time.perf_counter()
+        future = user.pixel_to_world.call_async(request)
+        while not future.done():
+            rclpy.spin_once(user.node, timeout_sec=1.0)
+        times.append(1e3 * (time.perf_counter() - begun))
+        assert len(future.result().answers) == pairs
+    return times
+
+
+def python_ms(pairs):
+    """What encoding a request and decoding a response take in Python, ms, the least of three."""
+    request = PixelToWorld.Request(left=PIXELS[:1] * pairs, right=PIXELS[1:] * pairs)
+    response = serialize_message(PixelToWorld.Response(answers=[planner.PointEstimate()] * pairs))
+    times = []
+    for _ in range(3):
         begun = time.perf_counter()
         serialize_message(request)
-        deserialize_message(answer, PixelToWorld.Response)
+        deserialize_message(response, PixelToWorld.Response)
         times.append(1e3 * (time.perf_counter() - begun))
-    return sorted(times)[2]
-
-
-def measure(folder):
-    rclpy.init()
-    node = rclpy.create_node("latency")
-    action = ActionClient(node, Calibrate, "calibration_node/calibrate")
-    client = node.create_client(PixelToWorld, "pixel_to_world")
-    assert action.wait_for_server(20.0) and client.wait_for_service(20.0)
-    truth = folder / "truth/truth.yaml"
-    while not truth.exists():
-        time.sleep(0.1)
-    truth = yaml.safe_load(truth.read_text())
-    origins = [Pixel(u=u, v=v) for u, v in (truth["origin_left"], truth["origin_right"])]
-
-    def sweep(heights):
-        goal = Calibrate.Goal(height_start=0.0, height_stop=(heights - 1) * 0.0002, height_step=0.0002, origins=origins)
-        return wait(node, lambda: action.send_goal_async(goal))
-
-    # Something to answer from, then a long sweep beside which the answers are timed.
-    result = wait(node, sweep(8).get_result_async, 120.0).result
-    assert result.usable, result.reason
-    handle = sweep(101)
-    assert handle.accepted
-    ended, found = handle.get_result_async(), {}
-    pair = Pixel(u=640.0, v=360.0), Pixel(u=632.0, v=364.0)
-    for pairs, calls in BATCHES:
-        request = PixelToWorld.Request(left=[pair[0]] * pairs, right=[pair[1]] * pairs)
-        wait(node, lambda request=request: client.call_async(request))
-        times = []
-        for _ in range(calls):
-            begun = time.perf_counter()
-            future = client.call_async(request)
-            while not future.done():
-                rclpy.spin_once(node, timeout_sec=1.0)
-            times.append(1e3 * (time.perf_counter() - begun))
-            answers = future.result().answers
-            assert len(answers) == pairs and answers[-1].status != PointEstimate.NOT_CALIBRATED
-            assert not ended.done(), "the sweep ended before the measurement"
-        times.sort()
-        own_ms = client_ms(request, future.result())
-        found[str(pairs)] = {"calls": calls, "client_ms": own_ms, "p50_ms": times[len(times) // 2], "p99_ms": times[int(0.99 * len(times))]}
-    wait(node, handle.cancel_goal_async)
-    wait(node, lambda: ended, 30.0)
-    node.destroy_node()
-    rclpy.shutdown()
-    return found
+    return min(times)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 use crate::camera::Camera;
 use crate::mapping::calibration::Calibration;
-use crate::mapping::invert::{self, PointEstimate};
+use crate::mapping::invert::{self, PairSolver, PointEstimate};
 use crate::mapping::uncertainty::Uncertainty;
 use nalgebra::{Matrix2, Matrix4, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
@@ -138,11 +138,46 @@ impl PointAnswer {
     }
 }
 
+/// Answers pairs of pixels, one after the other: made by [`Calibration::pairs`].
+pub struct Pairs<'a> {
+    calibration: &'a Calibration,
+    solver: PairSolver<'a>,
+    camera_sigma_px: [f64; 2],
+    sigma_px: f64,
+}
+
+impl Pairs<'_> {
+    /// The point that both cameras see, in the tool frame.
+    pub fn point(&self, left: Vector2<f64>, right: Vector2<f64>) -> PointAnswer {
+        let (calibration, sigma_px) = (self.calibration, self.sigma_px);
+        if !is_sigma(sigma_px) {
+            return PointAnswer::refused(AnswerStatus::InvalidInput);
+        }
+        for (camera, pixel) in [(Camera::Left, left), (Camera::Right, right)] {
+            if let Some(status) = calibration.refuse_pixel(camera, pixel) {
+                return PointAnswer::refused(status);
+            }
+        }
+        let noise = Matrix4::identity() * (sigma_px * sigma_px);
+        let found = self.solver.solve([left, right], |point_mm| calibration.model_covariance(point_mm) + noise);
+        let Some(estimate) = found else {
+            return PointAnswer::refused(AnswerStatus::NoConvergence);
+        };
+        let sigma = self.camera_sigma_px[0].max(self.camera_sigma_px[1]).hypot(sigma_px);
+        if estimate.epipolar_px > MISS_PX.max(MISS_SIGMA * sigma) {
+            return PointAnswer { status: AnswerStatus::RaysMiss, estimate };
+        }
+        let inside = calibration.covers(Camera::Left, left) && calibration.covers(Camera::Right, right);
+        // A point that may as well lie inside is not called outside.
+        let tolerance_mm = HEIGHT_TOLERANCE_MM.max(VOLUME_SIGMA * estimate.covariance_mm2.m33.sqrt());
+        PointAnswer { status: calibration.volume_status(inside, estimate.point_mm.z, tolerance_mm), estimate }
+    }
+}
+
 impl Calibration {
-    /// How much the two equations of a pixel count, px²: what the model misses at held-out places, noise included.
-    fn pixel_weight(&self, camera: Camera) -> Matrix2<f64> {
-        let sigma = self.camera(camera).cross_validation_rms_px.max(1e-3);
-        Matrix2::identity() * (sigma * sigma)
+    /// How much the two equations of a pixel count, px: what the model misses at held-out places, noise included.
+    fn pixel_sigma(&self, camera: Camera) -> f64 {
+        self.camera(camera).cross_validation_rms_px.max(1e-3)
     }
 
     /// Covariance of the models' (u_left, v_left, u_right, v_right) at a point, px². The asked pixel is taken as exact.
@@ -168,30 +203,14 @@ impl Calibration {
 
     /// The same for pixels that are uncertain by `sigma_px` in u and in v.
     pub fn noisy_pair_to_point(&self, left: Vector2<f64>, right: Vector2<f64>, sigma_px: f64) -> PointAnswer {
-        if !is_sigma(sigma_px) {
-            return PointAnswer::refused(AnswerStatus::InvalidInput);
-        }
-        for (camera, pixel) in [(Camera::Left, left), (Camera::Right, right)] {
-            if let Some(status) = self.refuse_pixel(camera, pixel) {
-                return PointAnswer::refused(status);
-            }
-        }
-        let weights = Camera::BOTH.map(|camera| self.pixel_weight(camera));
-        let models = [&self.left.model, &self.right.model];
-        let noise = Matrix4::identity() * (sigma_px * sigma_px);
-        let covariance = |point_mm| self.model_covariance(point_mm) + noise;
-        let found = invert::pair_to_point(models, &self.volume, [left, right], weights, covariance);
-        let Some(estimate) = found else {
-            return PointAnswer::refused(AnswerStatus::NoConvergence);
-        };
-        let sigma = weights[0].m11.max(weights[1].m11).sqrt().hypot(sigma_px);
-        if estimate.epipolar_px > MISS_PX.max(MISS_SIGMA * sigma) {
-            return PointAnswer { status: AnswerStatus::RaysMiss, estimate };
-        }
-        let inside = self.covers(Camera::Left, left) && self.covers(Camera::Right, right);
-        // A point that may as well lie inside is not called outside.
-        let tolerance_mm = HEIGHT_TOLERANCE_MM.max(VOLUME_SIGMA * estimate.covariance_mm2.m33.sqrt());
-        PointAnswer { status: self.volume_status(inside, estimate.point_mm.z, tolerance_mm), estimate }
+        self.pairs(sigma_px).point(left, right)
+    }
+
+    /// For many pairs that are uncertain by `sigma_px`.
+    pub fn pairs(&self, sigma_px: f64) -> Pairs<'_> {
+        let camera_sigma_px = Camera::BOTH.map(|camera| self.pixel_sigma(camera));
+        let solver = PairSolver::new([&self.left.model, &self.right.model], &self.volume, camera_sigma_px);
+        Pairs { calibration: self, solver, camera_sigma_px, sigma_px }
     }
 
     /// The point on the plane z = `plane_z_mm` of the tool frame that one camera sees; the pixel is taken as exact.
@@ -229,7 +248,7 @@ impl Calibration {
     pub fn point_to_pixel(&self, camera: Camera, point_mm: Vector3<f64>) -> PixelAnswer {
         let covariance_px2 = match point_mm.iter().all(|x| x.is_finite()) {
             true => Uncertainty::camera(&self.model_covariance(point_mm), camera as usize),
-            false => self.pixel_weight(camera),
+            false => Matrix2::identity() * self.pixel_sigma(camera).powi(2),
         };
         let refused = |status| PixelAnswer { status, pixel: Vector2::zeros(), covariance_px2 };
         if !point_mm.iter().all(|x| x.is_finite()) {

@@ -1,7 +1,7 @@
 //! Pixel → point: a pixel pair gives a point (four equations, three unknowns), one pixel needs a plane.
 
 use crate::mapping::model::{Model, Volume};
-use nalgebra::{Matrix2, Matrix3, Matrix4, Matrix4x3, Vector2, Vector3, Vector4};
+use nalgebra::{Matrix2, Matrix2x3, Matrix3, Matrix3x4, Matrix4, Vector2, Vector3};
 
 /// A point in the tool frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -12,51 +12,80 @@ pub struct PointEstimate {
     pub epipolar_px: f64,
 }
 
-/// Steps shorter than this end the iteration, mm.
-const DONE_MM: f64 = 1e-9;
+/// A step shorter than this, once taken, is the last one, mm: what it leaves is of the order of its square.
+const DONE_MM: f64 = 1e-6;
 const MAX_STEPS: usize = 40;
 
-/// Weighted Gauss–Newton for the point that both cameras see.
-///
-/// `weights_px2` says how much each camera counts, `covariance_px2` how sure all four pixel coordinates of a point are.
-/// `None` when it does not settle: no such point anywhere near the volume.
-pub fn pair_to_point(
-    models: [&Model; 2],
-    volume: &Volume,
+/// Finds the points that both cameras see, by weighted Gauss–Newton. What all pairs have in common is worked out once.
+pub struct PairSolver<'a> {
+    models: [&'a Model; 2],
+    volume: &'a Volume,
+    /// 1/σ² of each camera's pixels, px⁻².
+    weights: [f64; 2],
+    /// Where the search begins.
+    centre: Linearised,
+}
+
+/// Both models at a point.
+#[derive(Clone, Copy)]
+struct Linearised {
+    point_mm: Vector3<f64>,
     pixels: [Vector2<f64>; 2],
-    weights_px2: [Matrix2<f64>; 2],
-    covariance_px2: impl Fn(Vector3<f64>) -> Matrix4<f64>,
-) -> Option<PointEstimate> {
-    let mut information = Matrix4::zeros();
-    for (i, covariance) in weights_px2.iter().enumerate() {
-        information.fixed_view_mut::<2, 2>(2 * i, 2 * i).copy_from(&covariance.try_inverse()?);
+    /// ∂(u, v)/∂(x, y, z), px/mm.
+    slopes: [Matrix2x3<f64>; 2],
+}
+
+impl Linearised {
+    fn at(models: [&Model; 2], point_mm: Vector3<f64>) -> Self {
+        let [(left, left_slope), (right, right_slope)] = models.map(|model| model.pixel_and_jacobian(point_mm));
+        Linearised { point_mm, pixels: [left, right], slopes: [left_slope, right_slope] }
     }
-    let evaluate = |point: Vector3<f64>| {
-        let mut jacobian = Matrix4x3::zeros();
-        let mut residual = Vector4::zeros();
-        for i in 0..2 {
-            let (pixel, slope) = models[i].pixel_and_jacobian(point);
-            residual.fixed_rows_mut::<2>(2 * i).copy_from(&(pixels[i] - pixel));
-            jacobian.fixed_view_mut::<2, 3>(2 * i, 0).copy_from(&slope);
-        }
-        (residual, jacobian)
-    };
-    let mut point = volume.centre_mm();
-    for _ in 0..MAX_STEPS {
-        let (residual, jacobian) = evaluate(point);
-        let normal = jacobian.transpose() * information * jacobian;
-        let step = normal.cholesky()?.solve(&(jacobian.transpose() * information * residual));
-        let (next, whole) = limited(point, step, volume)?;
-        point = next;
-        if whole && step.norm() < DONE_MM {
-            let (residual, jacobian) = evaluate(point);
-            let inverse = (jacobian.transpose() * information * jacobian).try_inverse()?;
-            let by_pixels = inverse * jacobian.transpose() * information;
-            let covariance_mm2 = by_pixels * covariance_px2(point) * by_pixels.transpose();
-            return Some(PointEstimate { point_mm: point, covariance_mm2, epipolar_px: 0.5 * residual.norm() });
-        }
+}
+
+impl<'a> PairSolver<'a> {
+    /// `sigma_px` says how much each camera counts.
+    pub fn new(models: [&'a Model; 2], volume: &'a Volume, sigma_px: [f64; 2]) -> Self {
+        let weights = sigma_px.map(|sigma| 1.0 / (sigma * sigma));
+        PairSolver { models, volume, weights, centre: Linearised::at(models, volume.centre_mm()) }
     }
-    None
+
+    /// The point of one pair; `covariance_px2` says how sure all four pixel coordinates of a point are.
+    ///
+    /// `None` when it does not settle: no such point anywhere near the volume.
+    pub fn solve(
+        &self,
+        pixels: [Vector2<f64>; 2],
+        covariance_px2: impl Fn(Vector3<f64>) -> Matrix4<f64>,
+    ) -> Option<PointEstimate> {
+        let mut here = self.centre;
+        for _ in 0..MAX_STEPS {
+            let residuals = [0, 1].map(|i| pixels[i] - here.pixels[i]);
+            let (mut normal, mut downhill) = (Matrix3::zeros(), Vector3::zeros());
+            for i in 0..2 {
+                let weighted = self.weights[i] * here.slopes[i].transpose();
+                normal += weighted * here.slopes[i];
+                downhill += weighted * residuals[i];
+            }
+            let factor = normal.cholesky()?;
+            let step = factor.solve(&downhill);
+            let (point_mm, whole) = limited(here.point_mm, step, self.volume)?;
+            if !(whole && step.norm() < DONE_MM) {
+                here = Linearised::at(self.models, point_mm);
+                continue;
+            }
+            let mut by_pixels = Matrix3x4::zeros();
+            let mut squares = 0.0;
+            let inverse = factor.inverse();
+            for i in 0..2 {
+                let columns = self.weights[i] * inverse * here.slopes[i].transpose();
+                by_pixels.fixed_view_mut::<3, 2>(0, 2 * i).copy_from(&columns);
+                squares += (residuals[i] - here.slopes[i] * step).norm_squared();
+            }
+            let covariance_mm2 = by_pixels * covariance_px2(point_mm) * by_pixels.transpose();
+            return Some(PointEstimate { point_mm, covariance_mm2, epipolar_px: 0.5 * squares.sqrt() });
+        }
+        None
+    }
 }
 
 /// The point on the plane z = `plane_z_mm` that one camera sees at `pixel`. The plane is taken as exact.
@@ -86,15 +115,18 @@ pub fn pixel_to_plane(
     None
 }
 
-/// Goes by `step`, but not further than half the volume at a time; says whether it was the whole step.
+/// Goes by `step`, but out of the volume not further than half its size at a time; says whether it was the whole step.
 ///
 /// `None` outside three times the volume's size: models mean nothing there.
 fn limited(point: Vector3<f64>, step: Vector3<f64>, volume: &Volume) -> Option<(Vector3<f64>, bool)> {
-    let half = volume.half_mm();
+    let longest = step.component_div(&volume.half_mm()).abs().max();
     // Written so that NaN ends the iteration.
-    let longest = step.component_div(&half).abs().max();
     if !longest.is_finite() {
         return None;
+    }
+    // Inside the volume the models were fitted: a long step does no harm there.
+    if volume.normalise(point + step).abs().max() <= 1.0 {
+        return Some((point + step, true));
     }
     let next = point + step * (0.5 / longest).min(1.0);
     let away = volume.normalise(next).abs().max();

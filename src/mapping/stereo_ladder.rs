@@ -5,10 +5,10 @@
 use crate::camera::Stereo;
 use crate::mapping::calibration::Calibration;
 use crate::mapping::dataset::{CameraDataset, Correspondence};
-use crate::mapping::invert::pair_to_point;
+use crate::mapping::invert::PairSolver;
 use crate::mapping::model::{ModelKind, Volume};
 use crate::mapping::select::{Ladder, LadderEntry, Rung};
-use nalgebra::{Matrix2, Matrix4, Vector3};
+use nalgebra::{Matrix4, Vector3};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -79,14 +79,13 @@ pub fn held_out(ladders: Stereo<&Ladder>, volume: &Volume) -> Vec<StereoEntry> {
         Some((left, ladders.right.rungs.iter().find(same)?))
     });
     let entry = |(left, right): (&Rung, &Rung)| {
-        let weights =
-            [left, right].map(|rung| Matrix2::identity() * rung.entry.cross_validation_rms_px.max(1e-3).powi(2));
+        let sigma_px = [left, right].map(|rung| rung.entry.cross_validation_rms_px.max(1e-3));
         let misses: Vec<Vector3<f64>> = pairs
             .iter()
             .filter_map(|(fold, l, r)| {
                 let models = [left.held_out.get(*fold)?, right.held_out.get(*fold)?];
-                let pixels = [l.pixel, r.pixel];
-                let found = pair_to_point(models, volume, pixels, weights, |_| Matrix4::identity())?;
+                let solver = PairSolver::new(models, volume, sigma_px);
+                let found = solver.solve([l.pixel, r.pixel], |_| Matrix4::identity())?;
                 Some(found.point_mm - l.point_in_tool_mm)
             })
             .collect();

@@ -21,6 +21,7 @@ use crate::ros::services;
 use crate::ros::shared::Shared;
 use crate::ros::still::Exposure;
 use crate::ros::stop::{Stop, failed};
+use crate::ros::work;
 use crate::sweep::profile::distance;
 use crate::sweep::session::{PairReport, SweepSession, ToolPose};
 use crate::sweep::settle::Settled;
@@ -105,7 +106,7 @@ impl Sweep {
         let settings = self.job.settings.clone();
         // A resumed sweep stands where another one stopped: the picture with the origin is on disk.
         let is_first = !self.job.resume;
-        problems.extend(tokio::task::spawn_blocking(move || preflight::images(&pair, is_first, &settings)).await?);
+        problems.extend(work::in_background(move || preflight::images(&pair, is_first, &settings)).await?);
         self.mover.stop_if_cancelled()?;
         if problems.is_empty() { Ok(()) } else { failed(preflight::text(&problems)) }
     }
@@ -157,7 +158,7 @@ impl Sweep {
             return failed(preflight::text(&problems));
         }
         let (cancelled, mut session, shared) = (self.mover.cancelled(), session, self.mover.shared.clone());
-        let fitted = tokio::task::spawn_blocking(move || -> Result<SweepSession, Stop> {
+        let fitted = work::in_background(move || -> Result<SweepSession, Stop> {
             let backend = session.backend().clone();
             let read = |pair: &Pair| Ok::<_, Stop>(backend.take_pair(read_back(&folder, pair)?.map(Image::from)));
             ahead(&pairs, read, |pair, taken| {
@@ -193,7 +194,7 @@ impl Sweep {
             let pose = self.pose_at_rest(&settled, &pair)?;
             self.report("fitting", height_mm);
             // Off the executor: spinning, services and cancelling go on.
-            let fitted = tokio::task::spawn_blocking(move || {
+            let fitted = work::in_background(move || {
                 let report = add(&mut recorder, &mut session, &pair, pose);
                 let seen = Seen::of(&session, pose);
                 (recorder, session, report, seen)
@@ -215,7 +216,7 @@ impl Sweep {
         }
         let last_height = self.job.plan.offsets_mm.last().map_or(0.0, |offset_mm| offset_mm[2]);
         self.report("mapping", last_height);
-        let fitted = tokio::task::spawn_blocking(move || -> Result<_, Stop> {
+        let fitted = work::in_background(move || -> Result<_, Stop> {
             let outcome = session.finish()?;
             let dataset = judged(&outcome);
             Ok((outcome.calibration, dataset))

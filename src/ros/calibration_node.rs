@@ -16,7 +16,7 @@ use crate::ros::robot::tf::TransformBuffer;
 use crate::ros::robot::{MeasuredPose, locked};
 use crate::ros::shared::Shared;
 use crate::ros::show::overlay::Overlays;
-use crate::ros::{action, check, clicks, diagnostics, move_to, nanoseconds, services, show, web};
+use crate::ros::{action, check, clicks, diagnostics, move_to, nanoseconds, services, show, web, work};
 use futures::{Stream, StreamExt};
 use nalgebra::Vector2;
 use r2r::QosProfile;
@@ -38,6 +38,8 @@ pub fn run() -> anyhow::Result<()> {
 }
 
 async fn serve() -> anyhow::Result<()> {
+    // Not in sim_cell: real cameras and robots don't wait for anybody's fits.
+    work::start()?;
     let context = r2r::Context::create()?;
     let mut node = r2r::Node::create(context, "calibration_node", "")?;
     let parameters = Parameters::new(specs());

@@ -3,6 +3,7 @@
 use crate::camera::Stereo;
 use crate::ros::robot::locked;
 use crate::ros::shared::Shared;
+use crate::ros::work;
 use crate::sweep::check::{CheckError, Found, Tolerances, Verdict, check};
 use r2r::grating_calibration::srv::Check;
 use std::sync::Arc;
@@ -42,7 +43,7 @@ async fn run(shared: &Arc<Shared>) -> Result<Check::Response, String> {
     let pose = locked(&shared.poses).at(pair.left.stamp_ns).map(|pose| pose.position_mm());
     let displacement_mm =
         pose.zip(calibration.reference_mm).map(|(here, start)| std::array::from_fn(|i| here[i] - start[i]));
-    let checked = tokio::task::spawn_blocking(move || {
+    let checked = work::in_background(move || {
         let images = Stereo::from_fn(|camera| pair[camera].to_gray());
         check(&calibration, images.as_ref(), displacement_mm)
     });

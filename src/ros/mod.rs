@@ -26,7 +26,8 @@
 //! | [`files`] | which files services and goals may name |
 //! | [`graph`] | who publishes what |
 //! | [`params`] | declared, bounded parameters |
-//! | [`process`] | logging, runtime, spinning and stopping of both nodes |
+//! | [`process`] | memory, logging, runtime, spinning and stopping of both nodes |
+//! | [`work`] | whose work waits for whose |
 //! | [`cell`], [`cell_robot`], [`faults`] | the `sim_cell` node: a simulated robot with two cameras, and what goes wrong |
 
 pub mod action;
@@ -60,6 +61,7 @@ pub mod show;
 pub mod still;
 pub mod stop;
 pub mod web;
+pub mod work;
 
 /// Nanoseconds of a stamp.
 pub fn nanoseconds(stamp: &r2r::builtin_interfaces::msg::Time) -> i64 {

@@ -7,7 +7,7 @@ use crate::mapping::export;
 use crate::ros::nanoseconds;
 use crate::ros::robot::locked;
 use crate::ros::shared::Shared;
-use crate::ros::show;
+use crate::ros::{show, work};
 use nalgebra::{Isometry3, Matrix3, Vector2, Vector3};
 use r2r::geometry_msgs::msg::Point;
 use r2r::grating_calibration::msg::{Pixel, PixelEstimate, PointEstimate};
@@ -49,66 +49,67 @@ fn frame(shared: &Shared, header: &Header) -> Result<(Isometry3<f64>, String), A
 
 /// Answers a batch of pixels.
 pub fn pixel_to_world(shared: &Shared, request: &PixelToWorld::Request) -> PixelToWorld::Response {
-    let count = request.left.len().max(request.right.len());
-    let refuse = |status: AnswerStatus| (0..count).map(|_| PointAnswer::refused(status)).collect::<Vec<_>>();
+    let stamp = request.header.stamp.clone();
     let (wanted_from_tool, frame_id) = match frame(shared, &request.header) {
         Ok(found) => found,
-        Err(status) => return points(refuse(status), Isometry3::identity(), &request.header, String::new()),
+        Err(status) => return refused(request, status, Header { stamp, frame_id: String::new() }),
     };
-    let Some(calibration) = shared.calibration() else {
-        return points(refuse(AnswerStatus::NotCalibrated), wanted_from_tool, &request.header, frame_id);
-    };
+    let header = Header { stamp, frame_id };
+    let Some(calibration) = shared.calibration() else { return refused(request, AnswerStatus::NotCalibrated, header) };
+    let (left, right, sigma_px) = (&request.left, &request.right, request.pixel_sigma);
     let answers = match wanted(&request.camera) {
-        None => refuse(AnswerStatus::UnknownCamera),
-        Some(Wanted::Both) if request.left.len() != request.right.len() => refuse(AnswerStatus::UnknownCamera),
-        Some(Wanted::Both) => request
-            .left
-            .iter()
-            .zip(&request.right)
-            .map(|(left, right)| calibration.noisy_pair_to_point(pixel(left), pixel(right), request.pixel_sigma))
-            .collect(),
+        Some(Wanted::Both) if left.len() == right.len() => {
+            let pairs = calibration.pairs(sigma_px);
+            let answer = |i: usize| pairs.point(pixel(&left[i]), pixel(&right[i]));
+            work::map(left.len(), |i| point_in(&answer(i), &wanted_from_tool))
+        }
+        None | Some(Wanted::Both) => return refused(request, AnswerStatus::UnknownCamera, header),
         Some(Wanted::One(camera)) => {
-            let pixels = if camera == Camera::Left { &request.left } else { &request.right };
-            let answer =
-                |p| calibration.noisy_pixel_to_plane(camera, pixel(p), 1e3 * request.plane_z, request.pixel_sigma);
-            pixels.iter().map(answer).collect()
+            let (pixels, plane_z_mm) = (if camera == Camera::Left { left } else { right }, 1e3 * request.plane_z);
+            work::map(pixels.len(), |i| {
+                let answer = calibration.noisy_pixel_to_plane(camera, pixel(&pixels[i]), plane_z_mm, sigma_px);
+                point_in(&answer, &wanted_from_tool)
+            })
         }
     };
-    points(answers, wanted_from_tool, &request.header, frame_id)
+    let statuses = answers.iter().filter_map(|answer| AnswerStatus::from_code(answer.status));
+    PixelToWorld::Response { header, message: remedy(statuses), answers }
+}
+
+/// The same status for all of a batch.
+fn refused(request: &PixelToWorld::Request, status: AnswerStatus, header: Header) -> PixelToWorld::Response {
+    let count = request.left.len().max(request.right.len());
+    let answer = point_in(&PointAnswer::refused(status), &Isometry3::identity());
+    PixelToWorld::Response { header, answers: vec![answer; count], message: remedy((0..count).map(|_| status)) }
 }
 
 fn pixel(message: &Pixel) -> Vector2<f64> {
     Vector2::new(message.u, message.v)
 }
 
-fn points(
-    answers: Vec<PointAnswer>,
-    wanted_from_tool: Isometry3<f64>,
-    header: &Header,
-    frame_id: String,
-) -> PixelToWorld::Response {
-    let estimates = answers.iter().map(|answer| point_in(answer, &wanted_from_tool));
-    PixelToWorld::Response {
-        header: Header { stamp: header.stamp.clone(), frame_id },
-        answers: estimates.collect(),
-        message: remedy(answers.iter().map(|answer| answer.status)),
-    }
-}
-
 /// An answer in another frame, m; `wanted_from_calibration` in mm.
 pub fn point_in(answer: &PointAnswer, wanted_from_calibration: &Isometry3<f64>) -> PointEstimate {
-    let mut message = PointEstimate { status: answer.status.code(), ..Default::default() };
-    message.covariance = vec![0.0; 9];
-    if answer.status.is_answered() {
-        let point = 1e-3 * (wanted_from_calibration * nalgebra::Point3::from(answer.estimate.point_mm)).coords;
-        message.point = Point { x: point.x, y: point.y, z: point.z };
-        let rotation: Matrix3<f64> = wanted_from_calibration.rotation.to_rotation_matrix().into_inner();
-        let covariance = 1e-6 * rotation * answer.estimate.covariance_mm2 * rotation.transpose();
-        message.covariance = covariance.transpose().iter().copied().collect();
-    }
+    let status = answer.status.code();
     // Of rays that miss it says by how much.
-    message.epipolar_px = answer.estimate.epipolar_px;
-    message
+    let epipolar_px = answer.estimate.epipolar_px;
+    // Every field by name: r2r's defaults come from C and cost as much as the answer.
+    if !answer.status.is_answered() {
+        return PointEstimate {
+            status,
+            point: Point { x: 0.0, y: 0.0, z: 0.0 },
+            covariance: vec![0.0; 9],
+            epipolar_px,
+        };
+    }
+    let point = 1e-3 * (wanted_from_calibration * nalgebra::Point3::from(answer.estimate.point_mm)).coords;
+    let rotation: Matrix3<f64> = wanted_from_calibration.rotation.to_rotation_matrix().into_inner();
+    let covariance = 1e-6 * rotation * answer.estimate.covariance_mm2 * rotation.transpose();
+    PointEstimate {
+        status,
+        point: Point { x: point.x, y: point.y, z: point.z },
+        covariance: covariance.transpose().as_slice().to_vec(),
+        epipolar_px,
+    }
 }
 
 /// What to do about the first answer that is not OK.
@@ -128,34 +129,31 @@ pub fn world_to_pixel(shared: &Shared, request: &WorldToPixel::Request) -> World
         let point_in_tool_mm = (tool_from_wanted * nalgebra::Point3::from(point_mm)).coords;
         Ok(calibration.point_to_pixel(camera, point_in_tool_mm))
     };
-    let message = |answer: Result<PixelAnswer, AnswerStatus>| match answer {
-        Ok(answer) if answer.status.is_answered() => PixelEstimate {
-            status: answer.status.code(),
-            pixel: Pixel { u: answer.pixel.x, v: answer.pixel.y },
-            covariance: answer.covariance_px2.transpose().iter().copied().collect(),
-        },
-        Ok(PixelAnswer { status, .. }) | Err(status) => {
-            PixelEstimate { status: status.code(), covariance: vec![0.0; 4], ..Default::default() }
-        }
-    };
-    let all = |camera: Camera| -> Vec<Result<PixelAnswer, AnswerStatus>> {
-        request.points.iter().map(|point| answer(camera, point)).collect()
-    };
+    let points = &request.points;
+    let all = |camera: Camera| work::map(points.len(), |i| pixel_estimate(answer(camera, &points[i])));
     let (left, right) = match wanted(&request.camera) {
         Some(Wanted::Both) => (all(Camera::Left), all(Camera::Right)),
         Some(Wanted::One(Camera::Left)) => (all(Camera::Left), Vec::new()),
         Some(Wanted::One(Camera::Right)) => (Vec::new(), all(Camera::Right)),
         None => {
-            let refused = || request.points.iter().map(|_| Err(AnswerStatus::UnknownCamera)).collect();
-            (refused(), refused())
+            let refused = vec![pixel_estimate(Err(AnswerStatus::UnknownCamera)); points.len()];
+            (refused.clone(), refused)
         }
     };
-    let statuses = left.iter().chain(&right).map(|answer| answer.map_or_else(|status| status, |a| a.status));
-    let text = remedy(statuses);
-    WorldToPixel::Response {
-        left: left.into_iter().map(message).collect(),
-        right: right.into_iter().map(message).collect(),
-        message: text,
+    let message = remedy(left.iter().chain(&right).filter_map(|answer| AnswerStatus::from_code(answer.status)));
+    WorldToPixel::Response { left, right, message }
+}
+
+fn pixel_estimate(answer: Result<PixelAnswer, AnswerStatus>) -> PixelEstimate {
+    match answer {
+        Ok(answer) if answer.status.is_answered() => PixelEstimate {
+            status: answer.status.code(),
+            pixel: Pixel { u: answer.pixel.x, v: answer.pixel.y },
+            covariance: answer.covariance_px2.transpose().as_slice().to_vec(),
+        },
+        Ok(PixelAnswer { status, .. }) | Err(status) => {
+            PixelEstimate { status: status.code(), pixel: Pixel { u: 0.0, v: 0.0 }, covariance: vec![0.0; 4] }
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use crate::camera::{Camera, Stereo};
 use crate::ros::images::StampedImage;
 use crate::ros::mover::Mover;
 use crate::ros::stop::{Stop, failed};
+use crate::ros::work;
 use crate::sweep::settle::Settled;
 use crate::sweep::stillness::shift_px;
 use std::sync::Arc;
@@ -82,7 +83,7 @@ impl Exposure {
 /// The larger movement of both pictures, px; 0 where there is nothing to see: the fit will say so.
 async fn movement_px(first: Arc<Stereo<StampedImage>>, second: Arc<Stereo<StampedImage>>) -> Result<f64, Stop> {
     let shift = move |camera: Camera| shift_px(&first[camera].to_gray(), &second[camera].to_gray());
-    let shifts = tokio::task::spawn_blocking(move || Camera::BOTH.map(shift)).await?;
+    let shifts = work::in_background(move || Camera::BOTH.map(shift)).await?;
     Ok(shifts.into_iter().flatten().map(|shift| shift.norm()).fold(0.0, f64::max))
 }
 

@@ -1,9 +1,10 @@
 """The SROS2 policy against the running node; files that links would reach."""
 
 import os
+import subprocess
 import xml.etree.ElementTree as ElementTree
 
-from conftest import ROOT
+from conftest import BIN, ROOT
 
 POLICY = ROOT / "config/sros2/policy.xml"
 ACTION_SERVICES = ("send_goal", "get_result", "cancel_goal")
@@ -75,3 +76,11 @@ def test_links_do_not_lead_out(cell, tmp_path_factory):
         saved = cell.client.save(name)
         assert not saved.success and any(word in saved.message for word in ("outside", "'..'", "can't be reached")), saved
     assert secret.read_text() == "secret: 1\n" and os.listdir(outside) == ["c.yaml"]
+
+
+def test_a_node_that_can_not_be_secured_does_not_run(tmp_path):
+    """Keys that are missing must not end in an open graph."""
+    secured = {"ROS_SECURITY_ENABLE": "true", "ROS_SECURITY_STRATEGY": "Enforce", "ROS_SECURITY_KEYSTORE": str(tmp_path)}
+    command = [BIN / "calibration_node", "--ros-args", "--enclave", "/calibration_node"]
+    ended = subprocess.run(command, env=os.environ | secured, capture_output=True, text=True, timeout=20)
+    assert ended.returncode != 0 and "SECURITY" in (ended.stdout + ended.stderr).upper(), ended

@@ -17,6 +17,7 @@ pub mod overlay;
 pub mod transform;
 
 use crate::ros::shared::Shared;
+use crate::ros::work;
 use r2r::{Publisher, QosProfile};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +55,7 @@ fn whenever_changed<M: r2r::WrappedTypesupport + Send + 'static>(
             changes.mark_unchanged();
             let for_making = shared.clone();
             // Tens of thousands of points are not the executor's work.
-            let made = tokio::task::spawn_blocking(move || make(&for_making)).await;
+            let made = work::in_background(move || make(&for_making)).await;
             let sent = made.map(|message| publisher.publish(&message));
             if let Ok(Err(error)) = sent {
                 tracing::error!("what RViz shows could not be published: {error}");

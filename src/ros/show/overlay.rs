@@ -13,7 +13,7 @@ use crate::ros::frames::Pair;
 use crate::ros::live::carried_on;
 use crate::ros::robot::locked;
 use crate::ros::shared::Shared;
-use crate::ros::time;
+use crate::ros::{time, work};
 use crate::sweep::profile::distance;
 use image::RgbImage;
 use nalgebra::Vector3;
@@ -60,7 +60,7 @@ async fn draw_on_demand(shared: Arc<Shared>, camera: Camera, publisher: Publishe
         let Some(pair) = shared.recent().pop().filter(|pair| pair[camera].stamp_ns != drawn_ns) else { continue };
         drawn_ns = pair[camera].stamp_ns;
         let for_drawing = shared.clone();
-        let Ok(picture) = tokio::task::spawn_blocking(move || draw(&for_drawing, camera, &pair)).await else {
+        let Ok(picture) = work::in_background(move || draw(&for_drawing, camera, &pair)).await else {
             continue;
         };
         if subscribed && let Err(error) = publisher.publish(&message(&shared, drawn_ns, &picture)) {

@@ -3,6 +3,7 @@
 use crate::GrayImage;
 use crate::camera::Camera;
 use crate::ros::shared::Shared;
+use crate::ros::work;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -43,7 +44,7 @@ pub async fn picture(
         _ => tokio::time::timeout(PATIENCE, drawn(&shared, camera, wanted.after)).await,
     };
     let Ok(Some((stamp_ns, picture))) = found else { return StatusCode::NO_CONTENT.into_response() };
-    let encoded = tokio::task::spawn_blocking(move || {
+    let encoded = work::in_background(move || {
         let mut bytes = Vec::new();
         picture.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY)).map(|()| bytes)
     });
