@@ -14,7 +14,7 @@ pub enum CdrError {
     Short { at: usize, needed: usize, length: usize },
     #[error("its first bytes {found:02x?} are no plain CDR: is the bag compressed, or recorded by another middleware?")]
     Encapsulation { found: [u8; 2] },
-    #[error("the text at byte {at} is not UTF-8")]
+    #[error("the text at byte {at} is not UTF-8: is the message of another type, or the bag damaged?")]
     Text { at: usize },
 }
 

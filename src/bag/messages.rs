@@ -15,7 +15,10 @@ pub enum MessageError {
     Encoding { encoding: String },
     #[error("{width}×{height} px of '{encoding}' in rows of {step} bytes need {needed} bytes, the message has {found}")]
     Size { width: u32, height: u32, encoding: String, step: usize, needed: usize, found: usize },
-    #[error("its numbers are no pose: position ({x}, {y}, {z}) m, a quaternion of length {length}")]
+    #[error(
+        "its numbers are no pose: position ({x}, {y}, {z}) m, a quaternion of length {length}: cut that part out with \
+         --from-s and --to-s, and let the robot's driver publish poses only when it knows them"
+    )]
     Pose { x: f64, y: f64, z: f64, length: f64 },
 }
 

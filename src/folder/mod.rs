@@ -86,7 +86,9 @@ pub enum FolderError {
          pair are needed"
     )]
     Csv { path: PathBuf, cause: csv::Error },
-    #[error("{path}: row {row}: {field} is {value}, which is not a finite number")]
+    #[error(
+        "{path}: row {row}: {field} is {value}, which is not a finite number: give what was measured, or leave the row out"
+    )]
     NotFinite { path: PathBuf, row: usize, field: &'static str, value: f64 },
     #[error(
         "{path}: row {row}: qx, qy, qz, qw have the norm {norm}, a quaternion's is 1: give all four as measured, or none"
@@ -94,9 +96,12 @@ pub enum FolderError {
     NoRotation { path: PathBuf, row: usize, norm: f64 },
     #[error("{path} has no rows: one row an image pair is needed")]
     Empty { path: PathBuf },
-    #[error("{path}: index {index} appears twice")]
+    #[error("{path}: index {index} appears twice: give one row an image pair")]
     Twice { path: PathBuf, index: u32 },
-    #[error("{folder} has no image {index:05} (.png, .tif, .bmp, .pgm or .jpg), but poses.csv has a row for it")]
+    #[error(
+        "{folder} has no image {index:05} (.png, .tif, .bmp, .pgm or .jpg), but poses.csv has a row for it: add the image, or \
+         leave the row out"
+    )]
     NoImage { folder: PathBuf, index: u32 },
     #[error("{path}: {cause}")]
     Image { path: PathBuf, cause: image::ImageError },

@@ -19,9 +19,9 @@ pub enum FileError {
     Upwards { path: PathBuf },
     #[error("'{path}' lies outside {root}, the folder that the node may use (file_dir at its start)")]
     Outside { path: PathBuf, root: PathBuf },
-    #[error("'{path}' can't be reached: {cause}")]
+    #[error("'{path}' can't be reached: {cause}; make its folder, or name another file")]
     Io { path: PathBuf, cause: std::io::Error },
-    #[error("'{path}' is no name of a file")]
+    #[error("'{path}' is no name of a file: end with one, calibration.yaml say")]
     NoName { path: PathBuf },
 }
 

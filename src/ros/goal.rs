@@ -82,7 +82,12 @@ fn origins(parameters: &Parameters, goal: &Calibrate::Goal) -> Result<Stereo<Opt
     let origins = match goal.origins.as_slice() {
         [] => Stereo { left: parameters.numbers("origin_left"), right: parameters.numbers("origin_right") },
         [left, right] => Stereo { left: vec![left.u, left.v], right: vec![right.u, right.v] },
-        other => return failed(format!("origins has {} pixels, 2 are needed: left, right", other.len())),
+        other => {
+            return failed(format!(
+                "origins has {} pixels: give the origin's pixel in the left image and then in the right one, or none",
+                other.len()
+            ));
+        }
     };
     let pixel = |camera: Camera| match origins[camera].as_slice() {
         [] => Ok(None),

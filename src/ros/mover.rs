@@ -182,7 +182,8 @@ impl Mover {
             let age_s = frames.health(camera).age_s.unwrap_or(f64::INFINITY);
             if !(age_s <= limit) {
                 return failed(format!(
-                    "the {camera} camera was lost: no usable image for {age_s:.1} s; {}",
+                    "the {camera} camera was lost: no usable image for {age_s:.1} s (image_timeout), the robot was told to \
+                     hold; {}",
                     frames.troubles()
                 ));
             }
@@ -195,8 +196,11 @@ impl Mover {
     /// # Errors
     /// [`Stop`] when poses don't come any more.
     pub fn fresh_pose(&self) -> Result<MeasuredPose, Stop> {
-        fresh_pose(&self.shared, self.settings.pose_timeout_s)
-            .or_else(|age| failed(format!("the robot's pose was lost ({age}); the robot was told to hold")))
+        fresh_pose(&self.shared, self.settings.pose_timeout_s).or_else(|age| {
+            failed(format!(
+                "the robot's pose was lost ({age}); the robot was told to hold: is its driver still running?"
+            ))
+        })
     }
 
     /// # Errors

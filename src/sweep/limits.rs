@@ -20,7 +20,7 @@ pub enum LimitError {
         "target is {step:.3} mm away, at most {limit:.3} mm are allowed at once: widen limits.max_step or take smaller steps"
     )]
     TooFar { step: f64, limit: f64 },
-    #[error("target {axis} is not a finite number")]
+    #[error("target {axis} is not a finite number: give one in metres")]
     NotFinite { axis: char },
 }
 

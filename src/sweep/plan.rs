@@ -10,7 +10,7 @@ pub struct Plan {
 /// Why there is no such plan.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PlanError {
-    #[error("height_{name} = {value_mm} mm is not a finite number")]
+    #[error("height_{name} = {value_mm} mm is not a finite number: give a number")]
     NotFinite { name: &'static str, value_mm: f64 },
     #[error(
         "height_start = {start_mm} mm, height_stop = {stop_mm} mm: 0 ≤ start < stop is needed, heights count from the first pose"

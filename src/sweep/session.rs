@@ -156,14 +156,14 @@ pub enum SweepError {
     OtherMarks { left_mm: f64, right_mm: f64 },
     #[error("the pitch is not known: no origin mark is in view that tells it; give --pitch-mm (pitch of the node)")]
     PitchUnknown,
-    #[error("the measured pose of pair {pair} is not a finite number")]
+    #[error("the measured pose of pair {pair} is not a finite number: give what was measured, or leave the pair out")]
     Pose { pair: usize },
     #[error(
         "the heights span {range_mm} mm, {least_mm} … {most_mm} mm are possible: are they in other units (metres, \
          micrometres)? mm are needed"
     )]
     Range { range_mm: f64, least_mm: f64, most_mm: f64 },
-    #[error("only {pairs} image pairs, at least {MIN_PAIRS} heights are needed")]
+    #[error("only {pairs} image pairs, at least {MIN_PAIRS} heights are needed: visit more of them")]
     TooFew { pairs: usize },
     #[error("{camera} camera: {cause}")]
     Mapping { camera: String, cause: SelectError },

@@ -23,7 +23,7 @@ pub struct SetPoint {
 /// Why a set point was not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum MotionError {
-    #[error("the set point could not be published: {message}")]
+    #[error("the set point could not be published: {message}; the robot keeps its last one. Restart the node")]
     Publish { message: String },
     #[error(transparent)]
     Joint(#[from] JointError),

@@ -34,9 +34,15 @@ const FRAMES: usize = 4096;
 pub enum TransformError {
     #[error("TF knows no frame '{frame}' above the tool: is base_frame or tool_frame misspelt?")]
     NoParent { frame: String },
-    #[error("the chain of frames above '{tool}' does not reach '{base}' within {LONGEST} links")]
+    #[error(
+        "the chain of frames above '{tool}' does not reach '{base}' within {LONGEST} links: are both in one tree \
+         (ros2 run tf2_tools view_frames)?"
+    )]
     Loop { base: String, tool: String },
-    #[error("the transform to '{frame}' and the others between base and tool have no time in common")]
+    #[error(
+        "the transform to '{frame}' and the others between base and tool have no time in common: do all of them come, and \
+         do their publishers' clocks agree?"
+    )]
     NoCommonTime { frame: String },
 }
 
