@@ -201,29 +201,13 @@ fn uneven(offsets: BTreeMap<i32, f64>) -> BTreeMap<i32, f64> {
     offsets.iter().filter_map(against_neighbours).collect()
 }
 
-/// Lags over which [`uneven`] makes offsets depend on each other, and Σ ρ² of white noise after it, both ways.
-const LAGS: i32 = 4;
-const WHITE_SPREAD: f64 = 1.45;
-
-/// Standard deviation of r √N where both cameras' offsets have nothing in common: neighbours are no independent samples
-/// (Bartlett 1946: Var r√N = Σ ρ_left(k) ρ_right(k) over all lags k).
-fn spread(offsets: &Stereo<[BTreeMap<i32, f64>; 2]>, axis: usize) -> f64 {
-    let own = |offsets: &BTreeMap<i32, f64>, lag: i32| {
-        let pair = |(line, here): (&i32, &f64)| offsets.get(&(line + lag)).map(|there| [*here, *there]);
-        correlation(&offsets.iter().filter_map(pair).collect::<Vec<_>>())
-    };
-    let both = (1..=LAGS).map(|lag| own(&offsets.left[axis], lag) * own(&offsets.right[axis], lag)).sum::<f64>();
-    (1.0 + 2.0 * both).max(WHITE_SPREAD).sqrt()
-}
-
 /// Where the offsets of both cameras' lines agree best, along one axis.
 fn lines(offsets: &Stereo<[BTreeMap<i32, f64>; 2]>, axis: usize) -> Option<Peak<i32>> {
-    let spread = spread(offsets, axis);
     let peak = |shift: i32| {
         let pair = |(line, left): (&i32, &f64)| offsets.right[axis].get(&(line + shift)).map(|right| [*left, *right]);
         let pairs: Vec<[f64; 2]> = offsets.left[axis].iter().filter_map(pair).collect();
         let correlation = correlation(&pairs);
-        let z = correlation * (pairs.len() as f64).sqrt() / spread;
+        let z = correlation * (pairs.len() as f64).sqrt();
         (pairs.len() >= LEAST_COMMON_LINES).then_some(Peak { shift, correlation, z })
     };
     let mut peaks: Vec<Peak<i32>> = (-REACH..=REACH).filter_map(peak).collect();
@@ -245,40 +229,4 @@ fn correlation(pairs: &[[f64; 2]]) -> f64 {
         own = [own[0] + a * a, own[1] + b * b];
     }
     both / (own[0] * own[1]).sqrt().max(1e-300)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rand::{Rng, SeedableRng, rngs::SmallRng};
-    use rand_distr::StandardNormal;
-
-    /// Significant peaks of two cameras whose lines share `shared` of their unevenness, shifted by three lines.
-    fn peaks(shared: f64, runs: u64) -> Vec<i32> {
-        let run = |seed: u64| {
-            let mut rng = SmallRng::seed_from_u64(seed);
-            let mut noise = || -> Vec<f64> { (0..60).map(|_| rng.sample(StandardNormal)).collect() };
-            let print = noise();
-            let mut side = |shift: i32| {
-                let own = noise();
-                let line = |n: i32| shared * print[n as usize] + (1.0 - shared * shared).sqrt() * own[n as usize];
-                uneven((0..60).map(|n| (n + shift, line(n))).collect())
-            };
-            let [left, right] = [side(0), side(3)].map(|offsets| [offsets, BTreeMap::new()]);
-            lines(&Stereo { left, right }, 0).filter(|peak| peak.z >= LEAST_Z_LINES).map(|peak| peak.shift)
-        };
-        (0..runs).filter_map(run).collect()
-    }
-
-    #[test]
-    fn an_even_print_is_not_taken_for_a_shifted_one() {
-        // Without the spread of dependent samples three to five of these are.
-        assert_eq!(peaks(0.0, 10_000), [0; 0]);
-    }
-
-    #[test]
-    fn an_uneven_print_shows_its_shift() {
-        let found = peaks(0.95, 200);
-        assert!(found.len() > 190 && found.iter().all(|shift| *shift == 3), "{found:?}");
-    }
 }
