@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 fail() { echo "setup: $*" >&2; exit 1; }
 
-command -v cargo >/dev/null || fail "cargo is missing; install Rust 1.88 or newer (rustup.rs), then run this again"
+command -v cargo >/dev/null || fail "cargo is missing; install Rust 1.89 or newer (rustup.rs), then run this again"
 case "${ROS_DISTRO:-}" in
   "" | humble | jazzy) ;;
   *) fail "ROS 2 '$ROS_DISTRO' is sourced, humble and jazzy are supported; source one of them, or none to get a private Jazzy" ;;

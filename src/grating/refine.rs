@@ -47,6 +47,20 @@ pub enum Stopped {
     OutOfPasses { passes: usize, step_rad: f64 },
 }
 
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Stopped::Converged { step_rad, limit_rad } => {
+                write!(f, "converged: the last step moved the phases by {step_rad:.4} rad, less than {limit_rad} rad")
+            }
+            Stopped::Stationary => f.write_str("converged: no step lowers the cost any more"),
+            Stopped::OutOfPasses { passes, step_rad } => {
+                write!(f, "not converged: the last of {passes} passes moved the phases by {step_rad:.4} rad")
+            }
+        }
+    }
+}
+
 /// The gratings of one image.
 #[derive(Clone, Debug)]
 pub struct GratingFit {
