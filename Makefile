@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 ENV := source scripts/env.sh
 
-.PHONY: setup build demo test test-gpu bench accuracy fuzz soak shell
+.PHONY: setup build demo test test-gpu bench scaling accuracy fuzz soak shell
 
 setup:
 	@scripts/setup.sh
@@ -26,6 +26,10 @@ test-gpu:
 # docs/benchmarks.md, in some ten minutes: ours, OpenCV and NumPy in one run.
 bench: build
 	@scripts/bench/run.sh
+
+# docs/scaling.md and its plot: time and memory against pixels, heights, intersections, threads.
+scaling:
+	@scripts/bench/scaling.sh
 
 # docs/accuracy.md, in half an hour; QUICK=1: a few cells in a few minutes, written to .ros/accuracy.
 accuracy:

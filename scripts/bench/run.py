@@ -20,13 +20,14 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts/accuracy"))
 
+import cell  # noqa: E402
 import chessboard  # noqa: E402
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import numpy_fit  # noqa: E402
 import service  # noqa: E402
+from cell import GRATINGCAL, simulate  # noqa: E402
 
-GRATINGCAL = ROOT / "target/release/gratingcal"
 WORK = ROOT / ".ros/bench/cell"
 SQUARES, SIDE_MM = (26, 15), 1.0
 # Evaluations of Eq. (3) of the published search: draws × pixels × sets × cameras × heights.
@@ -51,26 +52,8 @@ def criterion(group, name):
     return [1e-9 * t / n for t, n in zip(sample["times"], sample["iters"], strict=True)]
 
 
-def simulate(folder, heights, *extra):
-    command = [GRATINGCAL, "simulate", "--heights", str(heights), "--json", "--out", folder, *extra]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
 def ratio(slow, fast):
     return f"{statistics.median(slow) / statistics.median(fast):.1f}"
-
-
-def peak_of(command):
-    """Runs it; its peak memory in MiB, looked at every few milliseconds: rusage's would be this process's own."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    peak_kib = 0
-    while process.poll() is None:
-        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-        peak_kib = max([peak_kib, *(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))])
-        time.sleep(0.005)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} failed, see above")
-    return peak_kib / 1024
 
 
 def phases_of(image, size_px):
@@ -125,11 +108,11 @@ def main():
     numpy_times = seconds(lambda: peer.run(at, doublings, light), 3)
 
     # The whole calibration, all cores.
-    command = [GRATINGCAL, "calibrate", "--left", lines / "left", "--right", lines / "right", "--poses", lines / "poses.csv",
-               "--pitch-mm", truth["pitch_mm"], "--origin-left", "{},{}".format(*truth["origin_left"]),
-               "--origin-right", "{},{}".format(*truth["origin_right"]), "--out", WORK / "calibration.yaml", "--json"]  # fmt: skip
-    peaks_mib = []
-    ours = seconds(lambda: peaks_mib.append(peak_of(list(map(str, command)))), 3)
+    ours, peaks_mib = [], []
+    for _ in range(3):
+        _, wall_s, peak_mib = cell.measured(cell.calibrate(lines, truth, WORK / "calibration.yaml"))
+        ours.append(wall_s)
+        peaks_mib.append(peak_mib)
     poses = np.loadtxt(board / "poses.csv", delimiter=",", skiprows=1)
     opencv = seconds(lambda: of_opencv(board, poses), 1)
 

@@ -22,6 +22,8 @@ const FONT: &str = "sans-serif";
 /// 0.59 pt (page.css), so the smallest letter is one of 7.1 pt.
 const SMALL: f64 = 15.0;
 const TITLE: f64 = 17.0;
+/// Of a figure as pixels.
+const PICTURE_WIDTH: u32 = 1280;
 
 /// What plotters has to say; drawing into memory has no other errors.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -65,18 +67,19 @@ impl Figure {
         Ok(svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{}\" ", self.title), 1))
     }
 
-    /// The figure as a picture, at twice the size of the SVG.
+    /// The figure as a picture, [`PICTURE_WIDTH`] px wide.
     ///
     /// # Errors
     /// [`DrawError`].
     pub fn picture(&self) -> Result<image::RgbImage, DrawError> {
         use_font();
-        let [width, height] = self.size().map(|side| 2 * side);
+        let zoom = f64::from(PICTURE_WIDTH) / f64::from(self.size()[0]);
+        let [width, height] = self.size().map(|side| (zoom * f64::from(side)).round() as u32);
         let mut bytes = vec![0; width as usize * height as usize * 3];
         {
             let root = BitMapBackend::with_buffer(&mut bytes, (width, height)).into_drawing_area();
             let filled = root.fill(&WHITE);
-            filled.and_then(|()| self.draw(&root, 2.0)).and_then(|()| root.present()).map_err(|e| self.failed(&e))?;
+            filled.and_then(|()| self.draw(&root, zoom)).and_then(|()| root.present()).map_err(|e| self.failed(&e))?;
         }
         let wrong = DrawError { name: self.name.clone(), message: "its buffer has the wrong size".into() };
         image::RgbImage::from_raw(width, height, bytes).ok_or(wrong)

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Writes docs/scaling.md and docs/scaling.svg, in some ten minutes; --quick: small ones only.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+command -v cargo >/dev/null || { echo "scaling: cargo is missing; install Rust 1.89 or newer (rustup.rs)" >&2; exit 1; }
+python=$(scripts/peers.sh)
+cargo build --locked --release --quiet --bin gratingcal
+exec "$python" scripts/bench/scaling.py "$@"
