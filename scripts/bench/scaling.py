@@ -81,8 +81,9 @@ def mapping(folder, counts):
                 x, z = c * from_camera[:, 0] + s * from_camera[:, 2], s * from_camera[:, 0] - c * from_camera[:, 2]
                 ideal = np.stack([x / z, -from_camera[:, 1] / z], 1)
                 ideal *= 1 - 0.05 * (ideal**2).sum(1, keepdims=True)
-                pixel = 1200 * ideal + [639.5, 359.5] + rng.normal(0, 0.02, (count // 2, 2))
-                np.savetxt(file, np.hstack([pixel, points]), fmt=f"{camera},%.4f,%.4f,%.4f,%.4f,%.4f")
+                pixel = 900 * ideal + [639.5, 359.5] + rng.normal(0, 0.02, (count // 2, 2))
+                seen = ((pixel > 0) & (pixel < [1279, 719])).all(1)
+                np.savetxt(file, np.hstack([pixel, points])[seen], fmt=f"{camera},%.4f,%.4f,%.4f,%.4f,%.4f")
         command = [cell.GRATINGCAL, "map", "--points", path, "--out", folder / "c.yaml", "--json"]
         _, wall_s, peak_mib = cell.measured([*map(str, command)], accepted=(0, 1))
         yield count, wall_s, peak_mib
