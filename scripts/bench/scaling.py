@@ -14,6 +14,7 @@ import tempfile
 
 import cell
 import matplotlib
+import matplotlib.ticker
 import numpy as np
 
 matplotlib.use("svg")
@@ -95,6 +96,33 @@ def slope(rows):
     return np.log(to_s / from_s) / np.log(b / a)
 
 
+def draw(panels, path):
+    """Each panel's time on the left axis and memory on the right one."""
+    plt.rcParams |= {"font.size": 9, "svg.fonttype": "path", "svg.hashsalt": "grating_calibration"}
+    plain = matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}")
+    figure, axes = plt.subplots(2, 2, figsize=(9, 6.5), layout="constrained")
+    for axis, (what, unit, title, rows) in zip(axes.flat, panels, strict=True):
+        x, y, mib = zip(*rows, strict=True)
+        axis.loglog(x, y, "o-", color="#1f6fb4")
+        axis.set_ylim(0.5 * min(y), 2 * max(y))
+        axis.set(xlabel=what, ylabel=unit, title=title)
+        axis.yaxis.label.set_color("#1f6fb4")
+        memory = axis.twinx()
+        memory.loglog(x, mib, "s--", color="#b4561f")
+        memory.set_ylabel("peak MiB", color="#b4561f")
+        memory.set_ylim(10, 10_000)
+        for side in (axis, memory):
+            side.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+            side.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+            side.yaxis.set_major_formatter(plain)
+        axis.xaxis.set_major_formatter(plain)
+        axis.grid(alpha=0.3)
+        if what == "threads":
+            axis.set_xticks(x, map(str, x))
+            axis.minorticks_off()
+    figure.savefig(path, metadata={"Date": None})
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--quick", action="store_true", help="small ones only, to try it")
@@ -120,27 +148,13 @@ def main():
         f"{os.getloadavg()[0]:.1f}. Peak memory is that of the whole process. The exponent is that of the time between the two "
         "largest: 1 is linear.", "", "![Time and memory](scaling.svg)",
     ]  # fmt: skip
-    plt.rcParams |= {"font.size": 9, "svg.fonttype": "path", "svg.hashsalt": "grating_calibration"}
-    figure, axes = plt.subplots(2, 2, figsize=(9, 6.5), layout="constrained")
-    for axis, (what, unit, title, rows) in zip(axes.flat, panels, strict=True):
-        x, y, mib = zip(*rows, strict=True)
-        axis.loglog(x, y, "o-", color="#1f6fb4")
-        axis.set(xlabel=what, ylabel=unit, title=title)
-        axis.yaxis.label.set_color("#1f6fb4")
-        memory = axis.twinx()
-        memory.loglog(x, mib, "s--", color="#b4561f")
-        memory.set_ylabel("peak MiB", color="#b4561f")
-        memory.set_ylim(10, 10_000)
-        axis.grid(alpha=0.3)
-        if what == "threads":
-            axis.set_xticks(x, map(str, x))
-            axis.minorticks_off()
+    draw(panels, arguments.out / "scaling.svg")
+    for what, unit, title, rows in panels:
         number = "{:.1f}".format if what == "megapixels" else "{:,}".format
         more = "" if what == "threads" else f" Exponent: {slope(rows):.2f}."
         out += ["", f"## {title[0].upper()}{title[1:]}", "", f"| {what} | {unit} | peak MiB |", "| --- | --- | --- |"]
         out += [f"| {number(n)} | {value:.2f} | {peak:.0f} |" for n, value, peak in rows]
         out += ["", more.strip()] if more else []
-    figure.savefig(arguments.out / "scaling.svg", metadata={"Date": None})
     (arguments.out / "scaling.md").write_text("\n".join(out) + "\n")
     print("\n".join(out))
 

@@ -16,6 +16,7 @@ use crate::ros::images::StampedImage;
 use crate::ros::live::{Live, Seen, judged};
 use crate::ros::mover::Mover;
 use crate::ros::preflight;
+use crate::ros::process;
 use crate::ros::robot::locked;
 use crate::ros::services;
 use crate::ros::shared::Shared;
@@ -82,6 +83,8 @@ impl Sweep {
         if result.is_err() {
             self.mover.hold();
         }
+        // A sweep's images, fits and models are gone.
+        process::return_memory();
         result
     }
 
