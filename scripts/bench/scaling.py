@@ -151,10 +151,10 @@ def main():
     draw(panels, arguments.out / "scaling.svg")
     for what, unit, title, rows in panels:
         number = "{:.1f}".format if what == "megapixels" else "{:,}".format
-        more = "" if what == "threads" else f" Exponent: {slope(rows):.2f}."
         out += ["", f"## {title[0].upper()}{title[1:]}", "", f"| {what} | {unit} | peak MiB |", "| --- | --- | --- |"]
         out += [f"| {number(n)} | {value:.2f} | {peak:.0f} |" for n, value, peak in rows]
-        out += ["", more.strip()] if more else []
+        if what != "threads":
+            out += ["", f"Exponent: {slope(rows):.2f}."]
     (arguments.out / "scaling.md").write_text("\n".join(out) + "\n")
     print("\n".join(out))
 
