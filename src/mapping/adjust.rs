@@ -82,11 +82,9 @@ struct Group {
 
 impl Group {
     fn has(&self, row: &[(usize, f64)]) -> bool {
-        let ends = |first: Option<&usize>, of: Option<&(usize, f64)>| first.copied() == of.map(|(i, _)| *i);
-        // Most of the others differ at the end.
-        ends(self.parameters.last(), row.last())
-            && self.parameters.len() == row.len()
-            && self.parameters.iter().zip(row).all(|(own, (other, _))| own == other)
+        // From the end: there most of the others differ.
+        self.parameters.len() == row.len()
+            && self.parameters.iter().rev().zip(row.iter().rev()).all(|(own, (other, _))| own == other)
     }
 }
 
