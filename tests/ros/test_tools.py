@@ -74,9 +74,9 @@ def test_a_recorded_sweep_gives_what_the_node_found(recorded):
 
     live, bag = pairs("sweep"), pairs("chosen")
     assert len(live) == len(bag) == HEIGHTS
-    # No two pictures are the same, so the same pictures are the same choice. The bag begins before the goal: at the first
-    # height an earlier pair is still, too; and a node that was kept waiting takes a later one.
-    same = [i for i in range(HEIGHTS) if live[i][0] == bag[i][0]]
+    # No two pictures are the same, so the same pictures are the same choice; a node that was kept waiting takes a later pair.
+    # The bag begins before the goal: at the first height an earlier pair is still, too, and an earlier pose is at rest.
+    same = [i for i in range(1, HEIGHTS) if live[i][0] == bag[i][0]]
     assert len(same) >= 2, same
     # Then the poses are the same, to the last bit.
     assert [live[i][1] for i in same] == [bag[i][1] for i in same]
