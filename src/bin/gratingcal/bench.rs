@@ -1,8 +1,11 @@
 //! `gratingcal bench`: what a backend does a second, how near that is to its floor, and how it compares.
 
+use crate::calibrate;
+use anyhow::Context;
 use grating_calibration::GrayImage;
-use grating_calibration::camera::Camera;
-use grating_calibration::grating::backend::{Backend, BackendChoice, BackendError};
+use grating_calibration::camera::{Camera, Stereo};
+use grating_calibration::folder::{self, PairFiles};
+use grating_calibration::grating::backend::{Backend, BackendChoice, BackendError, Chosen};
 use grating_calibration::grating::cpu::{Cpu, peak_multiply_adds};
 use grating_calibration::grating::cuda::device::Kernel;
 use grating_calibration::grating::cuda::{Cuda, driver};
@@ -10,9 +13,13 @@ use grating_calibration::grating::quadratic::{QuadraticGratings, QuadraticPhase}
 use grating_calibration::grating::refine::{FitOptions, GratingFit, Warm, fit_cold, fit_warm_on};
 use grating_calibration::grating::search::{DRAWS, Round, SearchPlan, plain_sums};
 use grating_calibration::lattice::local;
+use grating_calibration::sim::truth::TruthFile;
 use grating_calibration::sim::{Scene, SceneConfig};
-use nalgebra::Vector3;
+use grating_calibration::sweep::session::CalibrationSettings;
+use nalgebra::{Vector2, Vector3};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 #[derive(clap::Args)]
@@ -23,6 +30,9 @@ pub struct BenchArgs {
     /// Repetitions; medians are told.
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
     repeats: u16,
+    /// A folder of `gratingcal simulate`: its whole sweep, too.
+    #[arg(long)]
+    sweep: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -45,39 +55,12 @@ const WINDOW_PIXELS: f64 = 790.0 * 6400.0 * 2.0;
 
 /// What is measured, with what it needs.
 struct Bench {
-    backend: Box<dyn Measured>,
+    backend: Arc<dyn Backend>,
+    /// The same, where it is a GPU that keeps the time of its launches.
+    gpu: Option<Arc<Cuda<driver::Gpu>>>,
     /// Lane-instructions a second.
     rate: f64,
-    is_gpu: bool,
     repeats: usize,
-}
-
-/// A backend, and the device time of what it did since the last call, s.
-trait Measured {
-    fn backend(&self) -> &dyn Backend;
-    fn device_s(&self, kernels: &[Kernel]) -> Result<Option<f64>, BackendError>;
-}
-
-impl Measured for Cpu {
-    fn backend(&self) -> &dyn Backend {
-        self
-    }
-
-    fn device_s(&self, _: &[Kernel]) -> Result<Option<f64>, BackendError> {
-        Ok(None)
-    }
-}
-
-impl Measured for Cuda<driver::Gpu> {
-    fn backend(&self) -> &dyn Backend {
-        self
-    }
-
-    fn device_s(&self, kernels: &[Kernel]) -> Result<Option<f64>, BackendError> {
-        let times = self.device().take_times()?;
-        let of = times.iter().filter(|(kernel, _)| kernels.contains(kernel)).map(|(_, ms)| 1e-3 * f64::from(*ms));
-        Ok(Some(of.sum()))
-    }
 }
 
 /// One line of the table.
@@ -91,7 +74,7 @@ struct Line {
     device_s: Option<f64>,
     megabytes: f64,
     /// Measured over floor.
-    of_floor: f64,
+    of_floor: Option<f64>,
     /// How many times faster than plain code, and than the CPU backend.
     over_plain: Option<f64>,
     over_cpu: Option<f64>,
@@ -101,12 +84,13 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let repeats = usize::from(args.repeats);
     let cpu = || {
         let rate = peak_multiply_adds() * rayon::current_num_threads() as f64;
-        Bench { backend: Box::new(Cpu), rate, is_gpu: false, repeats }
+        Bench { backend: Arc::new(Cpu), gpu: None, rate, repeats }
     };
     let gpu = || -> anyhow::Result<Bench> {
         let gpu = driver::open_timed()?;
         let rate = gpu.issue_rate()?;
-        Ok(Bench { backend: Box::new(Cuda::new(gpu)), rate, is_gpu: true, repeats })
+        let gpu = Arc::new(Cuda::new(gpu));
+        Ok(Bench { backend: gpu.clone(), gpu: Some(gpu), rate, repeats })
     };
     let bench = match args.backend {
         BackendChoice::Cpu => cpu(),
@@ -115,9 +99,10 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     };
     let images = Images::new()?;
     let plain = plain_rate(&images);
-    let peer = if bench.is_gpu { Some(cpu().lines(&images, plain, None)?) } else { None };
-    let lines = bench.lines(&images, plain, peer.as_deref())?;
-    let name = bench.backend.backend().name();
+    let sweep = args.sweep.as_deref().map(Sweep::read).transpose()?;
+    let peer = bench.gpu.as_ref().map(|_| cpu().lines(&images, sweep.as_ref(), plain, None)).transpose()?;
+    let lines = bench.lines(&images, sweep.as_ref(), plain, peer.as_deref())?;
+    let name = bench.backend.name();
     if args.json {
         let lines: Vec<_> = lines.iter().map(Line::json).collect();
         say!("{}", serde_json::json!({"backend": name, "floor_lane_instructions_per_s": bench.rate, "lines": lines}))?;
@@ -141,14 +126,14 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     for line in &lines {
         let ratio = |x: Option<f64>| x.map_or_else(|| "-".into(), |x| format!("{x:.1}"));
         say!(
-            "{:<42} {:>10.3e} {:<11} {:>9.3} {:>9} {:>8.2} {:>7.0}% {:>8} {:>8}",
+            "{:<42} {:>10.3e} {:<11} {:>9.3} {:>9} {:>8.2} {:>8} {:>8} {:>8}",
             line.what,
             line.rate,
             line.unit,
             1e3 * line.wall_s,
             line.device_s.map_or_else(|| "-".into(), |s| format!("{:.3}", 1e3 * s)),
             line.megabytes,
-            100.0 * line.of_floor,
+            line.of_floor.map_or_else(|| "-".into(), |share| format!("{:.0}%", 100.0 * share)),
             ratio(line.over_plain),
             ratio(line.over_cpu),
         )?;
@@ -179,6 +164,24 @@ impl Images {
         let images: Vec<GrayImage> = (0..6).map(picture).collect();
         let fits = images.iter().map(|image| fit_cold(image, &FitOptions::default())).collect::<Result<_, _>>()?;
         Ok(Images { images, fits })
+    }
+}
+
+/// A simulated sweep on disk.
+struct Sweep {
+    pairs: Vec<PairFiles>,
+    settings: CalibrationSettings,
+}
+
+impl Sweep {
+    fn read(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join("truth.yaml");
+        let told = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let truth: TruthFile = serde_yaml::from_str(&told).with_context(|| path.display().to_string())?;
+        let [left, right, poses] = ["left", "right", "poses.csv"].map(|name| folder.join(name));
+        let origins = Stereo { left: truth.origin_left, right: truth.origin_right };
+        let settings = CalibrationSettings::new(truth.pitch_mm, origins.map(Vector2::from));
+        Ok(Sweep { pairs: folder::pairs(&left, &right, &poses)?, settings })
     }
 }
 
@@ -217,26 +220,40 @@ impl Bench {
         mut work: impl FnMut(usize) -> anyhow::Result<()>,
     ) -> anyhow::Result<(f64, Option<f64>)> {
         work(0)?;
-        self.backend.device_s(kernels)?;
+        self.device_s(kernels)?;
         let (mut wall, mut device) = (Vec::new(), Vec::new());
         for n in 0..self.repeats {
             let start = Instant::now();
             work(n + 1)?;
             wall.push(start.elapsed().as_secs_f64());
-            device.extend(self.backend.device_s(kernels)?);
+            device.extend(self.device_s(kernels)?);
         }
         let device = (!device.is_empty()).then(|| median(device));
         Ok((median(wall), device))
     }
 
+    /// Time of a GPU in these kernels since the last call, s.
+    fn device_s(&self, kernels: &[Kernel]) -> Result<Option<f64>, BackendError> {
+        let Some(gpu) = &self.gpu else { return Ok(None) };
+        let times = gpu.device().take_times()?;
+        let of = times.iter().filter(|(kernel, _)| kernels.contains(kernel)).map(|(_, ms)| 1e-3 * f64::from(*ms));
+        Ok(Some(of.sum()))
+    }
+
     /// Measured rate over the most that the counted instructions allow.
     fn of_floor(&self, results: f64, count: &Count, seconds: f64) -> f64 {
-        let instructions = if self.is_gpu { count.gpu } else { count.cpu };
+        let instructions = if self.gpu.is_some() { count.gpu } else { count.cpu };
         results * instructions / (seconds * self.rate)
     }
 
-    fn lines(&self, images: &Images, plain: f64, cpu: Option<&[Line]>) -> anyhow::Result<Vec<Line>> {
-        let backend = self.backend.backend();
+    fn lines(
+        &self,
+        images: &Images,
+        sweep: Option<&Sweep>,
+        plain: f64,
+        cpu: Option<&[Line]>,
+    ) -> anyhow::Result<Vec<Line>> {
+        let backend = &self.backend;
         let count = images.images.len();
         let pixels = images.images[0].as_raw().len() as f64;
         let over_cpu = |n: usize, rate: f64| cpu.map(|lines| rate / lines[n].rate);
@@ -256,7 +273,7 @@ impl Bench {
             wall_s,
             device_s,
             megabytes: 4e-6 * pixels * SEARCH_ROUNDS as f64,
-            of_floor: self.of_floor(evaluations, &EVALUATION, seconds),
+            of_floor: Some(self.of_floor(evaluations, &EVALUATION, seconds)),
             over_plain: Some(rate / plain),
             over_cpu: over_cpu(0, rate),
         };
@@ -273,7 +290,7 @@ impl Bench {
         let looked_at = median(passes) * pixels / (options.stride * options.stride) as f64;
         let seconds = device_s.unwrap_or(wall_s);
         // One image is one thread's work on the CPU.
-        let share = if self.is_gpu { 1.0 } else { rayon::current_num_threads() as f64 };
+        let share = if self.gpu.is_some() { 1.0 } else { rayon::current_num_threads() as f64 };
         let fit = Line {
             what: "(b) warm fit of an image",
             rate: 1.0 / seconds,
@@ -281,7 +298,7 @@ impl Bench {
             wall_s,
             device_s,
             megabytes: 4e-6 * looked_at,
-            of_floor: share * self.of_floor(looked_at, &PASS_PIXEL, seconds),
+            of_floor: Some(share * self.of_floor(looked_at, &PASS_PIXEL, seconds)),
             over_plain: None,
             over_cpu: over_cpu(1, 1.0 / seconds),
         };
@@ -299,10 +316,28 @@ impl Bench {
             wall_s,
             device_s,
             megabytes: 12e-6 * (pixels + WINDOW_PIXELS),
-            of_floor: share * self.of_floor(WINDOW_PIXELS, &WINDOW_PIXEL, seconds),
+            of_floor: Some(share * self.of_floor(WINDOW_PIXELS, &WINDOW_PIXEL, seconds)),
             over_plain: None,
             over_cpu: over_cpu(2, 1.0 / seconds),
         };
-        Ok(vec![search, fit, local])
+        let mut lines = vec![search, fit, local];
+        let Some(sweep) = sweep else { return Ok(lines) };
+
+        let start = Instant::now();
+        calibrate::fit(Chosen::with(backend.clone(), false), &sweep.pairs, &sweep.settings, true)?;
+        let wall_s = start.elapsed().as_secs_f64();
+        let images = 2.0 * sweep.pairs.len() as f64;
+        lines.push(Line {
+            what: "(d) a whole calibration from a folder",
+            rate: images / wall_s,
+            unit: "images",
+            wall_s,
+            device_s: self.device_s(&Kernel::ALL)?,
+            megabytes: 4e-6 * pixels * images,
+            of_floor: None,
+            over_plain: None,
+            over_cpu: over_cpu(3, images / wall_s),
+        });
+        Ok(lines)
     }
 }
