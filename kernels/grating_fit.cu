@@ -8,31 +8,47 @@
 
 // --- (a) stochastic search -------------------------------------------------------------------------------------------
 
-// The draws of `round` around the mean; the mean itself is the first. By one block of at least DRAWS threads.
-__device__ static void draw(const Round &round, Search *search) {
+// What each draw of each round adds to the mean; the first adds nothing. One round a block of DRAWS threads.
+extern "C" __global__ void __launch_bounds__(DRAWS) search_steps(const Round *__restrict__ rounds, Quadratic *__restrict__ steps) {
+  const Round &round = rounds[blockIdx.x];
   unsigned n = threadIdx.x;
-  if (n >= DRAWS) return;
-  Quadratic phase = search->mean[round.searches_h ? 0 : 1];
+  Quadratic by = {0.0, 0.0, 0.0, 0.0, 0.0, 0.0};
   if (n > 0) {
     double step[5];
     for (unsigned k = 0; k < 5; k++) step[k] = round.sigma[k] * normal(round.seed, round.image_number, round.number, n, k);
     // About the centre, where steps are rounder than about the corner pixel (0, 0).
     double cx = round.centre[0], cy = round.centre[1];
-    phase.xy += step[0];
-    phase.yy += step[1];
-    phase.x += step[2] - step[0] * cy / 1000.0;
-    phase.y += step[3] - (step[0] * cx + 2.0 * step[1] * cy) / 1000.0;
-    phase.constant += step[4] - step[2] * cx - step[3] * cy + (step[0] * cx * cy + step[1] * cy * cy) / 1000.0;
+    by.xy = step[0];
+    by.yy = step[1];
+    by.x = step[2] - step[0] * cy / 1000.0;
+    by.y = step[3] - (step[0] * cx + 2.0 * step[1] * cy) / 1000.0;
+    by.constant = step[4] - step[2] * cx - step[3] * cy + (step[0] * cx * cy + step[1] * cy * cy) / 1000.0;
   }
-  search->draws[n] = phase;
+  steps[(size_t)blockIdx.x * DRAWS + n] = by;
+}
+
+__device__ __forceinline__ Quadratic moved(const Quadratic &mean, const Quadratic &by) {
+  return {mean.xy + by.xy, mean.yy + by.yy, mean.seed + by.seed, mean.x + by.x, mean.y + by.y, mean.constant + by.constant};
+}
+
+// Rows and columns of an image exchanged: the v set then runs along rows, too.
+extern "C" __global__ void __launch_bounds__(TURN_TILE * TURN_ROWS)
+transpose(const float *__restrict__ image, int width, int height, float *__restrict__ turned) {
+  // One column more: lanes that read a column read different banks.
+  __shared__ float tile[TURN_TILE][TURN_TILE + 1];
+  int column = threadIdx.x % TURN_TILE, first = threadIdx.x / TURN_TILE;
+  int u = blockIdx.x * TURN_TILE, v = blockIdx.y * TURN_TILE;
+  for (int row = first; row < TURN_TILE; row += TURN_ROWS) {
+    if (u + column < width && v + row < height) tile[row][column] = image[(size_t)(v + row) * width + u + column];
+  }
+  __syncthreads();
+  for (int row = first; row < TURN_TILE; row += TURN_ROWS) {
+    if (v + column < height && u + row < width) turned[(size_t)(u + row) * height + v + column] = tile[column][row];
+  }
 }
 
 // Cost (4), best gain and offset, over the image's own variance: 0 explains everything, 1 nothing.
-__device__ static double relative_cost(const unsigned long long *sums, unsigned n, const Round &round) {
-  const double unit = 1.0 / (double)(1ull << SUM_BITS);
-  double model = (double)(long long)sums[n] * unit;
-  double model2 = (double)(long long)sums[DRAWS + n] * unit;
-  double model_image = (double)(long long)sums[2 * DRAWS + n] * unit;
+__device__ static double relative_cost(double model, double model2, double model_image, const Round &round) {
   double pixels = (double)round.columns * round.rows;
   double model_variance = model2 - model * model / pixels;
   double image_variance = round.image_sum2 - round.image_sum * round.image_sum / pixels;
@@ -41,152 +57,192 @@ __device__ static double relative_cost(const unsigned long long *sums, unsigned 
   return 1.0 - covariance * covariance / (model_variance * image_variance);
 }
 
-// Before the first round.
-extern "C" __global__ void search_start(const Round *__restrict__ rounds, Search *search) {
-  for (unsigned n = threadIdx.x; n < 3 * DRAWS; n += blockDim.x) search->sums[n] = 0;
-  if (threadIdx.x == 0) search->blocks_done = 0;
-  draw(rounds[0], search);
+// A draw on its way along a row in groups of eight pixels: those at +-(j - 1/2) steps from a base (a, b) = 4 (sin, cos) have
+//   P+- = (4 duty + a c_j) +- b s_j,  c_j, s_j = cos, sin((j - 1/2) step)
+// and (a, b) turns on by eight steps.
+struct Walk {
+  float a, b, c[4], s[4], turn_cos, turn_sin;
+  // Of I, I^2 and I y.
+  float sum, sum2, sum_y;
+};
+
+// At eight steps before the first base: (x, y) is the first pixel of the first group.
+__device__ __forceinline__ void begin(const Quadratic &p, double x, double y, double spacing, Walk &walk) {
+  double step = spacing * (p.xy * y * 1e-3 + p.x);
+  sin_cos(wrapped(phase_at(p, x, y) - 4.5 * step), walk.a, walk.b);
+  walk.a *= 4.0f;
+  walk.b *= 4.0f;
+  float half_sin, half_cos;
+  sin_cos(wrapped(0.5 * step), half_sin, half_cos);
+  float one_sin = 2.0f * half_sin * half_cos, one_cos = 1.0f - 2.0f * half_sin * half_sin;
+  walk.c[0] = half_cos;
+  walk.s[0] = half_sin;
+#pragma unroll
+  for (int j = 1; j < 4; j++) {
+    walk.c[j] = walk.c[j - 1] * one_cos - walk.s[j - 1] * one_sin;
+    walk.s[j] = walk.s[j - 1] * one_cos + walk.c[j - 1] * one_sin;
+  }
+  float two_sin = 2.0f * one_sin * one_cos, two_cos = 1.0f - 2.0f * one_sin * one_sin;
+  float four_sin = 2.0f * two_sin * two_cos, four_cos = 1.0f - 2.0f * two_sin * two_sin;
+  walk.turn_sin = 2.0f * four_sin * four_cos;
+  walk.turn_cos = 1.0f - 2.0f * four_sin * four_sin;
 }
 
-// One round: all draws on all pixels. The block that ends last moves the mean to the best draw and draws for the next round.
+// Turns to the next group and adds it, with its Q, 2 + Q^2 and y.
+__device__ __forceinline__ void add(Walk &w, const float q[8], const float c[8], const float y[8], float level) {
+  float turned = w.a * w.turn_cos + w.b * w.turn_sin;
+  w.b = w.b * w.turn_cos - w.a * w.turn_sin;
+  w.a = turned;
+#pragma unroll
+  for (int j = 0; j < 4; j++) {
+    float middle = w.a * w.c[j] + level;
+#pragma unroll
+    for (int side = 0; side < 2; side++) {
+      int k = side ? 4 + j : 3 - j;
+      float p = side ? w.b * w.s[j] + middle : middle - w.b * w.s[j];
+      float model = p * rsqrtf(p * p + c[k]) * q[k];
+      w.sum += model;
+      w.sum2 += model * model;
+      w.sum_y += model * y[k];
+    }
+  }
+}
+
+__device__ __forceinline__ void load(float to[8], const float *from) {
+  *(float4 *)&to[0] = *(const float4 *)&from[0];
+  *(float4 *)&to[4] = *(const float4 *)&from[4];
+}
+
+// One round: all draws on all pixels. The block that ends last moves the mean to the best draw.
 //
-// A warp walks along a row of a tile; each of its lanes holds two draws, so that a pixel is read once for 64. Along a row
-// the searched phase is linear: pixels at +-(j - 1/2) steps from a base (A, B) = 4 (sin, cos) have
-//   P+- = (4 duty + A C_j) +- B S_j,  C_j, S_j = cos, sin((j - 1/2) step)
-// and (A, B) turns on by eight steps.
-extern "C" __global__ void __launch_bounds__(32 * TILE_ROWS, 3)
-search_round(const Round *__restrict__ rounds, int number, int is_last, const float *__restrict__ image, int width, Search *search) {
-  // Q, 2 + Q^2 and y of each pixel. Outside the region Q = y = 0, so that nothing is added.
-  __shared__ __align__(16) float tile_q[TILE_ROWS][TILE_COLUMNS];
-  __shared__ __align__(16) float tile_c[TILE_ROWS][TILE_COLUMNS];
-  __shared__ __align__(16) float tile_y[TILE_ROWS][TILE_COLUMNS];
-  __shared__ float lane_sums[TILE_ROWS][3 * DRAWS];
-  __shared__ float standing[6];
+// Pixels are looked at in groups of eight along a row, blocks share them evenly, and so do a block's warps: the chip is full
+// until all end together. Each lane of a warp holds two draws, so that a pixel is read once for 64.
+extern "C" __global__ void __launch_bounds__(32 * SEARCH_WARPS, SEARCH_BLOCKS)
+search_round(const Round round, const Quadratic *__restrict__ steps, const float *__restrict__ image, int pitch, Search *search) {
+  // Q, 2 + Q^2 and y of each pixel. Beyond a row's end Q = y = 0, so that nothing is added.
+  __shared__ __align__(16) float tile_q[8 * TILE_GROUPS];
+  __shared__ __align__(16) float tile_c[8 * TILE_GROUPS];
+  __shared__ __align__(16) float tile_y[8 * TILE_GROUPS];
+  __shared__ Quadratic draws[DRAWS];
+  __shared__ float lane_sums[SEARCH_WARPS][3 * DRAWS];
+  __shared__ double sums[3 * DRAWS];
   __shared__ double costs[DRAWS];
+  __shared__ int best[DRAWS];
   __shared__ int is_last_block;
-  const Round &round = rounds[number];
-  int first_column = blockIdx.x * TILE_COLUMNS, first_row = blockIdx.y * TILE_ROWS;
   unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-
-  // The standing grating's phase around the tile's corner, in its own (x, y) = our (y, x).
-  if (threadIdx.x == 0) {
-    const Quadratic &p = search->mean[round.searches_h ? 1 : 0];
-    double y = round.start[0] + round.spacing * first_column, x = round.start[1] + round.spacing * first_row;
-    double s = round.spacing;
-    standing[0] = wrapped(phase_at(p, x, y));
-    standing[1] = (float)(s * (p.xy * x / 1000.0 + 2.0 * p.yy * y / 1000.0 + p.seed + p.y));
-    standing[2] = (float)(s * (p.xy * y / 1000.0 + p.x));
-    standing[3] = (float)(s * s * p.yy / 1000.0);
-    standing[4] = (float)(s * s * p.xy / 1000.0);
+  int searched = round.searches_h ? 0 : 1;
+  for (unsigned n = threadIdx.x; n < DRAWS; n += blockDim.x) {
+    draws[n] = moved(search->mean[searched], steps[(size_t)round.number * DRAWS + n]);
   }
-  __syncthreads();
-  for (int n = threadIdx.x; n < TILE_ROWS * TILE_COLUMNS; n += blockDim.x) {
-    int column = n % TILE_COLUMNS, row = n / TILE_COLUMNS;
-    float q = 0.0f, y = 0.0f;
-    if (first_column + column < round.columns && first_row + row < round.rows) {
-      float dy = (float)column, dx = (float)row, sin, cos;
-      sin_cos(standing[0] + dy * (standing[1] + dy * standing[3] + dx * standing[4]) + dx * standing[2], sin, cos);
-      q = 4.0f * (sin + round.duty);
-      int across = (int)(round.start[1] + round.spacing * (first_row + row));
-      int along = (int)(round.start[0] + round.spacing * (first_column + column));
-      y = round.searches_h ? image[(size_t)across * width + along] : image[(size_t)along * width + across];
-    }
-    tile_q[row][column] = q;
-    tile_c[row][column] = 2.0f + q * q;
-    tile_y[row][column] = y;
-  }
-  __syncthreads();
-
+  for (unsigned n = threadIdx.x; n < 3 * DRAWS; n += blockDim.x) sums[n] = 0.0;
+  const Quadratic standing = search->mean[1 - searched];
+  int per_row = (round.columns + 7) / 8;
+  long long groups = (long long)per_row * round.rows;
+  int first = (int)(groups * blockIdx.x / gridDim.x), end = (int)(groups * (blockIdx.x + 1) / gridDim.x);
+  int tiles = (end - first + TILE_GROUPS - 1) / TILE_GROUPS;
   const float level = 4.0f * round.duty;
-  float a[2], b[2], c[2][4], s[2][4], turn_cos[2], turn_sin[2];
-  float sum[2] = {0.0f, 0.0f}, sum2[2] = {0.0f, 0.0f}, sum_y[2] = {0.0f, 0.0f};
+  for (int tile = 0; tile < tiles; tile++) {
+    int begin_group = first + (int)((long long)(end - first) * tile / tiles);
+    int count = first + (int)((long long)(end - first) * (tile + 1) / tiles) - begin_group;
+    // Four pixels at a time.
+    for (int n = threadIdx.x; n < 2 * count; n += 32 * SEARCH_WARPS) {
+      int group = begin_group + n / 2, row = group / per_row, column = 8 * (group - row * per_row) + 4 * (n % 2);
+      // The standing grating in its own (x, y) = our (y, x).
+      double y = round.start[0] + round.spacing * column, x = round.start[1] + round.spacing * row;
+      float phase = wrapped(phase_at(standing, x, y)), curve = (float)(round.spacing * round.spacing * standing.yy * 1e-3);
+      float slope = (float)(round.spacing * (standing.xy * x * 1e-3 + 2.0 * standing.yy * y * 1e-3 + standing.seed + standing.y));
+      const float *pixel = image + (size_t)x * pitch + (size_t)y;
+      int spacing = (int)round.spacing;
+      float q[4], c[4], brightness[4];
 #pragma unroll
-  for (int d = 0; d < 2; d++) {
-    const Quadratic &p = search->draws[lane + 32 * d];
-    double x = round.start[0] + round.spacing * first_column, y = round.start[1] + round.spacing * (first_row + (int)warp);
-    double step = round.spacing * (p.xy * y / 1000.0 + p.x);
-    // Between the last pixel before the row and its first: four steps and a half before the base of the first eight.
-    sin_cos(wrapped(phase_at(p, x, y) - 4.5 * step), a[d], b[d]);
-    a[d] *= 4.0f;
-    b[d] *= 4.0f;
-    float half_sin, half_cos;
-    sin_cos(wrapped(0.5 * step), half_sin, half_cos);
-    float one_sin = 2.0f * half_sin * half_cos, one_cos = 1.0f - 2.0f * half_sin * half_sin;
-    c[d][0] = half_cos;
-    s[d][0] = half_sin;
-#pragma unroll
-    for (int j = 1; j < 4; j++) {
-      c[d][j] = c[d][j - 1] * one_cos - s[d][j - 1] * one_sin;
-      s[d][j] = s[d][j - 1] * one_cos + c[d][j - 1] * one_sin;
+      for (int k = 0; k < 4; k++) {
+        float sin, cos;
+        sin_cos(phase + k * (slope + k * curve), sin, cos);
+        bool inside = column + k < round.columns;
+        q[k] = inside ? 4.0f * (sin + round.duty) : 0.0f;
+        c[k] = 2.0f + q[k] * q[k];
+        brightness[k] = inside ? pixel[k * spacing] : 0.0f;
+      }
+      *(float4 *)&tile_q[4 * n] = *(const float4 *)q;
+      *(float4 *)&tile_c[4 * n] = *(const float4 *)c;
+      *(float4 *)&tile_y[4 * n] = *(const float4 *)brightness;
     }
-    float two_sin = 2.0f * one_sin * one_cos, two_cos = 1.0f - 2.0f * one_sin * one_sin;
-    float four_sin = 2.0f * two_sin * two_cos, four_cos = 1.0f - 2.0f * two_sin * two_sin;
-    turn_sin[d] = 2.0f * four_sin * four_cos;
-    turn_cos[d] = 1.0f - 2.0f * four_sin * four_sin;
-  }
-  // The first base is eight steps from there.
-  for (int group = 0; group < TILE_COLUMNS / 8; group++) {
-    float q[8], cc[8], y[8];
-    *(float4 *)&q[0] = *(const float4 *)&tile_q[warp][8 * group];
-    *(float4 *)&q[4] = *(const float4 *)&tile_q[warp][8 * group + 4];
-    *(float4 *)&cc[0] = *(const float4 *)&tile_c[warp][8 * group];
-    *(float4 *)&cc[4] = *(const float4 *)&tile_c[warp][8 * group + 4];
-    *(float4 *)&y[0] = *(const float4 *)&tile_y[warp][8 * group];
-    *(float4 *)&y[4] = *(const float4 *)&tile_y[warp][8 * group + 4];
+    __syncthreads();
+
+    Walk walk[2];
+#pragma unroll
+    for (int d = 0; d < 2; d++) walk[d].sum = walk[d].sum2 = walk[d].sum_y = 0.0f;
+    int group = count * warp / SEARCH_WARPS, last = count * (warp + 1) / SEARCH_WARPS;
+    int row = (begin_group + group) / per_row, along = begin_group + group - row * per_row;
+    while (group < last) {
+      double x0 = round.start[0] + round.spacing * (8 * along), y0 = round.start[1] + round.spacing * row;
+#pragma unroll
+      for (int d = 0; d < 2; d++) begin(draws[lane + 32 * d], x0, y0, round.spacing, walk[d]);
+      int stop = min(last, group + per_row - along);
+      // Two at a time: more to choose from while square roots are under way.
+#pragma unroll 2
+      for (; group < stop; group++) {
+        float q[8], c[8], y[8];
+        load(q, &tile_q[8 * group]);
+        load(c, &tile_c[8 * group]);
+        load(y, &tile_y[8 * group]);
+#pragma unroll
+        for (int d = 0; d < 2; d++) add(walk[d], q, c, y, level);
+      }
+      row++;
+      along = 0;
+    }
 #pragma unroll
     for (int d = 0; d < 2; d++) {
-      float turned = a[d] * turn_cos[d] + b[d] * turn_sin[d];
-      b[d] = b[d] * turn_cos[d] - a[d] * turn_sin[d];
-      a[d] = turned;
-#pragma unroll
-      for (int j = 0; j < 4; j++) {
-        float middle = a[d] * c[d][j] + level;
-#pragma unroll
-        for (int side = 0; side < 2; side++) {
-          int k = side ? 4 + j : 3 - j;
-          float p = side ? b[d] * s[d][j] + middle : middle - b[d] * s[d][j];
-          float model = p * rsqrtf(p * p + cc[k]) * q[k];
-          sum[d] += model;
-          sum2[d] += model * model;
-          sum_y[d] += model * y[k];
-        }
-      }
+      lane_sums[warp][lane + 32 * d] = walk[d].sum;
+      lane_sums[warp][DRAWS + lane + 32 * d] = walk[d].sum2;
+      lane_sums[warp][2 * DRAWS + lane + 32 * d] = walk[d].sum_y;
+    }
+    __syncthreads();
+    for (unsigned n = threadIdx.x; n < 3 * DRAWS; n += blockDim.x) {
+      for (int w = 0; w < SEARCH_WARPS; w++) sums[n] += lane_sums[w][n];
     }
   }
-#pragma unroll
-  for (int d = 0; d < 2; d++) {
-    lane_sums[warp][lane + 32 * d] = sum[d];
-    lane_sums[warp][DRAWS + lane + 32 * d] = sum2[d];
-    lane_sums[warp][2 * DRAWS + lane + 32 * d] = sum_y[d];
-  }
-  __syncthreads();
-  if (threadIdx.x < 3 * DRAWS) {
-    double total = 0.0;
-    for (int row = 0; row < TILE_ROWS; row++) total += lane_sums[row][threadIdx.x];
+  for (unsigned n = threadIdx.x; n < 3 * DRAWS; n += blockDim.x) {
     // Two's complement: negative sums wrap as they should.
-    atomicAdd(&search->sums[threadIdx.x], (unsigned long long)__double2ll_rn(total * (double)(1ull << SUM_BITS)));
+    unsigned long long units = (unsigned long long)__double2ll_rn(sums[n] * (double)(1ull << SUM_BITS));
+    atomicAdd(&search->sums[blockIdx.x % SUM_COPIES][n], units);
   }
   __threadfence();
   __syncthreads();
-  if (threadIdx.x == 0) is_last_block = atomicAdd(&search->blocks_done, 1u) == gridDim.x * gridDim.y - 1;
+  if (threadIdx.x == 0) is_last_block = atomicAdd(&search->blocks_done, 1u) == gridDim.x - 1;
   __syncthreads();
   if (!is_last_block) return;
 
   __threadfence();
-  if (threadIdx.x < DRAWS) costs[threadIdx.x] = relative_cost(search->sums, threadIdx.x, round);
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    int best = 0;
-    for (int n = 1; n < DRAWS; n++) {
-      if (costs[n] < costs[best]) best = n;
+  for (unsigned n = threadIdx.x; n < 3 * DRAWS; n += blockDim.x) {
+    unsigned long long units = 0;
+#pragma unroll
+    for (int copy = 0; copy < SUM_COPIES; copy++) {
+      units += search->sums[copy][n];
+      search->sums[copy][n] = 0;
     }
-    search->mean[round.searches_h ? 0 : 1] = search->draws[best];
-    search->cost = costs[best];
-    search->blocks_done = 0;
+    sums[n] = (double)(long long)units / (double)(1ull << SUM_BITS);
   }
   __syncthreads();
-  if (threadIdx.x < 3 * DRAWS) search->sums[threadIdx.x] = 0;
-  if (!is_last) draw(rounds[number + 1], search);
+  for (unsigned n = threadIdx.x; n < DRAWS; n += blockDim.x) {
+    costs[n] = relative_cost(sums[n], sums[DRAWS + n], sums[2 * DRAWS + n], round);
+    best[n] = n;
+  }
+  for (unsigned half = DRAWS / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (threadIdx.x < half) {
+      int here = best[threadIdx.x], there = best[threadIdx.x + half];
+      // The first of equals.
+      if (costs[there] < costs[here] || (costs[there] == costs[here] && there < here)) best[threadIdx.x] = there;
+    }
+  }
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    search->mean[searched] = draws[best[0]];
+    search->cost = costs[best[0]];
+    search->blocks_done = 0;
+  }
 }
 
 // --- (b) normal equations --------------------------------------------------------------------------------------------

@@ -4,11 +4,18 @@
 // --- search ----------------------------------------------------------------------------------------------------------
 // Draws of a round; two for each lane of a warp.
 #define DRAWS 64
-// Columns and rows of a block's tile; one warp a row.
-#define TILE_COLUMNS 128
-#define TILE_ROWS 8
+// Warps of a block, and blocks that a multiprocessor holds at a time.
+#define SEARCH_WARPS 4
+#define SEARCH_BLOCKS 4
+// Groups of eight pixels that a block holds at a time, at most: all of its share of a 1280x720 image on 132 multiprocessors.
+#define TILE_GROUPS 320
+// A transposed tile, and how many of its rows are read at a time.
+#define TURN_TILE 32
+#define TURN_ROWS 8
 // Sums of the model are whole multiples of 2^-SUM_BITS: they don't depend on the order of adding.
 #define SUM_BITS 28
+// Blocks add to one of as many copies, so that few wait for each other.
+#define SUM_COPIES 8
 
 // Phase of one set, Eq. (1), (2), in its own (x, y): x along the lines. QuadraticPhase in src/grating/quadratic.rs
 struct Quadratic {
@@ -36,9 +43,8 @@ struct Search {
   // h, then v.
   struct Quadratic mean[2];
   double cost;
-  struct Quadratic draws[DRAWS];
-  // Sum of I, I^2 and I y for each draw, in units of 2^-SUM_BITS.
-  unsigned long long sums[3 * DRAWS];
+  // Sum of I, I^2 and I y for each draw, in units of 2^-SUM_BITS; the copies add up to it.
+  unsigned long long sums[SUM_COPIES][3 * DRAWS];
   unsigned blocks_done;
   unsigned padding;
 };

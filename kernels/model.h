@@ -46,5 +46,5 @@ __device__ __forceinline__ void brightness_and_slopes(float sin_h, float sin_v, 
 
 // Eq. (1), (2) at (x, y), rad.
 __device__ __forceinline__ double phase_at(const struct Quadratic &p, double x, double y) {
-  return (p.xy * x / 1000.0 + p.yy * y / 1000.0 + p.seed) * y + p.x * x + p.y * y + p.constant;
+  return ((p.xy * x + p.yy * y) * 1e-3 + p.seed) * y + p.x * x + p.y * y + p.constant;
 }

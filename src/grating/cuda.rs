@@ -20,13 +20,13 @@ use crate::grating::backend::{Backend, BackendError, Image, Pixels};
 use crate::grating::chebyshev;
 use crate::grating::cuda::device::{Argument, Device, Kernel, Launch, Queue};
 use crate::grating::cuda::layout::{
-    LEVEL_THREADS, MAX_LIGHT_DEGREE, MAX_ORDERS, MAX_PHASE_DEGREE, MOMENT_THREADS, PASS_THREADS, Pass, SQUARES, Search,
-    TILE_COLUMNS, TILE_ROWS, WINDOW_THREADS,
+    DRAWS, LEVEL_THREADS, MAX_LIGHT_DEGREE, MAX_ORDERS, MAX_PHASE_DEGREE, MOMENT_THREADS, PASS_THREADS, Pass,
+    SEARCH_BLOCKS, SEARCH_WARPS, SQUARES, Search, TURN_ROWS, TURN_TILE, WINDOW_THREADS,
 };
 use crate::grating::model::ORIGINAL_DUTY;
 use crate::grating::moments::{FIELDS, OFFSET_SQUARE, PixelSums};
 use crate::grating::normal_equations::{GratingParameters, NormalEquations, Region};
-use crate::grating::quadratic::QuadraticGratings;
+use crate::grating::quadratic::{QuadraticGratings, QuadraticPhase};
 use crate::grating::search::{SearchPlan, SearchRegion};
 use crate::grating::window::{self, Window, WindowSums};
 use bytemuck::{Zeroable, bytes_of, cast_slice, cast_slice_mut};
@@ -60,32 +60,42 @@ impl<D: Device> Backend for Cuda<D> {
     fn search(&self, plan: &SearchPlan) -> Result<(QuadraticGratings, f64), BackendError> {
         let queue = self.device.queue()?;
         let rounds = rounds(plan);
-        let Some(last) = rounds.len().checked_sub(1) else { return Ok((plan.start, 1.0)) };
+        if rounds.is_empty() {
+            return Ok((plan.start, 1.0));
+        }
         let mut search = Search::zeroed();
         search.mean = [plan.start.h, plan.start.v];
         search.cost = 1.0;
         let image = uploaded(&queue, cast_slice(plan.image.as_raw()))?;
         let on_device = uploaded(&queue, cast_slice(&rounds))?;
         let state = uploaded(&queue, bytes_of(&search))?;
-        let start = Launch { kernel: Kernel::SearchStart, grid: [1, 1], threads: 256 };
-        queue.launch(start, &[Argument::Buffer(&on_device), Argument::Buffer(&state)])?;
-        let width = plan.image.width() as i32;
-        for (number, round) in rounds.iter().enumerate() {
-            let tiles = [(round.columns as usize).div_ceil(TILE_COLUMNS), (round.rows as usize).div_ceil(TILE_ROWS)];
-            let launch = Launch {
-                kernel: Kernel::SearchRound,
-                grid: tiles.map(|tiles| tiles as u32),
-                threads: 32 * TILE_ROWS as u32,
-            };
-            let (number, is_last) = (number as i32, i32::from(number == last));
+        let steps = queue.allocate(rounds.len() * DRAWS * size_of::<QuadraticPhase>())?;
+        let turned = queue.allocate(size_of_val(&plan.image.as_raw()[..]))?;
+        let (width, height) = (plan.image.width() as i32, plan.image.height() as i32);
+        queue.launch(
+            Launch { kernel: Kernel::SearchSteps, grid: [rounds.len() as u32, 1], threads: DRAWS as u32 },
+            &[Argument::Buffer(&on_device), Argument::Buffer(&steps)],
+        )?;
+        let tiles = [width, height].map(|pixels| pixels.unsigned_abs().div_ceil(TURN_TILE as u32));
+        queue.launch(
+            Launch { kernel: Kernel::Transpose, grid: tiles, threads: (TURN_TILE * TURN_ROWS) as u32 },
+            &[
+                Argument::Buffer(&image),
+                Argument::Value(bytes_of(&width)),
+                Argument::Value(bytes_of(&height)),
+                Argument::Buffer(&turned),
+            ],
+        )?;
+        let blocks = self.device.blocks(SEARCH_BLOCKS) as u32;
+        for round in &rounds {
+            let (image, pitch) = if round.searches_h == 1 { (&image, width) } else { (&turned, height) };
             queue.launch(
-                launch,
+                Launch { kernel: Kernel::SearchRound, grid: [blocks, 1], threads: 32 * SEARCH_WARPS as u32 },
                 &[
-                    Argument::Buffer(&on_device),
-                    Argument::Value(bytes_of(&number)),
-                    Argument::Value(bytes_of(&is_last)),
-                    Argument::Buffer(&image),
-                    Argument::Value(bytes_of(&width)),
+                    Argument::Value(bytes_of(round)),
+                    Argument::Buffer(&steps),
+                    Argument::Buffer(image),
+                    Argument::Value(bytes_of(&pitch)),
                     Argument::Buffer(&state),
                 ],
             )?;

@@ -32,7 +32,7 @@ fn library() -> &'static Mutex<Library> {
 }
 
 pub fn assert_layouts() {
-    let mut found = [0_u64; 27];
+    let mut found = [0_u64; 30];
     let library = library().lock().unwrap();
     // SAFETY: the function writes as many numbers.
     unsafe {
@@ -46,8 +46,11 @@ pub fn assert_layouts() {
         size_of::<Pass>(),
         size_of::<Window>(),
         layout::DRAWS,
-        layout::TILE_COLUMNS,
-        layout::TILE_ROWS,
+        layout::SEARCH_WARPS,
+        layout::SEARCH_BLOCKS,
+        layout::SUM_COPIES,
+        layout::TURN_TILE,
+        layout::TURN_ROWS,
         layout::MAX_PHASE_DEGREE,
         layout::MAX_LIGHT_DEGREE,
         layout::MAX_ORDERS,
@@ -125,6 +128,11 @@ impl Device for Emulated {
 
     fn name(&self) -> String {
         "emulated".into()
+    }
+
+    /// An odd number, so that shares differ.
+    fn blocks(&self, each: usize) -> usize {
+        each * 3 - 2
     }
 
     fn queue(&self) -> Result<Host, BackendError> {

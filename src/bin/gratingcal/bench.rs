@@ -8,6 +8,7 @@ use grating_calibration::folder::{self, PairFiles};
 use grating_calibration::grating::backend::{Backend, BackendChoice, BackendError, Chosen};
 use grating_calibration::grating::cpu::{Cpu, peak_multiply_adds};
 use grating_calibration::grating::cuda::device::Kernel;
+use grating_calibration::grating::cuda::driver::LaunchTime;
 use grating_calibration::grating::cuda::{Cuda, driver};
 use grating_calibration::grating::quadratic::{QuadraticGratings, QuadraticPhase};
 use grating_calibration::grating::refine::{FitOptions, GratingFit, Warm, fit_cold, fit_warm_on};
@@ -185,6 +186,19 @@ impl Sweep {
     }
 }
 
+/// Time in these kernels, s.
+fn busy_s(launches: &[LaunchTime], kernels: &[Kernel]) -> f64 {
+    let of = launches.iter().filter(|launch| kernels.contains(&launch.kernel));
+    of.map(|launch| 1e-3 * f64::from(launch.end_ms - launch.start_ms)).sum()
+}
+
+/// From the first launch to the end of the last, s, the gaps between them with it.
+fn span_s(launches: &[LaunchTime]) -> f64 {
+    let start = launches.iter().map(|launch| launch.start_ms).fold(f32::INFINITY, f32::min);
+    let end = launches.iter().map(|launch| launch.end_ms).fold(f32::NEG_INFINITY, f32::max);
+    1e-3 * f64::from(end - start)
+}
+
 const SEARCH_ROUNDS: usize = 40;
 
 fn plan(image: &GrayImage, rounds: usize) -> SearchPlan<'_> {
@@ -213,31 +227,28 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 impl Bench {
-    /// Medians of wall and device time, s; the first run warms up.
+    /// Medians of wall time and of what `device` makes of the launches, s; the first run warms up.
     fn timed(
         &self,
-        kernels: &[Kernel],
+        device: impl Fn(&[LaunchTime]) -> f64,
         mut work: impl FnMut(usize) -> anyhow::Result<()>,
     ) -> anyhow::Result<(f64, Option<f64>)> {
         work(0)?;
-        self.device_s(kernels)?;
-        let (mut wall, mut device) = (Vec::new(), Vec::new());
+        self.launches()?;
+        let (mut wall, mut on_device) = (Vec::new(), Vec::new());
         for n in 0..self.repeats {
             let start = Instant::now();
             work(n + 1)?;
             wall.push(start.elapsed().as_secs_f64());
-            device.extend(self.device_s(kernels)?);
+            on_device.extend(self.launches()?.map(|launches| device(&launches)));
         }
-        let device = (!device.is_empty()).then(|| median(device));
-        Ok((median(wall), device))
+        let on_device = (!on_device.is_empty()).then(|| median(on_device));
+        Ok((median(wall), on_device))
     }
 
-    /// Time of a GPU in these kernels since the last call, s.
-    fn device_s(&self, kernels: &[Kernel]) -> Result<Option<f64>, BackendError> {
-        let Some(gpu) = &self.gpu else { return Ok(None) };
-        let times = gpu.device().take_times()?;
-        let of = times.iter().filter(|(kernel, _)| kernels.contains(kernel)).map(|(_, ms)| 1e-3 * f64::from(*ms));
-        Ok(Some(of.sum()))
+    /// What a GPU did since the last call.
+    fn launches(&self) -> Result<Option<Vec<LaunchTime>>, BackendError> {
+        self.gpu.as_ref().map(|gpu| gpu.device().take_times()).transpose()
     }
 
     /// Measured rate over the most that the counted instructions allow.
@@ -258,21 +269,24 @@ impl Bench {
         let pixels = images.images[0].as_raw().len() as f64;
         let over_cpu = |n: usize, rate: f64| cpu.map(|lines| rate / lines[n].rate);
 
-        let search = [Kernel::SearchStart, Kernel::SearchRound];
-        let (wall_s, device_s) = self.timed(&search, |n| {
-            backend.search(&plan(&images.images[n % count], SEARCH_ROUNDS))?;
+        let (wall_s, device_s) = self.timed(span_s, |n| {
+            // As in a sweep, both cameras' images at a time.
+            let both = [2 * n, 2 * n + 1].map(|n| plan(&images.images[n % count], SEARCH_ROUNDS));
+            let [first, second] = &both;
+            let (first, second) = rayon::join(|| backend.search(first), || backend.search(second));
+            first.and(second)?;
             Ok(())
         })?;
-        let evaluations = pixels * (SEARCH_ROUNDS * DRAWS) as f64;
+        let evaluations = 2.0 * pixels * (SEARCH_ROUNDS * DRAWS) as f64;
         let seconds = device_s.unwrap_or(wall_s);
         let rate = evaluations / seconds;
         let search = Line {
-            what: "(a) search, 1280×720, batches of 64 draws",
+            what: "(a) search of a stereo pair, 64 draws a batch",
             rate,
             unit: "evaluations",
             wall_s,
             device_s,
-            megabytes: 4e-6 * pixels * SEARCH_ROUNDS as f64,
+            megabytes: 8e-6 * pixels * SEARCH_ROUNDS as f64,
             of_floor: Some(self.of_floor(evaluations, &EVALUATION, seconds)),
             over_plain: Some(rate / plain),
             over_cpu: over_cpu(0, rate),
@@ -280,13 +294,17 @@ impl Bench {
 
         let options = FitOptions::default();
         let mut passes = Vec::new();
-        let (wall_s, device_s) = self.timed(&[Kernel::NormalRows, Kernel::NormalMoments], |n| {
-            let at = 2 + n % (count - 2);
-            let warm = Warm { last: &images.fits[at - 1], before: Some((&images.fits[at - 2], 1.0)) };
-            let mut pixels = backend.take((&images.images[at]).into())?;
-            passes.push(fit_warm_on(&mut *pixels, &warm, &options)?.passes as f64);
-            Ok(())
-        })?;
+        let passes_of = [Kernel::NormalRows, Kernel::NormalMoments];
+        let (wall_s, device_s) = self.timed(
+            |launches| busy_s(launches, &passes_of),
+            |n| {
+                let at = 2 + n % (count - 2);
+                let warm = Warm { last: &images.fits[at - 1], before: Some((&images.fits[at - 2], 1.0)) };
+                let mut pixels = backend.take((&images.images[at]).into())?;
+                passes.push(fit_warm_on(&mut *pixels, &warm, &options)?.passes as f64);
+                Ok(())
+            },
+        )?;
         let looked_at = median(passes) * pixels / (options.stride * options.stride) as f64;
         let seconds = device_s.unwrap_or(wall_s);
         // One image is one thread's work on the CPU.
@@ -303,11 +321,14 @@ impl Bench {
             over_cpu: over_cpu(1, 1.0 / seconds),
         };
 
-        let (wall_s, device_s) = self.timed(&[Kernel::LevelMaps, Kernel::WindowSums], |n| {
-            let mut pixels = backend.take((&images.images[n % count]).into())?;
-            local::measure_on(&mut *pixels, &images.fits[n % count].parameters)?;
-            Ok(())
-        })?;
+        let (wall_s, device_s) = self.timed(
+            |launches| busy_s(launches, &[Kernel::LevelMaps, Kernel::WindowSums]),
+            |n| {
+                let mut pixels = backend.take((&images.images[n % count]).into())?;
+                local::measure_on(&mut *pixels, &images.fits[n % count].parameters)?;
+                Ok(())
+            },
+        )?;
         let seconds = device_s.unwrap_or(wall_s);
         let local = Line {
             what: "(c) its intersections, measured locally",
@@ -332,7 +353,7 @@ impl Bench {
             rate: images / wall_s,
             unit: "images",
             wall_s,
-            device_s: self.device_s(&Kernel::ALL)?,
+            device_s: self.launches()?.map(|launches| busy_s(&launches, &Kernel::ALL)),
             megabytes: 4e-6 * pixels * images,
             of_floor: None,
             over_plain: None,

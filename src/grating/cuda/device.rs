@@ -5,7 +5,8 @@ use crate::grating::backend::BackendError;
 /// The kernels of `kernels/grating_fit.cu`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
-    SearchStart,
+    SearchSteps,
+    Transpose,
     SearchRound,
     NormalRows,
     NormalMoments,
@@ -14,8 +15,9 @@ pub enum Kernel {
 }
 
 impl Kernel {
-    pub const ALL: [Kernel; 6] = [
-        Kernel::SearchStart,
+    pub const ALL: [Kernel; 7] = [
+        Kernel::SearchSteps,
+        Kernel::Transpose,
         Kernel::SearchRound,
         Kernel::NormalRows,
         Kernel::NormalMoments,
@@ -26,7 +28,8 @@ impl Kernel {
     /// Its name in the source.
     pub fn name(self) -> &'static str {
         match self {
-            Kernel::SearchStart => "search_start",
+            Kernel::SearchSteps => "search_steps",
+            Kernel::Transpose => "transpose",
             Kernel::SearchRound => "search_round",
             Kernel::NormalRows => "normal_rows",
             Kernel::NormalMoments => "normal_moments",
@@ -59,6 +62,9 @@ pub trait Device: Send + Sync {
 
     /// For people.
     fn name(&self) -> String;
+
+    /// How many blocks run at a time where a multiprocessor holds `each`.
+    fn blocks(&self, each: usize) -> usize;
 
     /// A queue of its own for one image: those of several images overlap.
     ///

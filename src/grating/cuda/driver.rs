@@ -23,6 +23,7 @@ struct Shared {
     context: Arc<CudaContext>,
     functions: Vec<(Kernel, CudaFunction)>,
     name: String,
+    multiprocessors: usize,
     /// Streams that no image uses now.
     idle: Mutex<Vec<Lane>>,
     times: Option<Mutex<Vec<(Kernel, CudaEvent, CudaEvent)>>>,
@@ -77,6 +78,8 @@ fn opened(timed: bool) -> Result<Gpu, BackendError> {
     unsafe { context.disable_event_tracking() };
     let name = context.name().map_err(early("naming the first GPU"))?;
     let (major, minor) = context.compute_capability().map_err(early("asking for its capability"))?;
+    let count = sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
+    let multiprocessors = context.attribute(count).map_err(early("counting its multiprocessors"))?.max(1) as usize;
     let module = load(&context, 10 * major + minor, found)?;
     let function = |kernel: Kernel| {
         let function = module.load_function(kernel.name()).map_err(early("finding the kernels"))?;
@@ -84,7 +87,7 @@ fn opened(timed: bool) -> Result<Gpu, BackendError> {
     };
     let functions = Kernel::ALL.into_iter().map(function).collect::<Result<_, _>>()?;
     let times = timed.then(Mutex::default);
-    Ok(Gpu(Arc::new(Shared { context, functions, name, idle: Mutex::default(), times })))
+    Ok(Gpu(Arc::new(Shared { context, functions, name, multiprocessors, idle: Mutex::default(), times })))
 }
 
 fn load(context: &Arc<CudaContext>, capability: i32, driver: i32) -> Result<Arc<CudaModule>, BackendError> {
@@ -137,29 +140,38 @@ impl Gpu {
     pub fn issue_rate(&self) -> Result<f64, BackendError> {
         let context = &self.0.context;
         let ask = |what| context.attribute(what).map_err(self.0.error("asking for its clock", 0));
-        let multiprocessors = ask(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
         let khz = ask(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_CLOCK_RATE)?;
         // CUDA C++ Programming Guide, arithmetic throughput: 64 lanes for 7.x and 8.0, else 128.
         let lanes = match context.compute_capability().map_err(self.0.error("asking for its capability", 0))? {
             (7, _) | (8, 0) => 64.0,
             _ => 128.0,
         };
-        Ok(f64::from(multiprocessors) * lanes * 1e3 * f64::from(khz))
+        Ok(self.0.multiprocessors as f64 * lanes * 1e3 * f64::from(khz))
     }
 
-    /// Device time of each launch since the last call, ms. Waits for them.
+    /// When each launch since the last call ran. Waits for them.
     ///
     /// # Errors
     /// [`BackendError`] of the launches.
-    pub fn take_times(&self) -> Result<Vec<(Kernel, f32)>, BackendError> {
+    pub fn take_times(&self) -> Result<Vec<LaunchTime>, BackendError> {
         let Some(times) = &self.0.times else { return Ok(Vec::new()) };
         let times = std::mem::take(&mut *locked(times));
-        let elapsed = |(kernel, start, end): (Kernel, CudaEvent, CudaEvent)| {
-            let ms = end.synchronize().and_then(|()| start.elapsed_ms(&end)).map_err(self.0.error("timing", 0))?;
-            Ok((kernel, ms))
+        let Some((_, origin, _)) = times.first() else { return Ok(Vec::new()) };
+        let ms = |event: &CudaEvent| event.synchronize().and_then(|()| origin.elapsed_ms(event));
+        let span = |(kernel, start, end): &(Kernel, CudaEvent, CudaEvent)| {
+            let [start_ms, end_ms] = [ms(start)?, ms(end)?];
+            Ok(LaunchTime { kernel: *kernel, start_ms, end_ms })
         };
-        times.into_iter().map(elapsed).collect()
+        times.iter().map(span).collect::<Result<_, _>>().map_err(self.0.error("timing", 0))
     }
+}
+
+/// When a kernel ran on the device, ms since the first launch; launches of several images overlap.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LaunchTime {
+    pub kernel: Kernel,
+    pub start_ms: f32,
+    pub end_ms: f32,
 }
 
 impl Device for Gpu {
@@ -167,6 +179,10 @@ impl Device for Gpu {
 
     fn name(&self) -> String {
         format!("cuda ({})", self.0.name)
+    }
+
+    fn blocks(&self, each: usize) -> usize {
+        each * self.0.multiprocessors
     }
 
     fn queue(&self) -> Result<GpuQueue, BackendError> {

@@ -5,8 +5,11 @@ use bytemuck::{Pod, Zeroable};
 
 /// Draws of a round; two for each lane of a warp.
 pub const DRAWS: usize = 64;
-pub const TILE_COLUMNS: usize = 128;
-pub const TILE_ROWS: usize = 8;
+pub const SEARCH_WARPS: usize = 4;
+pub const SEARCH_BLOCKS: usize = 4;
+pub const SUM_COPIES: usize = 8;
+pub const TURN_TILE: usize = 32;
+pub const TURN_ROWS: usize = 8;
 pub const MAX_PHASE_DEGREE: usize = 12;
 pub const MAX_LIGHT_DEGREE: usize = 6;
 pub const MAX_ORDERS: usize = 25;
@@ -43,8 +46,7 @@ pub struct Round {
 pub struct Search {
     pub mean: [QuadraticPhase; 2],
     pub cost: f64,
-    pub draws: [QuadraticPhase; DRAWS],
-    pub sums: [[u64; DRAWS]; 3],
+    pub sums: [[[u64; DRAWS]; 3]; SUM_COPIES],
     pub blocks_done: u32,
     pub padding: u32,
 }
