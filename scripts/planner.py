@@ -98,13 +98,14 @@ class Planner:
 
 
 def sweep_until_told():
-    """`planner.py FOLDER HEIGHTS`: sweeps again and again until stdin ends; a line for each."""
+    """`planner.py FOLDER HEIGHTS`: sweeps until stdin ends; tells the start and end of each, in s of the monotonic clock."""
     folder, heights = pathlib.Path(sys.argv[1]), int(sys.argv[2])
     user = Planner(origins_seen(folder / "truth"))
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
     while True:
+        print(f"begun {time.monotonic():.3f}", flush=True)
         result = user.calibrate(heights)
-        print(f"{'usable' if result.usable else 'not usable'}: {result.reason}", flush=True)
+        print(f"{'usable' if result.usable else 'unusable'} {time.monotonic():.3f}: {result.reason}", flush=True)
         user.go_back()
 
 

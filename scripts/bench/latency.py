@@ -1,6 +1,6 @@
 """Latency of pixel_to_world, asked by a real rclpy and a real r2r client, idle and while sweeps run.
 
-    latency.py [--out latency.json] [--into docs/benchmarks.md] [--seconds 20]
+    latency.py [--out latency.json] [--into docs/benchmarks.md] [--seconds 20] [--heights 11] [--backend auto]
 
 p50 and p99, in ms, for batches of 1 … 100 000 pairs: as JSON, and as a section of a document. The r2r client is
 examples/pixel_to_world_client.rs, whose `echo` service tells what the transport alone takes.
@@ -11,6 +11,7 @@ import datetime
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,8 +27,10 @@ from rclpy.serialization import deserialize_message, serialize_message  # noqa: 
 
 CLIENT = ROOT / "build/grating_calibration/cargo/release/examples/pixel_to_world_client"
 PAIRS = (1, 100, 1000, 10_000, 100_000)
-# Heights of the sweeps beside which it is timed: from moving to mapping they fit into the time of one batch.
+# Heights of the sweeps beside which it is timed: from moving to mapping they fit into the usual time of one batch.
 HEIGHTS = 11
+# Least share of the time of each batch for which a sweep must be under way: between two, the tool goes back.
+UNDER_WAY = 0.7
 # Between two calls, s: so that they meet all stages of a sweep.
 PAUSE = 0.01
 PIXELS = (Pixel(u=640.0, v=360.0), Pixel(u=632.0, v=364.0))
@@ -38,14 +41,18 @@ def main():
     arguments.add_argument("--out", type=pathlib.Path)
     arguments.add_argument("--into", type=pathlib.Path)
     arguments.add_argument("--seconds", type=float, default=20.0, help="for each batch while sweeps run; a quarter when idle")
+    arguments.add_argument("--heights", type=int, default=HEIGHTS, help="of each sweep")
+    arguments.add_argument("--backend", default="auto", help="the node's parameter of that name")
     arguments = arguments.parse_args()
     planner.own_domain()
     cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
     found = {"date": str(datetime.date.today()), "cpu": cpu, "cores": os.cpu_count(), "load": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        with planner.nodes(folder, {}, {"move_to.armed": "true", "limits.max_step": 0.05}):
-            found["rows"] = measure(folder, arguments.seconds)
+        node = {"move_to.armed": "true", "limits.max_step": 0.05, "backend": arguments.backend}
+        with planner.nodes(folder, {}, node):
+            found["rows"] = measure(folder, arguments.seconds, arguments.heights)
+        found["backend"] = re.search(r"images are worked on by (.*)", (folder / "calibration_node.log").read_text())[1]
     print(json.dumps(found, indent=1))
     if arguments.out:
         arguments.out.write_text(json.dumps(found))
@@ -53,8 +60,11 @@ def main():
         arguments.into.write_text(service.replace(arguments.into.read_text(), service.section(found)))
 
 
-def measure(folder, seconds):
-    """A row for each client and batch: {client, pairs, idle, sweep}, where the last two hold calls, p50_ms and p99_ms."""
+def measure(folder, seconds, heights):
+    """A row for each client and batch: {client, pairs, idle, sweep}, where the last two hold calls, p50_ms and p99_ms.
+
+    `sweep` also tells the share of its time for which a sweep was under way, and how many sweeps ended in it.
+    """
     user = planner.Planner(planner.origins_seen(folder / "truth"))
     # Something to answer from.
     result = user.calibrate(8)
@@ -70,21 +80,28 @@ def measure(folder, seconds):
     for row in rows:
         row["idle"] = of(clients[row["client"]](row["pairs"], seconds / 4))
     sweeps = subprocess.Popen(
-        [sys.executable, ROOT / "scripts/planner.py", folder, str(HEIGHTS)],
+        [sys.executable, ROOT / "scripts/planner.py", folder, str(heights)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         # The first of them has begun, and in the end all went well.
         time.sleep(5.0)
         for row in rows:
+            begun = time.monotonic()
             row["sweep"] = of(clients[row["client"]](row["pairs"], seconds))
+            row["timed"] = (begun, time.monotonic())
             print(row, file=sys.stderr, flush=True)
             assert sweeps.poll() is None, "the sweeps have ended"
     finally:
         echo.terminate()
-        outcomes = sweeps.communicate()[0].splitlines()
+        told = sweeps.communicate()[0].splitlines()
+    outcomes = [line for line in told if not line.startswith("begun")]
     assert outcomes and all(line.startswith("usable") for line in outcomes), outcomes
+    times = [float(re.match(r"\w+ ([0-9.]+)", line)[1]) for line in told] + [time.monotonic()]
+    runs = list(zip(times[::2], times[1::2], strict=False))
     for row in rows:
+        row["sweep"] |= beside(runs, *row.pop("timed"))
+        assert row["sweep"]["under_way"] >= UNDER_WAY, row
         if row["client"] == "rclpy":
             row["own_ms"] = python_ms(row["pairs"])
     return rows
@@ -93,6 +110,12 @@ def measure(folder, seconds):
 def of(times):
     times = sorted(times)
     return {"calls": len(times), "p50_ms": times[len(times) // 2], "p99_ms": times[int(0.99 * len(times))]}
+
+
+def beside(runs, begun, ended):
+    """Of the time from `begun` to `ended`: the share in one of `runs`, pairs of start and end, and how many ended in it."""
+    share = sum(max(0.0, min(ended, end) - max(begun, start)) for start, end in runs) / (ended - begun)
+    return {"under_way": share, "ended": sum(begun <= end < ended for _, end in runs)}
 
 
 def by_r2r(name, pairs, seconds):
