@@ -409,49 +409,44 @@ level_maps(Pass pass, const float *__restrict__ image, const double *__restrict_
 extern "C" __global__ void __launch_bounds__(WINDOW_THREADS)
 window_sums(Pass pass, const float *__restrict__ maps, const Window *__restrict__ windows, double *__restrict__ totals) {
   __shared__ float parts[WINDOW_SUMS][WINDOW_THREADS + 1];
-  const Window window = windows[blockIdx.x];
-  int columns = window.columns[1] - window.columns[0], rows = window.rows[1] - window.rows[0];
+  const Window &window = windows[blockIdx.x];
   size_t pixels = (size_t)pass.width * pass.height;
-  float sums[WINDOW_SUMS];
 #pragma unroll
-  for (int n = 0; n < WINDOW_SUMS; n++) sums[n] = 0.0f;
-  for (int n = threadIdx.x; n < columns * rows; n += WINDOW_THREADS) {
-    int u = window.columns[0] + n % columns, v = window.rows[0] + n / columns;
-    size_t at = (size_t)v * pass.width + u;
-    float psi[2] = {maps[at] - window.phases[0], maps[pixels + at] - window.phases[1]}, y = maps[2 * pixels + at];
-    float area = window.area * (1.0f + window.area_slope[0] * (u - window.pixel[0]) + window.area_slope[1] * (v - window.pixel[1]));
-    float bell[2], along[2];
+  for (int axis = 0; axis < 2; axis++) {
+    int first_column = window.columns[axis][0], columns = window.columns[axis][1] - first_column;
+    int first_row = window.rows[axis][0], every = window.every, rows = (window.rows[axis][1] - first_row + every - 1) / every;
+    // Along line h it is the phase of v that changes.
+    float line = window.phases[axis], other = window.phases[1 - axis];
+    float per_across = window.per_across[axis], per_along = window.per_along[axis];
+    float sums[WINDOW_SUMS / 2];
 #pragma unroll
-    for (int axis = 0; axis < 2; axis++) {
-      // Along line h it is the phase of v that changes.
-      along[axis] = psi[1 - axis] * window.per_along[axis];
-      float inside = fmaxf(1.0f - along[axis] * along[axis], 0.0f);
-      bell[axis] = inside * inside;
-    }
-    float w = bell[0] * bell[1] * area;
-    sums[0] += w;
-    sums[1] += w * y;
-#pragma unroll
-    for (int axis = 0; axis < 2; axis++) {
-      float x = psi[axis] * window.per_across[axis], x2 = x * x, inside = fmaxf(1.0f - x2, 0.0f);
-      float weight = bell[axis] * area, b2 = along[axis] * along[axis];
+    for (int n = 0; n < WINDOW_SUMS / 2; n++) sums[n] = 0.0f;
+    for (int n = threadIdx.x; n < columns * rows; n += WINDOW_THREADS) {
+      int u = first_column + n % columns, v = first_row + every * (n / columns);
+      size_t at = (size_t)v * pass.width + u;
+      float x = (maps[axis * pixels + at] - line) * per_across, b = (maps[(1 - axis) * pixels + at] - other) * per_along;
+      float y = maps[2 * pixels + at], x2 = x * x, b2 = b * b;
+      float area = window.area * (1.0f + window.area_slope[0] * (u - window.pixel[0]) + window.area_slope[1] * (v - window.pixel[1]));
+      float along = fmaxf(1.0f - b2, 0.0f), inside = fmaxf(1.0f - x2, 0.0f), weight = along * along * area;
+      float w = inside * weight;
       float odd = x * (1.0f - 3.0f * x2) * inside * inside * weight;
       float even = inside * (1.0f - 14.0f * x2 + 21.0f * x2 * x2) * weight;
-      float uneven = odd * (1.0f - 12.16f * b2 + 20.22f * b2 * b2);
-      float *line = sums + 2 + 9 * axis;
-      line[0] += odd;
-      line[1] += odd * y;
-      line[2] += even;
-      line[3] += even * y;
-      line[4] += odd * odd;
-      line[5] += odd * odd * y;
-      line[6] += uneven;
-      line[7] += uneven * y;
-      line[8] += uneven * uneven;
+      float square = odd * odd, uneven = odd * (1.0f - 12.16f * b2 + 20.22f * b2 * b2);
+      sums[0] += w;
+      sums[1] += w * y;
+      sums[2] += odd;
+      sums[3] += odd * y;
+      sums[4] += even;
+      sums[5] += even * y;
+      sums[6] += square;
+      sums[7] += square * y;
+      sums[8] += uneven;
+      sums[9] += uneven * y;
+      sums[10] += uneven * uneven;
     }
-  }
 #pragma unroll
-  for (int n = 0; n < WINDOW_SUMS; n++) parts[n][threadIdx.x] = sums[n];
+    for (int n = 0; n < WINDOW_SUMS / 2; n++) parts[WINDOW_SUMS / 2 * axis + n][threadIdx.x] = sums[n];
+  }
   __syncthreads();
   if (threadIdx.x < WINDOW_SUMS) {
     double total = 0.0;

@@ -81,12 +81,13 @@ struct Pass {
 // --- local measurement -----------------------------------------------------------------------------------------------
 #define LEVEL_THREADS 256
 #define WINDOW_THREADS 128
-#define WINDOW_SUMS 20
+#define WINDOW_SUMS 22
 
 // src/grating/window.rs
 struct Window {
-  // End exclusive.
-  int columns[2], rows[2];
+  // Of h's band and of v's, end exclusive.
+  int columns[2][2], rows[2][2];
+  int every;
   float pixel[2];
   float area, area_slope[2];
   float phases[2];

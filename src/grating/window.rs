@@ -5,22 +5,26 @@ use crate::grating::chebyshev::{self, Chebyshev2};
 use crate::grating::normal_equations::GratingParameters;
 use crate::grating::simd::{Instructions, compiled_for};
 use bytemuck::{Pod, Zeroable};
+use std::ops::Range;
 
 /// Sums for each of a window's two lines.
-pub const PER_LINE: usize = 9;
-/// Σ w, Σ w y with w = J W W; then of h and of v: Σ JqW, Σ JqW y, Σ Jq'W, Σ Jq'W y, Σ (JqW)², Σ (JqW)² y, Σ JqV, Σ JqV y,
-/// Σ (JqV)². J, q, W, V as in [`crate::lattice::local`], y the image freed of gain and offset.
-pub type WindowSums = [f64; 2 + 2 * PER_LINE];
-const SUMS: usize = 2 + 2 * PER_LINE;
+pub const PER_LINE: usize = 11;
+/// Of h and of v, each over its own band: Σ w, Σ w y with w = J B W, then Σ JqW, Σ JqW y, Σ Jq'W, Σ Jq'W y, Σ (JqW)²,
+/// Σ (JqW)² y, Σ JqV, Σ JqV y, Σ (JqV)². J, B, q, W, V as in [`crate::lattice::local`], y the image freed of gain and offset.
+pub type WindowSums = [f64; 2 * PER_LINE];
 const LANES: usize = 8;
+/// Rows that are summed in f32 before they are added up in f64.
+const ROWS_AT_ONCE: usize = 8;
 
 /// Where to look, and how it is weighted. Layout as in `kernels/layout.h`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
 pub struct Window {
-    /// Columns and rows, end exclusive.
-    pub columns: [u32; 2],
-    pub rows: [u32; 2],
+    /// Columns and rows of h's band and of v's, end exclusive: nothing beyond has any weight.
+    pub columns: [[u32; 2]; 2],
+    pub rows: [[u32; 2]; 2],
+    /// Every n-th row is looked at.
+    pub every: u32,
     /// The middle, (u, v).
     pub pixel: [f32; 2],
     /// J there, rad²/px².
@@ -100,58 +104,81 @@ impl Maps {
 
     #[inline(always)]
     fn totals(&self, window: &Window) -> WindowSums {
-        let mut totals = [0.0_f64; SUMS];
-        for v in window.rows[0] as usize..window.rows[1] as usize {
-            let mut lanes = [[0.0_f32; LANES]; SUMS];
-            let row_area = 1.0 + window.area_slope[1] * (v as f32 - window.pixel[1]);
-            let (mut u, end) = (window.columns[0] as usize, window.columns[1] as usize);
-            while u < end {
-                let n = LANES.min(end - u);
-                let start = v * self.width + u;
-                // The last few columns of a row are done one by one in the first lanes.
-                let slice = |map: &[f32]| -> [f32; LANES] {
-                    let mut values = [0.0; LANES];
-                    values[..n].copy_from_slice(&map[start..start + n]);
-                    values
-                };
-                let (phase_h, phase_v, level) = (slice(&self.phase[0]), slice(&self.phase[1]), slice(&self.level));
-                let area = window.area * (row_area + window.area_slope[0] * (u as f32 - window.pixel[0]));
-                let area_step = window.area * window.area_slope[0];
-                for lane in 0..LANES {
-                    let area = if lane < n { area + area_step * lane as f32 } else { 0.0 };
-                    let psi = [phase_h[lane] - window.phases[0], phase_v[lane] - window.phases[1]];
-                    let across = [0, 1].map(|axis| psi[axis] * window.per_across[axis]);
-                    // Along line h it is the phase of v that changes.
-                    let along = [0, 1].map(|axis| psi[1 - axis] * window.per_along[axis]);
-                    let bells = along.map(bell);
-                    let y = level[lane];
-                    let w = bells[0] * bells[1] * area;
-                    lanes[0][lane] += w;
-                    lanes[1][lane] += w * y;
-                    for axis in 0..2 {
-                        let (odd, even) = odd_and_slope(across[axis]);
-                        let weight = bells[axis] * area;
-                        let (odd, even) = (odd * weight, even * weight);
-                        let uneven = odd * ripple(along[axis]);
-                        let sums = &mut lanes[2 + PER_LINE * axis..2 + PER_LINE * (axis + 1)];
-                        sums[0][lane] += odd;
-                        sums[1][lane] += odd * y;
-                        sums[2][lane] += even;
-                        sums[3][lane] += even * y;
-                        sums[4][lane] += odd * odd;
-                        sums[5][lane] += odd * odd * y;
-                        sums[6][lane] += uneven;
-                        sums[7][lane] += uneven * y;
-                        sums[8][lane] += uneven * uneven;
-                    }
+        let mut totals = [0.0_f64; 2 * PER_LINE];
+        for axis in 0..2 {
+            let totals = &mut totals[PER_LINE * axis..PER_LINE * (axis + 1)];
+            let [first, end] = window.rows[axis].map(|row| row as usize);
+            let mut first = first;
+            while first < end {
+                let part_end = end.min(first + ROWS_AT_ONCE * window.every as usize);
+                let lanes = self.band(window, axis, first..part_end);
+                for (total, lanes) in totals.iter_mut().zip(&lanes) {
+                    *total += f64::from(lanes.iter().sum::<f32>());
                 }
-                u += n;
-            }
-            for (total, lanes) in totals.iter_mut().zip(&lanes) {
-                *total += f64::from(lanes.iter().sum::<f32>());
+                first = part_end;
             }
         }
         totals
+    }
+
+    /// Sums of one line over some of its band's rows.
+    #[inline(always)]
+    fn band(&self, window: &Window, axis: usize, rows: Range<usize>) -> [[f32; LANES]; PER_LINE] {
+        let [per_across, per_along] = [window.per_across[axis], window.per_along[axis]];
+        // Along line h it is the phase of v that changes.
+        let [line, other] = [window.phases[axis], window.phases[1 - axis]];
+        let [across_map, along_map] = [&self.phase[axis], &self.phase[1 - axis]];
+        let area_step = window.area * window.area_slope[0];
+        let [first, end] = window.columns[axis].map(|column| column as usize);
+        let mut lanes = [[0.0_f32; LANES]; PER_LINE];
+        for v in rows.step_by(window.every as usize) {
+            let row = v * self.width..(v + 1) * self.width;
+            let (across_row, along_row, levels) = (&across_map[row.clone()], &along_map[row.clone()], &self.level[row]);
+            let row_area = window.area * (1.0 + window.area_slope[1] * (v as f32 - window.pixel[1]));
+            let mut add =
+                |u: usize, across: &[f32; LANES], along: &[f32; LANES], level: &[f32; LANES], count: usize| {
+                    let first_area = row_area + area_step * (u as f32 - window.pixel[0]);
+                    for lane in 0..LANES {
+                        let area = if lane < count { first_area + area_step * lane as f32 } else { 0.0 };
+                        let (x, b, y) =
+                            ((across[lane] - line) * per_across, (along[lane] - other) * per_along, level[lane]);
+                        let weight = bell(b) * area;
+                        let (inside, odd, even) = profiles(x);
+                        let (w, odd, even) = (inside * weight, odd * weight, even * weight);
+                        let (square, uneven) = (odd * odd, odd * ripple(b));
+                        lanes[0][lane] += w;
+                        lanes[1][lane] += w * y;
+                        lanes[2][lane] += odd;
+                        lanes[3][lane] += odd * y;
+                        lanes[4][lane] += even;
+                        lanes[5][lane] += even * y;
+                        lanes[6][lane] += square;
+                        lanes[7][lane] += square * y;
+                        lanes[8][lane] += uneven;
+                        lanes[9][lane] += uneven * y;
+                        lanes[10][lane] += uneven * uneven;
+                    }
+                };
+            let mut u = first;
+            while u < end {
+                match [across_row, along_row, levels].map(|row| row[u..].first_chunk::<LANES>()) {
+                    // What is looked at beyond the band has no weight.
+                    [Some(across), Some(along), Some(level)] => add(u, across, along, level, LANES),
+                    _ => {
+                        // The image ends here.
+                        let count = self.width - u;
+                        let [across, along, level] = [across_row, along_row, levels].map(|row| {
+                            let mut values = [0.0; LANES];
+                            values[..count].copy_from_slice(&row[u..]);
+                            values
+                        });
+                        add(u, &across, &along, &level, count);
+                    }
+                }
+                u += LANES;
+            }
+        }
+        lanes
     }
 }
 
@@ -177,12 +204,12 @@ fn ripple(b: f32) -> f32 {
     1.0 - 12.16 * b2 + 20.22 * b2 * b2
 }
 
-/// q(x) = x (1 − 3x²) (1 − x²)² and its slope, 0 outside.
+/// B(x) = 1 − x², q(x) = x (1 − 3x²) (1 − x²)² and its slope, 0 outside.
 #[inline(always)]
-fn odd_and_slope(x: f32) -> (f32, f32) {
+fn profiles(x: f32) -> (f32, f32, f32) {
     let x2 = x * x;
     let inside = (1.0 - x2).max(0.0);
-    (x * (1.0 - 3.0 * x2) * inside * inside, inside * (1.0 - 14.0 * x2 + 21.0 * x2 * x2))
+    (inside, x * (1.0 - 3.0 * x2) * inside * inside, inside * (1.0 - 14.0 * x2 + 21.0 * x2 * x2))
 }
 
 #[cfg(test)]
@@ -195,8 +222,10 @@ mod tests {
         let map = |by: f32| (0..width * height).map(|i| by * ((i * 7919) % 101) as f32 / 101.0).collect::<Vec<_>>();
         let maps = Maps { width, height, phase: [map(0.9), map(1.3)], level: map(0.5) };
         let window = Window {
-            columns: [3, 80],
-            rows: [11, 75],
+            // The second ends with the image.
+            columns: [[3, 80], [101, 173]],
+            rows: [[11, 75], [0, 90]],
+            every: 2,
             pixel: [41.0, 42.0],
             area: 0.04,
             area_slope: [1e-3, -2e-3],

@@ -8,8 +8,9 @@
 //! ```
 //! q is odd, so that S vanishes where the window's centre c is the centre of a symmetric line, whatever its profile;
 //! ∫ x q = 0, so that a gradient of light (glare, a shadow's edge) does not count; and q ends with slope 0. Newton's step
-//! needs no model of the line either: dS/dc = −Σ J q'(x) W y / s. Likewise v with the roles exchanged. Neither window
-//! reaches a neighbouring line; near the image's border they shrink until they fit.
+//! needs no model of the line either: dS/dc = −Σ J q'(x) W y / s. From y its mean, weighted by J B W with B(x) = 1 − x², is
+//! taken first, for what pixels leave of q's oddness. Likewise v with the roles exchanged. Neither window reaches a
+//! neighbouring line; near the image's border they shrink until they fit. The first step looks at every third row only.
 //!
 //! White noise of standard deviation σ in y gives c the variance σ² Σ(JqW)² / (dS/dc)². What else disturbs a line (ragged
 //! ink, dust) shows in T = Σ J q(x) V(b) y with V(b) = W(b) (1 − 12.16 b² + 20.22 b⁴): ∫ V = ∫ V b² = 0 over
@@ -28,13 +29,15 @@ use crate::grating::window::{Window, WindowSums};
 use crate::lattice::intersections::{Intersection, LineNumbers, PhaseField, in_image};
 use nalgebra::{Matrix2, Vector2};
 use noise::Noise;
-use window::{clipped, mean_and_lines};
+use window::{clipped, lines};
 
 /// A line this far from the fit may be its neighbour, rad.
 const MAX_OFFSET_RAD: f64 = 2.0;
 /// Newton steps shorter than this need no further one, rad: the next error is of third order.
 const STEP_LIMIT_RAD: f64 = 0.03;
-const MAX_STEPS: usize = 5;
+const MAX_STEPS: usize = 6;
+/// Rows of the first step's windows: every n-th.
+const FIRST_STEP_EVERY: u32 = 3;
 /// Standard deviation that stays when all noise is averaged out: pixel response, rounding, px.
 const FLOOR_PX: f64 = 0.001;
 /// Share of clipped pixels in a window that makes lines lopsided.
@@ -79,17 +82,17 @@ pub fn measure_on(pixels: &mut dyn Pixels, fit: &GratingParameters) -> Result<Ve
     let (width, height) = pixels.image().dimensions();
     pixels.free_of_light(fit)?;
     let noise = Noise::of(pixels);
-    let approach = |(lines, fitted_px)| Approach { lines, fitted_px, pixel: fitted_px, offset: Vector2::zeros() };
+    let approach = |(lines, fitted_px)| Approach::new(lines, fitted_px, fit);
     let mut approaches: Vec<Approach> = in_image(fit, width, height).into_iter().map(approach).collect();
     let mut found = Vec::new();
     // All at once, step by step: a device likes many windows.
     for _ in 0..MAX_STEPS {
-        let look = |a: Approach| Some((a, a.window([width, height], fit)?));
-        let (looking, windows): (Vec<Approach>, Vec<Window>) = approaches.into_iter().filter_map(look).unzip();
+        let look = |a: Approach| a.look([width, height], fit);
+        let (looking, windows): (Vec<Look>, Vec<Window>) = approaches.into_iter().filter_map(look).unzip();
         let sums = pixels.window_sums(&windows)?;
         approaches = Vec::new();
-        for ((approach, window), sums) in looking.into_iter().zip(&windows).zip(&sums) {
-            match approach.stepped(pixels.image(), fit, window, sums, noise) {
+        for ((look, window), sums) in looking.into_iter().zip(&windows).zip(&sums) {
+            match look.stepped(pixels.image(), fit, window, sums, noise) {
                 Some(Step::Farther(next)) => approaches.push(next),
                 Some(Step::There(measured)) => found.push(measured),
                 None => {}
@@ -122,6 +125,17 @@ struct Approach {
     pixel: Vector2<f64>,
     /// How far its lines' phases are from the fit's there, rad.
     offset: Vector2<f64>,
+    /// ∇J / J, 1/px.
+    area_slope: [f32; 2],
+    /// Every n-th row of the window will do.
+    every: u32,
+}
+
+/// An approach with the fit where it stands now.
+struct Look {
+    approach: Approach,
+    phases: Vector2<f64>,
+    inverse: Matrix2<f64>,
 }
 
 enum Step {
@@ -130,27 +144,38 @@ enum Step {
 }
 
 impl Approach {
-    /// Where to look next. `None` where no window fits into the image.
-    fn window(&self, size: [u32; 2], fit: &GratingParameters) -> Option<Window> {
-        let (_, jacobian) = fit.phases_and_jacobian(self.pixel);
-        let inverse = jacobian.try_inverse()?;
-        window::around(size, fit, self.pixel, self.lines.phases() + self.offset, jacobian, inverse)
+    fn new(lines: LineNumbers, fitted_px: Vector2<f64>, fit: &GratingParameters) -> Self {
+        let area_slope = window::area_slope(fit, fitted_px);
+        Approach { lines, fitted_px, pixel: fitted_px, offset: Vector2::zeros(), area_slope, every: FIRST_STEP_EVERY }
     }
 
+    /// Where to look next. `None` where no window fits into the image.
+    fn look(self, size: [u32; 2], fit: &GratingParameters) -> Option<(Look, Window)> {
+        let (phases, jacobian) = fit.phases_and_jacobian(self.pixel);
+        let inverse = jacobian.try_inverse()?;
+        let wanted = self.lines.phases() + self.offset;
+        let window = window::around(size, self.pixel, wanted, [jacobian, inverse], self.area_slope, self.every)?;
+        Some((Look { approach: self, phases, inverse }, window))
+    }
+}
+
+impl Look {
     /// Newton's step. `None` where the image does not show this intersection.
     fn stepped(
-        mut self,
+        self,
         image: &GrayImage,
         fit: &GratingParameters,
         window: &Window,
         sums: &WindowSums,
         noise: Noise,
     ) -> Option<Step> {
-        let (gain, base) = (fit.gain.value(self.fitted_px).max(1e-6), fit.offset.value(self.fitted_px));
+        let Look { mut approach, phases, inverse } = self;
+        let (gain, base) = (fit.gain.value(approach.fitted_px).max(1e-6), fit.offset.value(approach.fitted_px));
         let noise = noise.of_level(gain, base);
-        let (mean, sums) = mean_and_lines(sums);
+        let sums = lines(sums);
         let line = |axis: usize| {
             let sums = &sums[axis];
+            let mean = sums.mean;
             let [per_along, per_across] = [window.per_along[axis], window.per_across[axis]].map(f64::from);
             let slope = (sums.even_level - mean * sums.even) * per_across;
             let variance = (noise.dark * sums.square + noise.shot * sums.square_level).max(1e-12);
@@ -167,23 +192,21 @@ impl Approach {
         let [h, v] = [line(0)?, line(1)?];
         let step = Vector2::new(h.offset_rad, v.offset_rad);
         // Far from the line's centre Newton's step is a direction only.
-        self.offset += step.map(|x| x.clamp(-0.5, 0.5));
+        approach.offset += step.map(|x| x.clamp(-0.5, 0.5));
         // Written so that NaN ends it.
-        if !(self.offset.amax() < MAX_OFFSET_RAD) {
+        if !(approach.offset.amax() < MAX_OFFSET_RAD) {
             return None;
         }
-        let (phases, jacobian) = fit.phases_and_jacobian(self.pixel);
-        let inverse = jacobian.try_inverse()?;
         // Newton on the phases: the fit is not linear over a large offset.
-        let found = self.pixel + inverse * (self.lines.phases() + self.offset - phases);
-        if step.amax() >= STEP_LIMIT_RAD {
-            return Some(Step::Farther(Approach { pixel: found, ..self }));
+        let found = approach.pixel + inverse * (approach.lines.phases() + approach.offset - phases);
+        if step.amax() >= STEP_LIMIT_RAD || approach.every > 1 {
+            return Some(Step::Farther(Approach { pixel: found, every: 1, ..approach }));
         }
         if clipped(image, window) > MOST_CLIPPED {
             return None;
         }
-        let offset = self.offset;
+        let offset = approach.offset;
         let offsets = [LineOffset { offset_rad: offset.x, ..h }, LineOffset { offset_rad: offset.y, ..v }];
-        Some(Step::There(Measured { lines: self.lines, fitted_px: found - inverse * offset, inverse, offsets }))
+        Some(Step::There(Measured { lines: approach.lines, fitted_px: found - inverse * offset, inverse, offsets }))
     }
 }
