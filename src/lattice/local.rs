@@ -191,6 +191,10 @@ impl Look {
         };
         let [h, v] = [line(0)?, line(1)?];
         let step = Vector2::new(h.offset_rad, v.offset_rad);
+        if window.every > 1 && step.amax() < STEP_LIMIT_RAD {
+            // Near enough. To go where the noise of a few rows says would tie T to it.
+            return Some(Step::Farther(Approach { every: 1, ..approach }));
+        }
         // Far from the line's centre Newton's step is a direction only.
         approach.offset += step.map(|x| x.clamp(-0.5, 0.5));
         // Written so that NaN ends it.
@@ -199,7 +203,7 @@ impl Look {
         }
         // Newton on the phases: the fit is not linear over a large offset.
         let found = approach.pixel + inverse * (approach.lines.phases() + approach.offset - phases);
-        if step.amax() >= STEP_LIMIT_RAD || approach.every > 1 {
+        if window.every > 1 || step.amax() >= STEP_LIMIT_RAD {
             return Some(Step::Farther(Approach { pixel: found, every: 1, ..approach }));
         }
         if clipped(image, window) > MOST_CLIPPED {
