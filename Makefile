@@ -19,7 +19,7 @@ demo: build
 test: build
 	@$(ENV) && scripts/test.sh
 
-# On a machine with an NVIDIA GPU: the kernels' tests there, compute-sanitizer, benchmarks.
+# On a machine with an NVIDIA GPU: the kernels' tests there, compute-sanitizer; docs/benchmarks_gpu.md, with PyTorch beside it.
 test-gpu:
 	@scripts/test_gpu.sh
 
