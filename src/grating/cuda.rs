@@ -28,6 +28,7 @@ use crate::grating::moments::{FIELDS, OFFSET_SQUARE, PixelSums};
 use crate::grating::normal_equations::{GratingParameters, NormalEquations, Region};
 use crate::grating::quadratic::{QuadraticGratings, QuadraticPhase};
 use crate::grating::search::{SearchPlan, SearchRegion};
+use crate::grating::simd::Plain;
 use crate::grating::window::{self, Window, WindowSums};
 use bytemuck::{Zeroable, bytes_of, cast_slice, cast_slice_mut};
 
@@ -353,7 +354,7 @@ impl RowPhases {
     fn along(&mut self, v: usize) -> [&[f32]; 2] {
         if let Some(fit) = &self.fit {
             for (function, values) in [&fit.phase_h, &fit.phase_v].into_iter().zip(&mut self.values) {
-                window::fill_row(function, &self.tables, v, values);
+                window::fill_row::<Plain>(function, &self.tables, v, values);
             }
         }
         self.values.each_ref().map(Vec::as_slice)

@@ -3,12 +3,14 @@
 //! Why these are enough: [`super::normal_equations`].
 
 use crate::grating::chebyshev::{self, exponents};
-use crate::grating::normal_equations::{GratingParameters, NormalEquations};
+use crate::grating::normal_equations::{Chunk, GratingParameters, NormalEquations};
+use crate::grating::simd::{LANES, Lanes};
 use nalgebra::{DMatrix, DVector};
 
 /// phase_h, phase_v, gain, offset, duty.
 pub(super) const FIELDS: usize = 5;
-pub(super) const DUTY: usize = 4;
+/// Products of two of them.
+pub(super) const SQUARES: usize = FIELDS * (FIELDS + 1) / 2;
 /// Place of offset × offset, which is Σ w, among the products of two fields.
 pub(super) const OFFSET_SQUARE: usize = 12;
 
@@ -42,88 +44,120 @@ impl Moments {
     }
 }
 
-/// One image row's Σ w T_k(x), for k ≤ the order of [`Moments`].
-pub(super) struct RowMoments(Vec<f64>);
+/// Orders that are worked on at a time.
+const AT_ONCE: usize = 4;
 
-impl RowMoments {
-    /// Adds some pixels, which are those of `tables` from `offset` on.
-    #[inline(always)]
-    pub(super) fn add(&mut self, weights: &[f32], tables: &[Vec<f32>], offset: usize) {
-        let table = |k: usize| &tables[k][offset..offset + weights.len()];
-        let orders = self.0.len();
-        let mut k = 0;
-        // Four at a time: a weight is read once for them.
-        while k + 4 <= orders {
-            let four = dots(weights, [table(k), table(k + 1), table(k + 2), table(k + 3)]);
-            for (sum, dot) in self.0[k..k + 4].iter_mut().zip(four) {
-                *sum += f64::from(dot);
-            }
-            k += 4;
-        }
-        for k in k..orders {
-            self.0[k] += f64::from(dot(weights, table(k)));
-        }
-    }
-}
-
-/// The sums of one image row, as [`PixelSums`] has those of all.
+/// One image row's Σ w T_k(x) for all products that [`PixelSums`] has moments of.
 pub(super) struct RowSums {
-    pub(super) squares: Vec<RowMoments>,
-    pub(super) sides: Vec<RowMoments>,
+    /// Lanes of the sums for k from 0 on, some beyond the order to fill up; squares, then sides.
+    sums: Vec<Vec<[f32; LANES]>>,
+    /// Products of falling order, two by two: what is read of the tables serves both.
+    pairs: Vec<[usize; 2]>,
 }
 
 impl RowSums {
     pub(super) fn new(sums: &PixelSums) -> Self {
-        let rows = |moments: &[Moments]| moments.iter().map(|m| RowMoments(vec![0.0; m.order + 1])).collect();
-        RowSums { squares: rows(&sums.squares), sides: rows(&sums.sides) }
+        let orders: Vec<usize> = sums.squares.iter().chain(&sums.sides).map(|moments| moments.order).collect();
+        let mut falling: Vec<usize> = (0..orders.len()).collect();
+        falling.sort_by_key(|product| std::cmp::Reverse(orders[*product]));
+        RowSums {
+            sums: orders.iter().map(|order| vec![[0.0; LANES]; (order + 1).next_multiple_of(AT_ONCE)]).collect(),
+            pairs: falling.as_chunks().0.to_vec(),
+        }
+    }
+
+    /// Adds the first `blocks` vectors of each product, which are those of `tables` from `start` on.
+    #[inline(always)]
+    pub(super) fn add<V: Lanes>(
+        &mut self,
+        products: &[Chunk; SQUARES + FIELDS],
+        tables: &[Vec<f32>],
+        start: usize,
+        blocks: usize,
+    ) {
+        for [first, second] in &self.pairs {
+            let Ok([of_first, of_second]) = self.sums.get_disjoint_mut([*first, *second]) else { continue };
+            let both = [&products[*first][..blocks], &products[*second][..blocks]];
+            for (group, of_first) in of_first.as_chunks_mut::<AT_ONCE>().0.iter_mut().enumerate() {
+                let tables: [&[[f32; LANES]]; AT_ONCE] = std::array::from_fn(|n| {
+                    // Beyond the highest order any will do.
+                    let table = &tables[(AT_ONCE * group + n).min(tables.len() - 1)];
+                    &table[start..].as_chunks::<LANES>().0[..blocks]
+                });
+                match of_second.as_chunks_mut::<AT_ONCE>().0.get_mut(group) {
+                    Some(of_second) => add_both::<V>(both, tables, of_first, of_second),
+                    None => add_one::<V>(both[0], tables, of_first),
+                }
+            }
+        }
     }
 
     /// Adds them to those of all rows, times T_l(y), and begins anew.
     #[inline(always)]
     pub(super) fn flush(&mut self, sums: &mut PixelSums, along_y: &[f64]) {
-        let rows = self.squares.iter_mut().chain(&mut self.sides);
-        for (row, moments) in rows.zip(sums.squares.iter_mut().chain(&mut sums.sides)) {
+        for (row, moments) in self.sums.iter_mut().zip(sums.squares.iter_mut().chain(&mut sums.sides)) {
             let n = moments.order + 1;
-            for (k, along_x) in row.0.iter_mut().enumerate() {
-                for (sum, along_y) in moments.sums[k * n..k * n + n - k].iter_mut().zip(along_y) {
-                    *sum += *along_x * along_y;
+            for (k, lanes) in row.iter_mut().enumerate() {
+                if k < n {
+                    let along_x = f64::from(lanes.iter().sum::<f32>());
+                    for (sum, along_y) in moments.sums[k * n..k * n + n - k].iter_mut().zip(along_y) {
+                        *sum += along_x * along_y;
+                    }
                 }
-                *along_x = 0.0;
+                *lanes = [0.0; LANES];
             }
         }
     }
 }
 
-const LANES: usize = 16;
-
-/// Σ a b, up to the length of the shorter one.
+/// Two products with each of the tables.
 #[inline(always)]
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; LANES];
-    let (chunks_a, chunks_b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f32 = chunks_a.remainder().iter().zip(chunks_b.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in chunks_a.zip(chunks_b) {
-        for lane in 0..LANES {
-            lanes[lane] += a[lane] * b[lane];
+fn add_both<V: Lanes>(
+    products: [&[[f32; LANES]]; 2],
+    tables: [&[[f32; LANES]]; AT_ONCE],
+    first: &mut [[f32; LANES]; AT_ONCE],
+    second: &mut [[f32; LANES]; AT_ONCE],
+) {
+    let mut sums = [[V::of(0.0); AT_ONCE]; 2];
+    for n in 0..AT_ONCE {
+        (sums[0][n], sums[1][n]) = (V::load(&first[n]), V::load(&second[n]));
+    }
+    let blocks = products[0].len();
+    assert!(products[1].len() == blocks && tables[0].len() == blocks && tables[1].len() == blocks);
+    assert!(tables[2].len() == blocks && tables[3].len() == blocks);
+    for b in 0..blocks {
+        let (p, q) = (V::load(&products[0][b]), V::load(&products[1][b]));
+        for n in 0..AT_ONCE {
+            let table = V::load(&tables[n][b]);
+            sums[0][n] = p.times_plus(table, sums[0][n]);
+            sums[1][n] = q.times_plus(table, sums[1][n]);
         }
     }
-    lanes.iter().sum::<f32>() + rest
+    for n in 0..AT_ONCE {
+        sums[0][n].store(&mut first[n]);
+        sums[1][n].store(&mut second[n]);
+    }
 }
 
-/// As [`dot`] with each of four; a whole number of lanes.
+/// One product with each of the tables.
 #[inline(always)]
-fn dots(a: &[f32], b: [&[f32]; 4]) -> [f32; 4] {
-    let mut lanes = [[0.0_f32; LANES]; 4];
-    let [b0, b1, b2, b3] = b.map(|b| b.chunks_exact(LANES));
-    for ((((a, b0), b1), b2), b3) in a.chunks_exact(LANES).zip(b0).zip(b1).zip(b2).zip(b3) {
-        for lane in 0..LANES {
-            lanes[0][lane] += a[lane] * b0[lane];
-            lanes[1][lane] += a[lane] * b1[lane];
-            lanes[2][lane] += a[lane] * b2[lane];
-            lanes[3][lane] += a[lane] * b3[lane];
+fn add_one<V: Lanes>(product: &[[f32; LANES]], tables: [&[[f32; LANES]]; AT_ONCE], into: &mut [[f32; LANES]; AT_ONCE]) {
+    let mut sums = [V::of(0.0); AT_ONCE];
+    for n in 0..AT_ONCE {
+        sums[n] = V::load(&into[n]);
+    }
+    let blocks = product.len();
+    assert!(tables[0].len() == blocks && tables[1].len() == blocks);
+    assert!(tables[2].len() == blocks && tables[3].len() == blocks);
+    for b in 0..blocks {
+        let p = V::load(&product[b]);
+        for n in 0..AT_ONCE {
+            sums[n] = p.times_plus(V::load(&tables[n][b]), sums[n]);
         }
     }
-    lanes.map(|lanes| lanes.iter().sum())
+    for n in 0..AT_ONCE {
+        sums[n].store(&mut into[n]);
+    }
 }
 
 /// What one pass over the pixels sums up, w being their robust weights.

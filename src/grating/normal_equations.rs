@@ -15,8 +15,8 @@
 use crate::GrayImage;
 use crate::grating::chebyshev::{self, Chebyshev2};
 use crate::grating::model::{brightness_and_slopes, narrowed, sin_cos};
-use crate::grating::moments::{DUTY, FIELDS, OFFSET_SQUARE, PixelSums, RowSums, dot};
-use crate::grating::simd::{Instructions, compiled_for};
+use crate::grating::moments::{FIELDS, OFFSET_SQUARE, PixelSums, RowSums, SQUARES};
+use crate::grating::simd::{Instructions, LANES, Lanes, compiled_for};
 use nalgebra::{DMatrix, DVector};
 
 /// Everything that describes one image.
@@ -100,8 +100,11 @@ pub struct NormalEquations {
     pub pixels: usize,
 }
 
-/// Columns handled at a time: the tables then stay in the first-level cache.
-const CHUNK: usize = 256;
+/// Columns handled at a time: tables and products then stay in the first-level cache.
+const CHUNK: usize = 128;
+const BLOCKS: usize = CHUNK / LANES;
+/// A value for each pixel of a chunk.
+pub(super) type Chunk = [[f32; LANES]; BLOCKS];
 
 /// One pass: residuals, Jacobian, moments, normal equations. `scale`: robust scale of the residuals, brightness.
 pub fn accumulate(image: &GrayImage, region: Region, at: &GratingParameters, scale: f64) -> NormalEquations {
@@ -119,42 +122,42 @@ fn accumulate_with(
         set,
         (image: &GrayImage = image, region: Region = region, at: &GratingParameters = at, scale: f64 = scale) -> NormalEquations {
             match at.narrowing {
-                0 => accumulate_narrowed::<0>(image, region, at, scale),
-                1 => accumulate_narrowed::<1>(image, region, at, scale),
-                2 => accumulate_narrowed::<2>(image, region, at, scale),
-                _ => accumulate_narrowed::<MAX_NARROWING>(image, region, at, scale),
+                0 => accumulate_narrowed::<0, Vector>(image, region, at, scale),
+                1 => accumulate_narrowed::<1, Vector>(image, region, at, scale),
+                2 => accumulate_narrowed::<2, Vector>(image, region, at, scale),
+                _ => accumulate_narrowed::<MAX_NARROWING, Vector>(image, region, at, scale),
             }
         }
     )
 }
 
-/// Pixels that are handled at a time: a few registers' worth.
-const LANES: usize = 16;
-const BLOCKS: usize = CHUNK / LANES;
-/// A value for each pixel of a chunk.
-type Chunk = [[f32; LANES]; BLOCKS];
+/// Brightness from which a pixel is clipped.
+const SATURATED: f32 = 0.999;
 
-/// What a pass needs of each pixel of a chunk.
-struct ChunkFields {
-    /// Robust weight.
-    weight: Chunk,
-    residual: Chunk,
-    /// G·I
-    signal: Chunk,
-    fields: [Chunk; FIELDS],
+/// What the pixels of a chunk give.
+struct ChunkSums {
+    /// Products of two fields times the robust weight, in the order (0, 0), (0, 1) … (4, 4), then of a field and the
+    /// residual.
+    products: [Chunk; SQUARES + FIELDS],
+    /// 1 + r²/s²
+    ratios: Chunk,
+    /// Σ w r², Σ w s, Σ w s², s the contrast term G·I.
+    residual2: f32,
+    signal: f32,
+    signal2: f32,
 }
 
-impl ChunkFields {
+impl ChunkSums {
     const ZERO: Chunk = [[0.0; LANES]; BLOCKS];
 
     fn new() -> Self {
-        let zero = ChunkFields::ZERO;
-        ChunkFields { weight: zero, residual: zero, signal: zero, fields: [zero; FIELDS] }
+        let products = [Self::ZERO; SQUARES + FIELDS];
+        ChunkSums { products, ratios: Self::ZERO, residual2: 0.0, signal: 0.0, signal2: 0.0 }
     }
 
     /// From brightness and the values of phase_h, phase_v, gain and offset, for the first `blocks` blocks.
     #[inline(always)]
-    fn fill<const M: usize>(
+    fn fill<const M: usize, V: Lanes>(
         &mut self,
         blocks: usize,
         brightness: &Chunk,
@@ -162,61 +165,57 @@ impl ChunkFields {
         duty: f32,
         per_scale2: f32,
     ) {
+        let (zero, one, saturated) = (V::of(0.0), V::of(1.0), V::of(SATURATED));
+        let (mut residual2, mut signal1, mut signal2) = (zero, zero, zero);
         for b in 0..blocks.min(BLOCKS) {
-            for lane in 0..LANES {
-                let (sin_h, cos_h) = sin_cos(values[0][b][lane]);
-                let (sin_v, cos_v) = sin_cos(values[1][b][lane]);
-                let (sin_h, slope_h) = narrowed::<M>(sin_h, cos_h);
-                let (sin_v, slope_v) = narrowed::<M>(sin_v, cos_v);
-                let (model, by_h, by_v) = brightness_and_slopes(sin_h, sin_v, duty);
-                let gain = values[2][b][lane];
-                let signal = gain * model;
-                // Saturated pixels say nothing, nor do they count in the cost: steps that lower it elsewhere would be refused.
-                let seen = if brightness[b][lane] >= SATURATED { 0.0 } else { 1.0 };
-                let r = seen * (brightness[b][lane] - (signal + values[3][b][lane]));
-                // Cauchy's.
-                self.weight[b][lane] = seen / (1.0 + r * r * per_scale2);
-                self.residual[b][lane] = r;
-                self.signal[b][lane] = signal;
-                self.fields[0][b][lane] = gain * by_h * slope_h;
-                self.fields[1][b][lane] = gain * by_v * slope_v;
-                self.fields[2][b][lane] = model;
-                self.fields[3][b][lane] = 1.0;
-                self.fields[DUTY][b][lane] = gain * (by_h + by_v);
+            let (sin_h, cos_h) = sin_cos(V::load(&values[0][b]));
+            let (sin_v, cos_v) = sin_cos(V::load(&values[1][b]));
+            let (sin_h, slope_h) = narrowed::<M, V>(sin_h, cos_h);
+            let (sin_v, slope_v) = narrowed::<M, V>(sin_v, cos_v);
+            let (model, by_h, by_v) = brightness_and_slopes(sin_h, sin_v, duty);
+            let (gain, pixel) = (V::load(&values[2][b]), V::load(&brightness[b]));
+            let signal = gain * model;
+            // Saturated pixels say nothing, nor do they count in the cost: steps that lower it elsewhere would be refused.
+            let seen = pixel.is_below(saturated);
+            let r = seen * (pixel - (signal + V::load(&values[3][b])));
+            let ratio = (r * r).times_plus(V::of(per_scale2), one);
+            ratio.store(&mut self.ratios[b]);
+            // Cauchy's.
+            let weight = seen / ratio;
+            let weighted = weight * signal;
+            residual2 = (weight * r).times_plus(r, residual2);
+            signal1 = signal1 + weighted;
+            signal2 = weighted.times_plus(signal, signal2);
+            let fields = [gain * by_h * slope_h, gain * by_v * slope_v, model, one, gain * (by_h + by_v)];
+            let mut square = 0;
+            for a in 0..FIELDS {
+                let weighted = weight * fields[a];
+                (weighted * r).store(&mut self.products[SQUARES + a][b]);
+                for field in &fields[a..] {
+                    (weighted * *field).store(&mut self.products[square][b]);
+                    square += 1;
+                }
             }
         }
+        (self.residual2, self.signal, self.signal2) = (residual2.sum(), signal1.sum(), signal2.sum());
     }
-}
 
-/// Brightness from which a pixel is clipped.
-const SATURATED: f32 = 0.999;
-
-/// `a` times `b`.
-#[inline(always)]
-fn times(blocks: usize, a: &Chunk, b: &Chunk, product: &mut Chunk) {
-    for n in 0..blocks.min(BLOCKS) {
-        for lane in 0..LANES {
-            product[n][lane] = a[n][lane] * b[n][lane];
+    /// Σ ln(1 + r²/s²)
+    #[inline(always)]
+    fn lost(&self, blocks: usize) -> f64 {
+        // As the logarithm of products, which the range of f64 allows for BLOCKS factors.
+        let mut products = [1.0_f64; LANES];
+        for ratios in &self.ratios[..blocks.min(BLOCKS)] {
+            for lane in 0..LANES {
+                products[lane] *= f64::from(ratios[lane]);
+            }
         }
+        products.iter().map(|product| product.ln()).sum()
     }
 }
 
-/// Σ ln(1 + r²/s²)
 #[inline(always)]
-fn lost(blocks: usize, residual: &Chunk, per_scale2: f32) -> f64 {
-    // As the logarithm of products, which the range of f64 allows for BLOCKS factors.
-    let mut products = [1.0_f64; LANES];
-    for b in 0..blocks.min(BLOCKS) {
-        for lane in 0..LANES {
-            let r = residual[b][lane];
-            products[lane] *= f64::from(1.0 + r * r * per_scale2);
-        }
-    }
-    products.iter().map(|product| product.ln()).sum()
-}
-
-#[inline(always)]
-fn accumulate_narrowed<const M: usize>(
+fn accumulate_narrowed<const M: usize, V: Lanes>(
     image: &GrayImage,
     region: Region,
     at: &GratingParameters,
@@ -235,9 +234,9 @@ fn accumulate_narrowed<const M: usize>(
     let mut row_sums = RowSums::new(&sums);
 
     let mut coefficients = [[0.0_f64; 16]; 4];
-    let mut chunk = ChunkFields::new();
-    let mut values = [ChunkFields::ZERO; 4];
-    let (mut brightness, mut weighted, mut product) = (ChunkFields::ZERO, ChunkFields::ZERO, ChunkFields::ZERO);
+    let mut chunk = ChunkSums::new();
+    let mut values = [ChunkSums::ZERO; 4];
+    let mut brightness = ChunkSums::ZERO;
     let width = image.width() as usize;
     let per_scale2 = (1.0 / (scale * scale)) as f32;
     let functions = [&at.phase_h, &at.phase_v, &at.gain, &at.offset];
@@ -257,27 +256,15 @@ fn accumulate_narrowed<const M: usize>(
             brightness.as_flattened_mut()[seen..n].fill(SATURATED);
             for f in 0..4 {
                 let values = &mut values[f].as_flattened_mut()[..n];
-                chebyshev::evaluate_row(&coefficients[f][..=degrees[f]], &tables, start, values);
+                chebyshev::evaluate_row::<V>(&coefficients[f][..=degrees[f]], &tables, start, values);
             }
-            chunk.fill::<M>(blocks, &brightness, &values, at.duty as f32, per_scale2);
-            sums.lost += lost(blocks, &chunk.residual, per_scale2);
+            chunk.fill::<M, V>(blocks, &brightness, &values, at.duty as f32, per_scale2);
+            sums.lost += chunk.lost(blocks);
             sums.pixels += seen;
-            times(blocks, &chunk.weight, &chunk.residual, &mut weighted);
-            sums.residual2 += f64::from(dot(weighted.as_flattened(), &chunk.residual.as_flattened()[..n]));
-            times(blocks, &chunk.weight, &chunk.signal, &mut weighted);
-            sums.signal += f64::from(weighted.as_flattened()[..n].iter().sum::<f32>());
-            sums.signal2 += f64::from(dot(weighted.as_flattened(), &chunk.signal.as_flattened()[..n]));
-            let mut square = 0;
-            for a in 0..FIELDS {
-                times(blocks, &chunk.weight, &chunk.fields[a], &mut weighted);
-                times(blocks, &weighted, &chunk.residual, &mut product);
-                row_sums.sides[a].add(&product.as_flattened()[..n], &tables, start);
-                for field in &chunk.fields[a..] {
-                    times(blocks, &weighted, field, &mut product);
-                    row_sums.squares[square].add(&product.as_flattened()[..n], &tables, start);
-                    square += 1;
-                }
-            }
+            sums.residual2 += f64::from(chunk.residual2);
+            sums.signal += f64::from(chunk.signal);
+            sums.signal2 += f64::from(chunk.signal2);
+            row_sums.add::<V>(&chunk.products, &tables, start, blocks);
         }
         row_sums.flush(&mut sums, &along);
     }

@@ -3,7 +3,7 @@
 use crate::GrayImage;
 use crate::grating::chebyshev::{self, Chebyshev2};
 use crate::grating::normal_equations::GratingParameters;
-use crate::grating::simd::{Instructions, compiled_for};
+use crate::grating::simd::{Instructions, LANES, Lanes, compiled_for};
 use bytemuck::{Pod, Zeroable};
 use std::ops::Range;
 
@@ -12,7 +12,6 @@ pub const PER_LINE: usize = 11;
 /// Of h and of v, each over its own band: Σ w, Σ w y with w = J B W, then Σ JqW, Σ JqW y, Σ Jq'W, Σ Jq'W y, Σ (JqW)²,
 /// Σ (JqW)² y, Σ JqV, Σ JqV y, Σ (JqV)². J, B, q, W, V as in [`crate::lattice::local`], y the image freed of gain and offset.
 pub type WindowSums = [f64; 2 * PER_LINE];
-const LANES: usize = 8;
 /// Rows that are summed in f32 before they are added up in f64.
 const ROWS_AT_ONCE: usize = 8;
 
@@ -60,14 +59,14 @@ impl Maps {
         compiled_for!(
             Instructions::best(),
             (maps: &mut Maps = &mut maps, image: &GrayImage = image, fit: &GratingParameters = fit, tables: &[Vec<f32>] = &tables) -> () {
-                maps.fill(image, fit, tables)
+                maps.fill::<Vector>(image, fit, tables)
             }
         );
         maps
     }
 
     #[inline(always)]
-    fn fill(&mut self, image: &GrayImage, fit: &GratingParameters, tables: &[Vec<f32>]) {
+    fn fill<V: Lanes>(&mut self, image: &GrayImage, fit: &GratingParameters, tables: &[Vec<f32>]) {
         let width = self.width;
         let (mut gain, mut offset) = (vec![0.0_f32; width], vec![0.0_f32; width]);
         for v in 0..self.height {
@@ -79,7 +78,7 @@ impl Maps {
                 (&fit.gain, &mut gain[..]),
                 (&fit.offset, &mut offset[..]),
             ] {
-                fill_row(function, tables, v, values);
+                fill_row::<V>(function, tables, v, values);
             }
             let (level, pixels) = (&mut self.level[range.clone()], &image.as_raw()[range]);
             for (((level, pixel), gain), offset) in level.iter_mut().zip(pixels).zip(&gain).zip(&offset) {
@@ -99,11 +98,11 @@ impl Maps {
     }
 
     fn sums_with(&self, set: Instructions, window: &Window) -> WindowSums {
-        compiled_for!(set, (maps: &Maps = self, window: &Window = window) -> WindowSums { maps.totals(window) })
+        compiled_for!(set, (maps: &Maps = self, window: &Window = window) -> WindowSums { maps.totals::<Vector>(window) })
     }
 
     #[inline(always)]
-    fn totals(&self, window: &Window) -> WindowSums {
+    fn totals<V: Lanes>(&self, window: &Window) -> WindowSums {
         let mut totals = [0.0_f64; 2 * PER_LINE];
         for axis in 0..2 {
             let totals = &mut totals[PER_LINE * axis..PER_LINE * (axis + 1)];
@@ -111,9 +110,9 @@ impl Maps {
             let mut first = first;
             while first < end {
                 let part_end = end.min(first + ROWS_AT_ONCE * window.every as usize);
-                let lanes = self.band(window, axis, first..part_end);
-                for (total, lanes) in totals.iter_mut().zip(&lanes) {
-                    *total += f64::from(lanes.iter().sum::<f32>());
+                let sums = self.band::<V>(window, axis, first..part_end);
+                for (total, sum) in totals.iter_mut().zip(&sums) {
+                    *total += f64::from(sum.sum());
                 }
                 first = part_end;
             }
@@ -123,93 +122,73 @@ impl Maps {
 
     /// Sums of one line over some of its band's rows.
     #[inline(always)]
-    fn band(&self, window: &Window, axis: usize, rows: Range<usize>) -> [[f32; LANES]; PER_LINE] {
-        let [per_across, per_along] = [window.per_across[axis], window.per_along[axis]];
+    fn band<V: Lanes>(&self, window: &Window, axis: usize, rows: Range<usize>) -> [V; PER_LINE] {
+        let [per_across, per_along] = [window.per_across[axis], window.per_along[axis]].map(V::of);
         // Along line h it is the phase of v that changes.
-        let [line, other] = [window.phases[axis], window.phases[1 - axis]];
+        let [line, other] = [window.phases[axis], window.phases[1 - axis]].map(V::of);
         let [across_map, along_map] = [&self.phase[axis], &self.phase[1 - axis]];
         let area_step = window.area * window.area_slope[0];
+        let area_steps = V::load(&std::array::from_fn(|lane| area_step * lane as f32));
         let [first, end] = window.columns[axis].map(|column| column as usize);
-        let mut lanes = [[0.0_f32; LANES]; PER_LINE];
+        let mut sums = [V::of(0.0); PER_LINE];
         for v in rows.step_by(window.every as usize) {
             let row = v * self.width..(v + 1) * self.width;
             let (across_row, along_row, levels) = (&across_map[row.clone()], &along_map[row.clone()], &self.level[row]);
             let row_area = window.area * (1.0 + window.area_slope[1] * (v as f32 - window.pixel[1]));
-            let mut add =
-                |u: usize, across: &[f32; LANES], along: &[f32; LANES], level: &[f32; LANES], count: usize| {
-                    let first_area = row_area + area_step * (u as f32 - window.pixel[0]);
-                    for lane in 0..LANES {
-                        let area = if lane < count { first_area + area_step * lane as f32 } else { 0.0 };
-                        let (x, b, y) =
-                            ((across[lane] - line) * per_across, (along[lane] - other) * per_along, level[lane]);
-                        let weight = bell(b) * area;
-                        let (inside, odd, even) = profiles(x);
-                        let (w, odd, even) = (inside * weight, odd * weight, even * weight);
-                        let (square, uneven) = (odd * odd, odd * ripple(b));
-                        lanes[0][lane] += w;
-                        lanes[1][lane] += w * y;
-                        lanes[2][lane] += odd;
-                        lanes[3][lane] += odd * y;
-                        lanes[4][lane] += even;
-                        lanes[5][lane] += even * y;
-                        lanes[6][lane] += square;
-                        lanes[7][lane] += square * y;
-                        lanes[8][lane] += uneven;
-                        lanes[9][lane] += uneven * y;
-                        lanes[10][lane] += uneven * uneven;
-                    }
-                };
             let mut u = first;
             while u < end {
-                match [across_row, along_row, levels].map(|row| row[u..].first_chunk::<LANES>()) {
-                    // What is looked at beyond the band has no weight.
-                    [Some(across), Some(along), Some(level)] => add(u, across, along, level, LANES),
-                    _ => {
-                        // The image ends here.
-                        let count = self.width - u;
-                        let [across, along, level] = [across_row, along_row, levels].map(|row| {
-                            let mut values = [0.0; LANES];
-                            values[..count].copy_from_slice(&row[u..]);
-                            values
-                        });
-                        add(u, &across, &along, &level, count);
-                    }
+                // What is looked at beyond the band has no weight. At the image's end some are looked at again.
+                let at = u.min(self.width.saturating_sub(LANES));
+                let mut area = V::of(row_area + area_step * (at as f32 - window.pixel[0])) + area_steps;
+                if at < u {
+                    area = area * V::load(&std::array::from_fn(|lane| f32::from(u8::from(at + lane >= u))));
                 }
+                let lanes = [across_row, along_row, levels].map(|row| row[at..].first_chunk::<LANES>());
+                // An image that is narrower than a vector has no windows.
+                let [Some(across), Some(along), Some(level)] = lanes else { break };
+                let (x, b) = ((V::load(across) - line) * per_across, (V::load(along) - other) * per_along);
+                add(&mut sums, x, b, V::load(level), area);
                 u += LANES;
             }
         }
-        lanes
+        sums
     }
+}
+
+/// Adds pixels at x = `x`, b = `b` of level `y`; `area` is J.
+#[inline(always)]
+fn add<V: Lanes>(sums: &mut [V; PER_LINE], x: V, b: V, y: V, area: V) {
+    let (zero, one) = (V::of(0.0), V::of(1.0));
+    let (x2, b2) = (x * x, b * b);
+    // W(b) = (1 − b²)² and B(x) = 1 − x², 0 outside.
+    let (along, inside) = ((one - b2).at_least(zero), (one - x2).at_least(zero));
+    let weight = along * along * area;
+    let w = inside * weight;
+    // q(x) = x (1 − 3x²) (1 − x²)² and its slope.
+    let odd = x2.times_plus(V::of(-3.0), one) * x * inside * w;
+    let even = x2.times_plus(V::of(21.0), V::of(-14.0)).times_plus(x2, one) * w;
+    // V(b) / W(b)
+    let uneven = b2.times_plus(V::of(20.22), V::of(-12.16)).times_plus(b2, one) * odd;
+    let square = odd * odd;
+    sums[0] = sums[0] + w;
+    sums[1] = w.times_plus(y, sums[1]);
+    sums[2] = sums[2] + odd;
+    sums[3] = odd.times_plus(y, sums[3]);
+    sums[4] = sums[4] + even;
+    sums[5] = even.times_plus(y, sums[5]);
+    sums[6] = sums[6] + square;
+    sums[7] = square.times_plus(y, sums[7]);
+    sums[8] = sums[8] + uneven;
+    sums[9] = uneven.times_plus(y, sums[9]);
+    sums[10] = uneven.times_plus(uneven, sums[10]);
 }
 
 /// `function` along image row `v`, at the columns of `tables`.
 #[inline(always)]
-pub(super) fn fill_row(function: &Chebyshev2, tables: &[Vec<f32>], v: usize, values: &mut [f32]) {
+pub(super) fn fill_row<V: Lanes>(function: &Chebyshev2, tables: &[Vec<f32>], v: usize, values: &mut [f32]) {
     let mut row = [0.0_f64; 16];
     function.along_row(v as f64, &mut row[..=function.degree]);
-    chebyshev::evaluate_row(&row[..=function.degree], tables, 0, values);
-}
-
-/// W(b) = (1 − b²)², 0 outside.
-#[inline(always)]
-fn bell(b: f32) -> f32 {
-    let inside = (1.0 - b * b).max(0.0);
-    inside * inside
-}
-
-/// V(b) / W(b).
-#[inline(always)]
-fn ripple(b: f32) -> f32 {
-    let b2 = b * b;
-    1.0 - 12.16 * b2 + 20.22 * b2 * b2
-}
-
-/// B(x) = 1 − x², q(x) = x (1 − 3x²) (1 − x²)² and its slope, 0 outside.
-#[inline(always)]
-fn profiles(x: f32) -> (f32, f32, f32) {
-    let x2 = x * x;
-    let inside = (1.0 - x2).max(0.0);
-    (inside, x * (1.0 - 3.0 * x2) * inside * inside, inside * (1.0 - 14.0 * x2 + 21.0 * x2 * x2))
+    chebyshev::evaluate_row::<V>(&row[..=function.degree], tables, 0, values);
 }
 
 #[cfg(test)]
