@@ -4,7 +4,8 @@
 
 use crate::grating::normal_equations::GratingParameters;
 use nalgebra::{Matrix2, Vector2};
-use std::collections::{HashSet, VecDeque};
+use rustc_hash::FxHashSet;
+use std::collections::VecDeque;
 use std::f64::consts::{PI, TAU};
 
 /// Two phases as functions of the pixel.
@@ -96,7 +97,7 @@ pub fn in_image(field: &impl PhaseField, width: u32, height: u32) -> Vec<(LineNu
         |p: Vector2<f64>| p.x >= 0.0 && p.y >= 0.0 && p.x <= f64::from(width - 1) && p.y <= f64::from(height - 1);
     let mut found = Vec::new();
     let mut queue = VecDeque::from([(first, centre)]);
-    let mut seen = HashSet::from([first]);
+    let mut seen = FxHashSet::from_iter([first]);
     while let Some((lines, start)) = queue.pop_front() {
         let Some(pixel) = solve(field, lines, start).filter(|p| inside(*p)) else {
             continue;

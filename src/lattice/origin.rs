@@ -14,7 +14,7 @@ use crate::grating::normal_equations::GratingParameters;
 use crate::lattice::intersections::{LineNumbers, PhaseField, in_image, solve};
 use crate::lattice::mark::{COLUMNS, Mark, ROWS, Reading};
 use nalgebra::{Matrix2, Vector2};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::f64::consts::{PI, TAU};
 
 /// The mark as one camera sees it.
@@ -133,13 +133,13 @@ impl PhaseField for Between<'_> {
 /// The cells of one image.
 struct Cells {
     /// By the lines that they follow; `None`: neither light nor dark.
-    dark: HashMap<LineNumbers, Option<bool>>,
-    centre_px: HashMap<LineNumbers, Vector2<f64>>,
+    dark: FxHashMap<LineNumbers, Option<bool>>,
+    centre_px: FxHashMap<LineNumbers, Vector2<f64>>,
 }
 
 impl Cells {
     fn of(image: &GrayImage, fit: &GratingParameters) -> Self {
-        let centre_px: HashMap<_, _> = in_image(&Between(fit), image.width(), image.height()).into_iter().collect();
+        let centre_px: FxHashMap<_, _> = in_image(&Between(fit), image.width(), image.height()).into_iter().collect();
         let dark = centre_px.iter().map(|(cell, centre)| (*cell, is_dark(image, fit, *centre)));
         Cells { dark: dark.collect(), centre_px }
     }

@@ -6,7 +6,7 @@
 use crate::GrayImage;
 use crate::lattice::intersections::{Intersection, LineNumbers};
 use nalgebra::Vector2;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// The bare paper of one cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,13 +26,13 @@ const LEAST_NEIGHBOURS: usize = 3;
 
 /// All cells whose four corners, and most neighbours, are among `intersections`.
 pub fn cells(image: &GrayImage, intersections: &[Intersection]) -> Vec<CellShade> {
-    let at: HashMap<LineNumbers, Vector2<f64>> = intersections.iter().map(|i| (i.lines, i.pixel)).collect();
+    let at: FxHashMap<LineNumbers, Vector2<f64>> = intersections.iter().map(|i| (i.lines, i.pixel)).collect();
     let shade = |i: &Intersection| {
         let corner = |h, v| at.get(&i.lines.shifted(h, v)).copied();
         let corners = [i.pixel, corner(0, 1)?, corner(1, 0)?, corner(1, 1)?];
         Some((i.lines, (corners.iter().sum::<Vector2<f64>>() / 4.0, log_mean(image, corners)?)))
     };
-    let shades: HashMap<LineNumbers, (Vector2<f64>, f64)> = intersections.iter().filter_map(shade).collect();
+    let shades: FxHashMap<LineNumbers, (Vector2<f64>, f64)> = intersections.iter().filter_map(shade).collect();
     // In the order of the intersections: the same images give the same numbers.
     let against_neighbours = |i: &Intersection| {
         let (pixel, shade) = *shades.get(&i.lines)?;

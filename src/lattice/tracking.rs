@@ -8,7 +8,7 @@
 use crate::lattice::intersections::{Intersection, LineNumbers};
 use crate::statistics::median;
 use nalgebra::Vector2;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// Renumberings by up to this many lines either way are considered.
 const REACH: i32 = 4;
@@ -45,7 +45,7 @@ pub enum TrackingError {
 pub const MIN_MARGIN: f64 = 0.3;
 
 /// Where the numbered intersections of one image were seen, px.
-type Seen = HashMap<LineNumbers, Vector2<f64>>;
+type Seen = FxHashMap<LineNumbers, Vector2<f64>>;
 
 /// Positions of numbered intersections at earlier poses, for one camera.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +59,7 @@ pub struct Tracker {
 impl Tracker {
     /// Remembers intersections with their final numbers, seen at `height_mm`.
     pub fn remember(&mut self, height_mm: f64, intersections: &[Intersection]) {
-        let numbered: HashMap<_, _> = intersections.iter().map(|i| (i.lines, i.pixel)).collect();
+        let numbered: FxHashMap<_, _> = intersections.iter().map(|i| (i.lines, i.pixel)).collect();
         if self.places.is_empty() {
             self.places.push((Vector2::zeros(), numbered.clone()));
         }
@@ -82,7 +82,7 @@ impl Tracker {
     pub fn track_jog(&self, jog_mm: Vector2<f64>, intersections: &[Intersection]) -> Result<Tracked, TrackingError> {
         let distance = |place: &&(Vector2<f64>, _)| (place.0 - jog_mm).norm();
         let nearest = self.places.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
-        best_renumbering(nearest.map_or(&HashMap::new(), |(_, seen)| seen), intersections)
+        best_renumbering(nearest.map_or(&FxHashMap::default(), |(_, seen)| seen), intersections)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -92,7 +92,7 @@ impl Tracker {
     /// Where each intersection should be seen at `height_mm`: where it was, moving on as it did before.
     fn predict(&self, height_mm: f64) -> Seen {
         let Some((last_height, last)) = self.history.last() else {
-            return HashMap::new();
+            return FxHashMap::default();
         };
         let Some((before_height, before)) = self.history.first().filter(|_| self.history.len() == 2) else {
             return last.clone();

@@ -73,6 +73,15 @@ struct PoseSums {
     cross: DMatrix<f64>,
 }
 
+/// What the observations of one camera say.
+struct CameraSums {
+    /// Normal equations of its parameters, then of what both cameras share.
+    block: DMatrix<f64>,
+    side: DMatrix<f64>,
+    /// Of each view, with these unknowns.
+    poses: Vec<PoseSums>,
+}
+
 /// How many observations each of the used ones stands for.
 #[derive(Clone, Copy)]
 struct StandsFor {
@@ -120,7 +129,11 @@ pub fn solve(views: &Views) -> Option<Bundle> {
         let volume = Volume::around(points.iter().map(|p| p.point_in_tool_mm));
         Central::fit(LENS_DEGREE, volume, views.image_size[camera], &points)
     };
-    let mut cameras = Stereo { left: fit(&bundle, &few, Camera::Left)?, right: fit(&bundle, &few, Camera::Right)? };
+    let both = |bundle: &Bundle, few: &Stereo<Vec<Observation>>| {
+        let (left, right) = rayon::join(|| fit(bundle, few, Camera::Left), || fit(bundle, few, Camera::Right));
+        Some(Stereo { left: left?, right: right? })
+    };
+    let mut cameras = both(&bundle, &few)?;
     if print_measured {
         let mut axes = Matrix2::zeros();
         for camera in Camera::BOTH {
@@ -133,7 +146,7 @@ pub fn solve(views: &Views) -> Option<Bundle> {
         let mut lines_from_robot = Matrix3::identity();
         lines_from_robot.fixed_view_mut::<2, 2>(0, 0).copy_from(&axes);
         bundle.print.set_axes(lines_from_robot)?;
-        cameras = Stereo { left: fit(&bundle, &few, Camera::Left)?, right: fit(&bundle, &few, Camera::Right)? };
+        cameras = both(&bundle, &few)?;
     }
     let problem = Problem { views, layout: Layout::of(&few, print_measured), few, stands_for };
     let mut pose_sigma_mm = POSE_SIGMA_MM;
@@ -305,8 +318,53 @@ impl Problem<'_> {
             let at = bundle.in_lines(views, o);
             (cameras[camera].pixel_and_jacobian(at.point_in_tool_mm).0 - o.pixel).norm() * at.weight().sqrt()
         };
-        let size = &size;
-        misfit_of(Camera::BOTH.into_iter().flat_map(|camera| few[camera].iter().map(move |o| size(camera, o))))
+        let sizes = |camera: Camera| few[camera].iter().map(|o| size(camera, o)).collect::<Vec<f64>>();
+        let (left, right) = rayon::join(|| sizes(Camera::Left), || sizes(Camera::Right));
+        misfit_of(left.into_iter().chain(right))
+    }
+
+    /// What one camera says about its own parameters, then print and axes, and about the poses.
+    fn camera_sums(&self, camera: Camera, central: &Central, bundle: &Bundle, misfit: f64) -> CameraSums {
+        let Problem { views, few, stands_for, layout } = self;
+        let own = central.parameters();
+        let unknowns = own + layout.shared;
+        let empty = PoseSums { own: Matrix3::zeros(), side: Vector3::zeros(), cross: DMatrix::zeros(3, unknowns) };
+        let mut poses = vec![empty; views.moved_mm.len()];
+        let mut sums = NormalSums::new(unknowns, 1);
+        let (mut row_u, mut row_v) = (vec![0.0; unknowns], vec![0.0; unknowns]);
+        for o in &few[camera] {
+            let at = bundle.in_lines(views, o);
+            let (pixel, slope) = central.pixel_and_jacobian(at.point_in_tool_mm);
+            let residual = o.pixel - pixel;
+            let (weight, _) = student(at.weight(), misfit, residual, ROBUST);
+            // Each stands for those that were left out.
+            let weight = weight * stands_for[camera].of(views.is_jog[o.view as usize]);
+            row_u.fill(0.0);
+            row_v.fill(0.0);
+            {
+                let (u, shared_u) = row_u.split_at_mut(own);
+                let (v, shared_v) = row_v.split_at_mut(own);
+                central.fill_rows(at.point_in_tool_mm, [u, v]);
+                if layout.shared > 0 {
+                    let pose_mm = bundle.pose_mm(views, o.view);
+                    layout.fill(&bundle.print, o.lines, pose_mm, &slope, [shared_u, shared_v]);
+                }
+            }
+            let pose = &mut poses[o.view as usize];
+            // ∂L/∂δ = −A.
+            let by_pose = -slope * bundle.print.lines_from_robot;
+            for (axis, row) in [&row_u, &row_v].into_iter().enumerate() {
+                sums.add(|target| target.copy_from_slice(row), &[residual[axis]], weight);
+                let weighted = by_pose.row(axis).transpose() * weight;
+                pose.side += weighted * residual[axis];
+                pose.own += weighted * by_pose.row(axis);
+                for (mut cross, value) in pose.cross.column_iter_mut().zip(row) {
+                    cross.axpy(*value, &weighted, 1.0);
+                }
+            }
+        }
+        let (block, side) = sums.finish();
+        CameraSums { block, side, poses }
     }
 
     /// One Gauss–Newton step on all unknowns; the poses are eliminated view by view.
@@ -317,60 +375,30 @@ impl Problem<'_> {
         pose_sigma_mm: f64,
         misfit: f64,
     ) -> Option<Reduced> {
-        let Problem { views, few, stands_for, layout } = self;
+        let Problem { views, layout, .. } = self;
         let own = [cameras.left.parameters(), cameras.right.parameters()];
-        let start = [0, own[0]];
         let shared_start = own[0] + own[1];
         let all = shared_start + layout.shared;
         let empty = PoseSums { own: Matrix3::zeros(), side: Vector3::zeros(), cross: DMatrix::zeros(3, all) };
         let mut poses = vec![empty; views.moved_mm.len()];
         let (mut ata, mut atb) = (DMatrix::<f64>::zeros(all, all), DVector::<f64>::zeros(all));
-        for (c, camera) in Camera::BOTH.into_iter().enumerate() {
-            let unknowns = own[c] + layout.shared;
-            let mut sums = NormalSums::new(unknowns, 1);
-            let (mut row_u, mut row_v) = (vec![0.0; unknowns], vec![0.0; unknowns]);
-            for o in &few[camera] {
-                let at = bundle.in_lines(views, o);
-                let (pixel, slope) = cameras[camera].pixel_and_jacobian(at.point_in_tool_mm);
-                let residual = o.pixel - pixel;
-                let (weight, _) = student(at.weight(), misfit, residual, ROBUST);
-                // Each stands for those that were left out.
-                let weight = weight * stands_for[camera].of(views.is_jog[o.view as usize]);
-                row_u.fill(0.0);
-                row_v.fill(0.0);
-                {
-                    let (u, shared_u) = row_u.split_at_mut(own[c]);
-                    let (v, shared_v) = row_v.split_at_mut(own[c]);
-                    cameras[camera].fill_rows(at.point_in_tool_mm, [u, v]);
-                    if layout.shared > 0 {
-                        let pose_mm = bundle.pose_mm(views, o.view);
-                        layout.fill(&bundle.print, o.lines, pose_mm, &slope, [shared_u, shared_v]);
-                    }
-                }
-                let pose = &mut poses[o.view as usize];
-                // ∂L/∂δ = −A.
-                let by_pose = -slope * bundle.print.lines_from_robot;
-                for (axis, row) in [&row_u, &row_v].into_iter().enumerate() {
-                    sums.add(|target| target.copy_from_slice(row), &[residual[axis]], weight);
-                    for i in 0..3 {
-                        let weighted = by_pose[(axis, i)] * weight;
-                        pose.side[i] += weighted * residual[axis];
-                        for j in 0..3 {
-                            pose.own[(i, j)] += weighted * by_pose[(axis, j)];
-                        }
-                        for (n, value) in row.iter().enumerate() {
-                            let at = if n < own[c] { start[c] + n } else { shared_start + n - own[c] };
-                            pose.cross[(i, at)] += weighted * value;
-                        }
-                    }
+        let sums = |camera: Camera| self.camera_sums(camera, &cameras[camera], bundle, misfit);
+        let (left, right) = rayon::join(|| sums(Camera::Left), || sums(Camera::Right));
+        for (c, CameraSums { block, side, poses: seen }) in [left, right].into_iter().enumerate() {
+            let start = [0, own[0]][c];
+            let place = |n: usize| if n < own[c] { start + n } else { shared_start + n - own[c] };
+            for i in 0..block.nrows() {
+                atb[place(i)] += side[(i, 0)];
+                for j in 0..block.ncols() {
+                    ata[(place(i), place(j))] += block[(i, j)];
                 }
             }
-            let (block, side) = sums.finish();
-            let place = |n: usize| if n < own[c] { start[c] + n } else { shared_start + n - own[c] };
-            for i in 0..unknowns {
-                atb[place(i)] += side[(i, 0)];
-                for j in 0..unknowns {
-                    ata[(place(i), place(j))] += block[(i, j)];
+            for (pose, seen) in poses.iter_mut().zip(&seen) {
+                pose.own += seen.own;
+                pose.side += seen.side;
+                for n in 0..seen.cross.ncols() {
+                    let mut cross = pose.cross.column_mut(place(n));
+                    cross += seen.cross.column(n);
                 }
             }
         }

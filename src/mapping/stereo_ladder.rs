@@ -10,8 +10,8 @@ use crate::mapping::model::{ModelKind, Volume};
 use crate::mapping::select::{Ladder, LadderEntry, Rung};
 use nalgebra::{Matrix4, Vector3};
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 
 /// How far points from pixel pairs that a model has not seen lie from where they were.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ pub fn shared_pairs(data: Stereo<&CameraDataset>) -> Vec<(&Correspondence, &Corr
         // The same line numbers give bit-identical points.
         (p.view, p.point_in_tool_mm.x.to_bits(), p.point_in_tool_mm.y.to_bits())
     };
-    let right: HashMap<_, _> = data.right.correspondences.iter().map(|p| (key(p), p)).collect();
+    let right: FxHashMap<_, _> = data.right.correspondences.iter().map(|p| (key(p), p)).collect();
     data.left.correspondences.iter().filter_map(|p| right.get(&key(p)).map(|other| (p, *other))).collect()
 }
 

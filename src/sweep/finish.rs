@@ -44,13 +44,16 @@ pub fn calibrate_views(
         usable_rms_mm: settings.usable_rms_mm,
         bundle: known.then_some(&bundle),
     };
-    let mut calibration = fit_calibration(data.as_ref(), &context)
-        .map_err(|cause| SweepError::Mapping { camera: "left or right".into(), cause })?;
-    let placed = placement::check(&views, &bundle);
-    let origins = origins::check(&views, &bundle);
     // Jogs measure the pitch; and what the original method sees is too uneven to judge by.
     let by_perspective = settings.method == Method::Auto && !bundle.print_measured;
-    let scale = by_perspective.then(|| scale::estimate(data.as_ref()));
+    let (fitted, (placed, origins, scale)) = rayon::join(
+        || fit_calibration(data.as_ref(), &context),
+        || {
+            let scale = by_perspective.then(|| scale::estimate(data.as_ref()));
+            (placement::check(&views, &bundle), origins::check(&views, &bundle), scale)
+        },
+    );
+    let mut calibration = fitted.map_err(|cause| SweepError::Mapping { camera: "left or right".into(), cause })?;
     let untold = match &scale {
         Some(Some(scale)) => scale.unverified(),
         Some(None) => Some("whether heights and pitch agree can't be told: measure the pitch, or add jogs".into()),

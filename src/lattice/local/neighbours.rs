@@ -4,7 +4,8 @@ use super::Measured;
 use crate::lattice::intersections::LineNumbers;
 use crate::statistics::{median, spread};
 use nalgebra::{Matrix3, Vector2, Vector3};
-use std::collections::{HashMap, VecDeque};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 use std::f64::consts::TAU;
 
 /// The measured offsets of neighbouring intersections differ by less, rad.
@@ -45,7 +46,7 @@ pub(super) fn reconciled(mut found: Vec<Measured>, width: u32, height: u32) -> V
 /// The part of `found` that hangs together with the intersection nearest to `centre`: offsets change little from one
 /// intersection to the next. Beyond a break the fit may have slipped to another line.
 fn connected(found: Vec<Measured>, centre: Vector2<f64>) -> Vec<Measured> {
-    let index: HashMap<LineNumbers, usize> = found.iter().enumerate().map(|(i, m)| (m.lines, i)).collect();
+    let index: FxHashMap<LineNumbers, usize> = found.iter().enumerate().map(|(i, m)| (m.lines, i)).collect();
     let distance = |i: &usize| (found[*i].fitted_px - centre).norm();
     let Some(first) = (0..found.len()).min_by(|a, b| distance(a).total_cmp(&distance(b))) else { return found };
     let mut reached = vec![false; found.len()];
@@ -91,7 +92,7 @@ fn agree(found: &mut Vec<Measured>, axis: usize) {
 
 /// What each intersection has above the median of its neighbours on the same line.
 fn above_neighbours(found: &[Measured], axis: usize, value: impl Fn(&Measured) -> f64) -> Vec<f64> {
-    let values: HashMap<LineNumbers, f64> = found.iter().map(|m| (m.lines, value(m))).collect();
+    let values: FxHashMap<LineNumbers, f64> = found.iter().map(|m| (m.lines, value(m))).collect();
     let above = |m: &Measured| {
         let near = [-2, -1, 1, 2].into_iter().filter_map(|n| values.get(&along(m, axis, n)).copied());
         let mut near: Vec<f64> = near.collect();
@@ -105,7 +106,7 @@ fn above_neighbours(found: &[Measured], axis: usize, value: impl Fn(&Measured) -
 /// Takes off what a line's bend against the fit adds to its offset: a window measures the mean over its length, not the
 /// middle. The bend is that of a parabola through the nearest few offsets on the line.
 fn straighten(found: &mut [Measured], axis: usize) {
-    let offsets: HashMap<LineNumbers, f64> = found.iter().map(|m| (m.lines, m.offsets[axis].offset_rad)).collect();
+    let offsets: FxHashMap<LineNumbers, f64> = found.iter().map(|m| (m.lines, m.offsets[axis].offset_rad)).collect();
     for m in found {
         let near = NEAREST_FIRST.into_iter().filter_map(|n| Some((f64::from(n), *offsets.get(&along(m, axis, n))?)));
         let near: Vec<(f64, f64)> = near.take(FOR_BEND).collect();
