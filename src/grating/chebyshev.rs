@@ -125,6 +125,25 @@ pub fn values_and_slopes(x: f64, values: &mut [f64], slopes: &mut [f64]) {
 
 const MAX: usize = 16;
 
+/// T_k and T_k' of x and of y at one pixel: functions on one domain share them.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    x: [f64; MAX],
+    y: [f64; MAX],
+    dx: [f64; MAX],
+    dy: [f64; MAX],
+}
+
+impl Place {
+    /// For functions of up to `degree`.
+    pub fn new(domain: Domain, degree: usize, pixel: Vector2<f64>) -> Self {
+        let mut place = Place { x: [0.0; MAX], y: [0.0; MAX], dx: [0.0; MAX], dy: [0.0; MAX] };
+        values_and_slopes(domain.normalise(0, pixel.x), &mut place.x[..=degree], &mut place.dx[..=degree]);
+        values_and_slopes(domain.normalise(1, pixel.y), &mut place.y[..=degree], &mut place.dy[..=degree]);
+        place
+    }
+}
+
 impl Chebyshev2 {
     /// 0 everywhere.
     pub fn zero(domain: Domain, degree: usize) -> Self {
@@ -158,17 +177,23 @@ impl Chebyshev2 {
 
     /// Value and gradient per px.
     pub fn value_and_gradient(&self, pixel: Vector2<f64>) -> (f64, Vector2<f64>) {
-        let (mut x, mut y, mut dx, mut dy) = ([0.0; MAX], [0.0; MAX], [0.0; MAX], [0.0; MAX]);
-        let n = self.degree;
-        values_and_slopes(self.domain.normalise(0, pixel.x), &mut x[..=n], &mut dx[..=n]);
-        values_and_slopes(self.domain.normalise(1, pixel.y), &mut y[..=n], &mut dy[..=n]);
-        let (mut value, mut gradient) = (0.0, Vector2::zeros());
-        for ((i, j), c) in exponents(n).zip(&self.coefficients) {
-            value += c * x[i] * y[j];
-            gradient.x += c * dx[i] * y[j];
-            gradient.y += c * x[i] * dy[j];
+        self.at(&Place::new(self.domain, self.degree, pixel))
+    }
+
+    /// The same at a place of its domain, of its degree or a higher one.
+    pub fn at(&self, place: &Place) -> (f64, Vector2<f64>) {
+        let Place { x, y, dx, dy } = place;
+        let (mut value, mut by_x, mut by_y) = (0.0, 0.0, 0.0);
+        let mut coefficients = self.coefficients.iter();
+        for total in 0..=self.degree.min(MAX - 1) {
+            for (j, c) in coefficients.by_ref().take(total + 1).enumerate() {
+                let i = total - j;
+                value += c * x[i] * y[j];
+                by_x += c * dx[i] * y[j];
+                by_y += c * x[i] * dy[j];
+            }
         }
-        (value, gradient.component_div(&Vector2::from(self.domain.half)))
+        (value, Vector2::new(by_x / self.domain.half[0], by_y / self.domain.half[1]))
     }
 
     /// Coefficients of T_0(x) … T_degree(x) along the image row v.

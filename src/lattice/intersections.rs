@@ -2,6 +2,7 @@
 //!
 //! Line n of a grating is where phase = 3π/2 + 2πn. Erratum of the published note: (6) and (8) name n_h where n_v is meant.
 
+use crate::grating::chebyshev::Place;
 use crate::grating::normal_equations::GratingParameters;
 use nalgebra::{Matrix2, Vector2};
 use rustc_hash::FxHashSet;
@@ -23,8 +24,9 @@ impl PhaseField for GratingParameters {
     }
 
     fn phases_and_jacobian(&self, pixel: Vector2<f64>) -> (Vector2<f64>, Matrix2<f64>) {
-        let (h, by_h) = self.phase_h.value_and_gradient(pixel);
-        let (v, by_v) = self.phase_v.value_and_gradient(pixel);
+        // Both are polynomials on the image's domain.
+        let place = Place::new(self.phase_h.domain, self.phase_h.degree.max(self.phase_v.degree), pixel);
+        let ((h, by_h), (v, by_v)) = (self.phase_h.at(&place), self.phase_v.at(&place));
         (Vector2::new(h, v), Matrix2::new(by_h.x, by_h.y, by_v.x, by_v.y))
     }
 }
@@ -68,6 +70,13 @@ pub struct Intersection {
 ///
 /// `None` when it does not settle within ten steps, or the phases are not a chart there.
 pub fn solve(field: &impl PhaseField, lines: LineNumbers, start: Vector2<f64>) -> Option<Vector2<f64>> {
+    newton(field, lines, start).map(|(pixel, _)| pixel)
+}
+
+/// As [`solve`], with ∂(phase_h, phase_v)/∂(u, v) there.
+fn newton(field: &impl PhaseField, lines: LineNumbers, start: Vector2<f64>) -> Option<(Vector2<f64>, Matrix2<f64>)> {
+    /// The next step would be its square, times a curvature far below 1/px.
+    const LAST_STEP_PX: f64 = 1e-5;
     let wanted = lines.phases();
     let mut pixel = start;
     for _ in 0..10 {
@@ -77,8 +86,8 @@ pub fn solve(field: &impl PhaseField, lines: LineNumbers, start: Vector2<f64>) -
             return None;
         }
         pixel -= step;
-        if step.norm() < 1e-9 {
-            return Some(pixel);
+        if step.norm() < LAST_STEP_PX {
+            return Some((pixel, jacobian));
         }
     }
     None
@@ -86,8 +95,8 @@ pub fn solve(field: &impl PhaseField, lines: LineNumbers, start: Vector2<f64>) -
 
 /// All intersections within a `width` × `height` image, with their solution on the fitted phases.
 ///
-/// Goes from the image centre to neighbours and their neighbours. A solution is kept only if it lies in the image, (7),
-/// (8) give back its numbers, and the phases have the same orientation as at the centre (a polynomial may fold back).
+/// Goes from the image centre to neighbours and their neighbours. A solution, at which (7), (8) give back its numbers, is kept
+/// only if it lies in the image and the phases have the same orientation as at the centre (a polynomial may fold back).
 pub fn in_image(field: &impl PhaseField, width: u32, height: u32) -> Vec<(LineNumbers, Vector2<f64>)> {
     let centre = Vector2::new(0.5 * (f64::from(width) - 1.0), 0.5 * (f64::from(height) - 1.0));
     let (phases, at_centre) = field.phases_and_jacobian(centre);
@@ -99,11 +108,10 @@ pub fn in_image(field: &impl PhaseField, width: u32, height: u32) -> Vec<(LineNu
     let mut queue = VecDeque::from([(first, centre)]);
     let mut seen = FxHashSet::from_iter([first]);
     while let Some((lines, start)) = queue.pop_front() {
-        let Some(pixel) = solve(field, lines, start).filter(|p| inside(*p)) else {
+        let Some((pixel, jacobian)) = newton(field, lines, start).filter(|(pixel, _)| inside(*pixel)) else {
             continue;
         };
-        let (phases, jacobian) = field.phases_and_jacobian(pixel);
-        if LineNumbers::nearest(phases) != lines || jacobian.determinant() * orientation <= 0.0 {
+        if jacobian.determinant() * orientation <= 0.0 {
             continue;
         }
         let Some(inverse) = jacobian.try_inverse() else {
