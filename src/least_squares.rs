@@ -14,8 +14,9 @@ pub struct NormalSums {
     filled: usize,
 }
 
-/// Rows that are multiplied out at a time.
+/// Rows that are multiplied out at a time, and columns of AᵀWA.
 const BLOCK: usize = 128;
+const STRIP: usize = 48;
 
 impl NormalSums {
     /// For `unknowns` columns and `sides` right-hand sides.
@@ -49,7 +50,14 @@ impl NormalSums {
 
     fn flush(&mut self) {
         let rows = self.rows.columns(0, self.filled);
-        self.ata.gemm(1.0, &rows, &transposed(&self.rows, self.filled), 1.0);
+        let across = transposed(&self.rows, self.filled);
+        let unknowns = self.rows.nrows();
+        // The lower triangle, and what of the upper lies in the same strip.
+        for first in (0..unknowns).step_by(STRIP) {
+            let (width, below) = (STRIP.min(unknowns - first), unknowns - first);
+            let mut strip = self.ata.view_mut((first, first), (below, width));
+            strip.gemm(1.0, &rows.rows(first, below), &across.columns(first, width), 1.0);
+        }
         self.atb.gemm(1.0, &rows, &transposed(&self.sides, self.filled), 1.0);
         self.filled = 0;
     }
@@ -57,15 +65,16 @@ impl NormalSums {
     /// AᵀWA and AᵀWb.
     pub fn finish(mut self) -> (DMatrix<f64>, DMatrix<f64>) {
         self.flush();
+        self.ata.fill_upper_triangle_with_lower_triangle();
         (self.ata, self.atb)
     }
 
     /// The solution for each right-hand side, one a column; `None` when A has not full rank.
     ///
     /// `damping` is relative to the diagonal; 0 for plain least squares.
-    pub fn solve(mut self, damping: f64) -> Option<DMatrix<f64>> {
-        self.flush();
-        solve_equilibrated(self.ata, self.atb, damping)
+    pub fn solve(self, damping: f64) -> Option<DMatrix<f64>> {
+        let (ata, atb) = self.finish();
+        solve_equilibrated(ata, atb, damping)
     }
 }
 

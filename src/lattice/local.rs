@@ -29,7 +29,7 @@ use crate::grating::window::{Window, WindowSums};
 use crate::lattice::intersections::{Intersection, LineNumbers, PhaseField, in_image};
 use nalgebra::{Matrix2, Vector2};
 use noise::Noise;
-use window::{clipped, lines};
+use window::{CLIPPED, clipped, lines};
 
 /// A line this far from the fit may be its neighbour, rad.
 const MAX_OFFSET_RAD: f64 = 2.0;
@@ -82,6 +82,8 @@ pub fn measure_on(pixels: &mut dyn Pixels, fit: &GratingParameters) -> Result<Ve
     let (width, height) = pixels.image().dimensions();
     pixels.free_of_light(fit)?;
     let noise = Noise::of(pixels);
+    // Most images are nowhere clipped: their windows need not be looked through.
+    let may_be_clipped = pixels.image().as_raw().iter().any(|level| *level >= CLIPPED);
     let approach = |(lines, fitted_px)| Approach::new(lines, fitted_px, fit);
     let mut approaches: Vec<Approach> = in_image(fit, width, height).into_iter().map(approach).collect();
     let mut found = Vec::new();
@@ -92,7 +94,7 @@ pub fn measure_on(pixels: &mut dyn Pixels, fit: &GratingParameters) -> Result<Ve
         let sums = pixels.window_sums(&windows)?;
         approaches = Vec::new();
         for ((look, window), sums) in looking.into_iter().zip(&windows).zip(&sums) {
-            match look.stepped(pixels.image(), fit, window, sums, noise) {
+            match look.stepped(fit, window, sums, noise, may_be_clipped.then(|| pixels.image())) {
                 Some(Step::Farther(next)) => approaches.push(next),
                 Some(Step::There(measured)) => found.push(measured),
                 None => {}
@@ -160,14 +162,14 @@ impl Approach {
 }
 
 impl Look {
-    /// Newton's step. `None` where the image does not show this intersection.
+    /// Newton's step. `None` where the image does not show this intersection, or is clipped there.
     fn stepped(
         self,
-        image: &GrayImage,
         fit: &GratingParameters,
         window: &Window,
         sums: &WindowSums,
         noise: Noise,
+        clipped_image: Option<&GrayImage>,
     ) -> Option<Step> {
         let Look { mut approach, phases, inverse } = self;
         let (gain, base) = (fit.gain.value(approach.fitted_px).max(1e-6), fit.offset.value(approach.fitted_px));
@@ -206,7 +208,7 @@ impl Look {
         if window.every > 1 || step.amax() >= STEP_LIMIT_RAD {
             return Some(Step::Farther(Approach { pixel: found, every: 1, ..approach }));
         }
-        if clipped(image, window) > MOST_CLIPPED {
+        if clipped_image.is_some_and(|image| clipped(image, window) > MOST_CLIPPED) {
             return None;
         }
         let offset = approach.offset;
