@@ -41,55 +41,69 @@ pub struct Window {
 #[derive(Default)]
 pub struct Maps {
     width: usize,
-    height: usize,
-    /// phase_h and phase_v.
-    phase: [Vec<f32>; 2],
-    /// Image freed of gain and offset.
-    level: Vec<f32>,
+    /// Row after row, [`LANES`] pixels at a time, side by side since they are read together: phase_h, phase_v, and the image
+    /// freed of gain and offset. Beyond the last column phases are far from any line.
+    blocks: Vec<[[f32; LANES]; 3]>,
+    /// Both phases of the row that was asked for last.
+    row: [Vec<f32>; 2],
 }
+
+/// A phase that has no weight in any window, rad.
+const FAR: f32 = 1e4;
 
 impl Maps {
     pub fn new(image: &GrayImage, fit: &GratingParameters) -> Self {
-        let (width, height) = (image.width() as usize, image.height() as usize);
-        let empty = || vec![0.0_f32; width * height];
-        let mut maps = Maps { width, height, phase: [empty(), empty()], level: empty() };
         let highest = fit.phase_h.degree.max(fit.gain.degree);
-        let columns: Vec<usize> = (0..width).collect();
+        let columns: Vec<usize> = (0..image.width() as usize).collect();
         let tables = chebyshev::row_tables(&fit.phase_h.domain, &columns, highest);
         compiled_for!(
             Instructions::best(),
-            (maps: &mut Maps = &mut maps, image: &GrayImage = image, fit: &GratingParameters = fit, tables: &[Vec<f32>] = &tables) -> () {
-                maps.fill::<Vector>(image, fit, tables)
+            (image: &GrayImage = image, fit: &GratingParameters = fit, tables: &[Vec<f32>] = &tables) -> Maps {
+                Maps::filled::<Vector>(image, fit, tables)
             }
-        );
-        maps
+        )
     }
 
     #[inline(always)]
-    fn fill<V: Lanes>(&mut self, image: &GrayImage, fit: &GratingParameters, tables: &[Vec<f32>]) {
-        let width = self.width;
-        let (mut gain, mut offset) = (vec![0.0_f32; width], vec![0.0_f32; width]);
-        for v in 0..self.height {
-            let range = v * width..(v + 1) * width;
-            let [phase_h, phase_v] = &mut self.phase;
+    fn filled<V: Lanes>(image: &GrayImage, fit: &GratingParameters, tables: &[Vec<f32>]) -> Self {
+        let width = image.width() as usize;
+        let padded = width.next_multiple_of(LANES);
+        let [mut phase_h, mut phase_v] = [vec![FAR; padded], vec![FAR; padded]];
+        let [mut gain, mut level] = [vec![1.0_f32; padded], vec![0.0; padded]];
+        let mut blocks = Vec::with_capacity(image.height() as usize * padded / LANES);
+        for (v, pixels) in image.as_raw().chunks_exact(width).enumerate() {
             for (function, values) in [
-                (&fit.phase_h, &mut phase_h[range.clone()]),
-                (&fit.phase_v, &mut phase_v[range.clone()]),
-                (&fit.gain, &mut gain[..]),
-                (&fit.offset, &mut offset[..]),
+                (&fit.phase_h, &mut phase_h),
+                (&fit.phase_v, &mut phase_v),
+                (&fit.gain, &mut gain),
+                (&fit.offset, &mut level),
             ] {
-                fill_row::<V>(function, tables, v, values);
+                fill_row::<V>(function, tables, v, &mut values[..width]);
             }
-            let (level, pixels) = (&mut self.level[range.clone()], &image.as_raw()[range]);
-            for (((level, pixel), gain), offset) in level.iter_mut().zip(pixels).zip(&gain).zip(&offset) {
-                *level = (pixel - offset) / gain.max(1e-6);
+            for ((level, pixel), gain) in level.iter_mut().zip(pixels).zip(&gain) {
+                *level = (pixel - *level) / gain.max(1e-6);
             }
+            let [h, v, y] = [&phase_h, &phase_v, &level].map(|row| row.as_chunks::<LANES>().0);
+            blocks.extend(h.iter().zip(v).zip(y).map(|((h, v), y)| [*h, *v, *y]));
         }
+        Maps { width, blocks, row: Default::default() }
+    }
+
+    fn of_row(&self, v: usize) -> &[[[f32; LANES]; 3]] {
+        let per_row = self.width.div_ceil(LANES);
+        &self.blocks[v * per_row..(v + 1) * per_row]
     }
 
     /// phase_h and phase_v of row `v`, one value a column.
-    pub fn phases_along(&self, v: usize) -> [&[f32]; 2] {
-        self.phase.each_ref().map(|map| &map[v * self.width..(v + 1) * self.width])
+    pub fn phases_along(&mut self, v: usize) -> [&[f32]; 2] {
+        for axis in 0..2 {
+            let mut row = std::mem::take(&mut self.row[axis]);
+            row.clear();
+            row.extend(self.of_row(v).iter().flat_map(|block| block[axis]));
+            row.truncate(self.width);
+            self.row[axis] = row;
+        }
+        self.row.each_ref().map(Vec::as_slice)
     }
 
     /// The sums over one window.
@@ -126,29 +140,20 @@ impl Maps {
         let [per_across, per_along] = [window.per_across[axis], window.per_along[axis]].map(V::of);
         // Along line h it is the phase of v that changes.
         let [line, other] = [window.phases[axis], window.phases[1 - axis]].map(V::of);
-        let [across_map, along_map] = [&self.phase[axis], &self.phase[1 - axis]];
         let area_step = window.area * window.area_slope[0];
         let area_steps = V::load(&std::array::from_fn(|lane| area_step * lane as f32));
+        // Whole blocks: what is looked at beyond the band has no weight.
         let [first, end] = window.columns[axis].map(|column| column as usize);
+        let blocks = first / LANES..end.div_ceil(LANES);
         let mut sums = [V::of(0.0); PER_LINE];
         for v in rows.step_by(window.every as usize) {
-            let row = v * self.width..(v + 1) * self.width;
-            let (across_row, along_row, levels) = (&across_map[row.clone()], &along_map[row.clone()], &self.level[row]);
             let row_area = window.area * (1.0 + window.area_slope[1] * (v as f32 - window.pixel[1]));
-            let mut u = first;
-            while u < end {
-                // What is looked at beyond the band has no weight. At the image's end some are looked at again.
-                let at = u.min(self.width.saturating_sub(LANES));
-                let mut area = V::of(row_area + area_step * (at as f32 - window.pixel[0])) + area_steps;
-                if at < u {
-                    area = area * V::load(&std::array::from_fn(|lane| f32::from(u8::from(at + lane >= u))));
-                }
-                let lanes = [across_row, along_row, levels].map(|row| row[at..].first_chunk::<LANES>());
-                // An image that is narrower than a vector has no windows.
-                let [Some(across), Some(along), Some(level)] = lanes else { break };
-                let (x, b) = ((V::load(across) - line) * per_across, (V::load(along) - other) * per_along);
-                add(&mut sums, x, b, V::load(level), area);
-                u += LANES;
+            for (n, block) in self.of_row(v)[blocks.clone()].iter().enumerate() {
+                let u = (LANES * (blocks.start + n)) as f32;
+                let area = V::of(row_area + area_step * (u - window.pixel[0])) + area_steps;
+                let x = (V::load(&block[axis]) - line) * per_across;
+                let b = (V::load(&block[1 - axis]) - other) * per_along;
+                add(&mut sums, x, b, V::load(&block[2]), area);
             }
         }
         sums
@@ -198,8 +203,14 @@ mod tests {
     #[test]
     fn every_instruction_set_gives_the_same() {
         let (width, height) = (173, 90);
-        let map = |by: f32| (0..width * height).map(|i| by * ((i * 7919) % 101) as f32 / 101.0).collect::<Vec<_>>();
-        let maps = Maps { width, height, phase: [map(0.9), map(1.3)], level: map(0.5) };
+        let at = |by: f32, n: usize| by * ((n * 7919) % 101) as f32 / 101.0;
+        let value = |by: f32, v: usize, u: usize| if u < width { at(by, v * width + u) } else { FAR };
+        let block =
+            |v: usize, first: usize| [0.9, 1.3, 0.5].map(|by| std::array::from_fn(|lane| value(by, v, first + lane)));
+        let blocks = (0..height).flat_map(|v| (0..width).step_by(LANES).map(move |u| block(v, u))).collect();
+        let mut maps = Maps { width, blocks, row: Default::default() };
+        assert_eq!(maps.phases_along(3)[1][172], value(1.3, 3, 172));
+        assert_eq!(maps.phases_along(3)[0].len(), width);
         let window = Window {
             // The second ends with the image.
             columns: [[3, 80], [101, 173]],
