@@ -98,8 +98,9 @@ pub enum FitError {
     Diverged,
 }
 
-/// Phases that move less than this are done, rad: 0.06 px at a pitch of 40 px. The local measurement finds the rest.
-const STEP_LIMIT_RAD: f64 = 1e-2;
+/// A step of the phases that is shorter is the last, rad: 0.2 px at a pitch of 40 px, and what is left after it is of its
+/// square. The local measurement finds the rest.
+const STEP_LIMIT_RAD: f64 = 3e-2;
 
 /// Phase terms above this degree are held back a little.
 const STIFF_FROM: usize = 3;
