@@ -98,9 +98,10 @@ pub enum FitError {
     Diverged,
 }
 
-/// A step of the phases that is shorter is the last, rad: 0.2 px at a pitch of 40 px, and what is left after it is of its
-/// square. The local measurement finds the rest.
-const STEP_LIMIT_RAD: f64 = 3e-2;
+/// A step of the phases that is shorter is the last, rad: 0.06 px at a pitch of 40 px. The local measurement finds the rest.
+const STEP_LIMIT_RAD: f64 = 1e-2;
+/// The same where the phases begin near by: what is left after such a step is of its square.
+const NEAR_STEP_LIMIT_RAD: f64 = 3e-2;
 
 /// Phase terms above this degree are held back a little.
 const STIFF_FROM: usize = 3;
@@ -167,7 +168,7 @@ pub fn fit_warm_on(pixels: &mut dyn Pixels, warm: &Warm, options: &FitOptions) -
             search.scale = last.scale;
         }
     }
-    let (equations, stopped) = search.descend(region, 3)?;
+    let (equations, stopped) = search.descend_to(region, 3, NEAR_STEP_LIMIT_RAD)?;
     search.judged(&equations, stopped, options)
 }
 
@@ -319,6 +320,16 @@ impl Search<'_> {
 
     /// Levenberg–Marquardt on the pixels of `region`, at most `passes` passes.
     fn descend(&mut self, region: Region, passes: usize) -> Result<(NormalEquations, Stopped), FitError> {
+        self.descend_to(region, passes, STEP_LIMIT_RAD)
+    }
+
+    /// As [`Self::descend`], until a step is shorter than `limit_rad`.
+    fn descend_to(
+        &mut self,
+        region: Region,
+        passes: usize,
+        limit_rad: f64,
+    ) -> Result<(NormalEquations, Stopped), FitError> {
         let mut damping = 1e-6;
         let mut equations = self.pass(region)?;
         let stiffness = STIFFNESS * equations.jtj[(0, 0)];
@@ -330,8 +341,8 @@ impl Search<'_> {
             let step_rad = step.rows(0, phases).norm();
             let before = self.parameters.clone();
             self.parameters.add(&step);
-            if step_rad < STEP_LIMIT_RAD {
-                return Ok((equations, Stopped::Converged { step_rad, limit_rad: STEP_LIMIT_RAD }));
+            if step_rad < limit_rad {
+                return Ok((equations, Stopped::Converged { step_rad, limit_rad }));
             }
             let mut next = self.pass(region)?;
             self.stiffen(&mut next, stiffness);
