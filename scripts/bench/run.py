@@ -149,9 +149,10 @@ def main():
         row("one pixel pair to a point with covariance, in process", query, None, 1e6, 2),
     ]  # fmt: skip
     # Measured by run.sh in the same run, where ROS is.
-    latency = ROOT / ".ros/bench/latency.json"
-    if latency.exists():
-        out += ["", *service.section(json.loads(latency.read_text()))]
+    for name, section in (("latency", service.section), ("overlay", service.overlays)):
+        found = ROOT / f".ros/bench/{name}.json"
+        if found.exists():
+            out += ["", *section(json.loads(found.read_text()))]
     arguments.out.write_text("\n".join(out) + "\n")
     print("\n".join(out))
     shutil.rmtree(WORK)

@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# Writes docs/benchmarks.md: the service's latency, criterion's benchmarks, then scripts/bench/run.py, which times the peers in the same run.
+# Writes docs/benchmarks.md: the node's latencies over DDS, criterion's benchmarks, then scripts/bench/run.py, which times the
+# peers in the same run.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 command -v cargo >/dev/null || { echo "bench: cargo is missing; install Rust 1.89 or newer (rustup.rs)" >&2; exit 1; }
 python=$(scripts/peers.sh)
-mkdir -p .ros/bench && rm -f .ros/bench/latency.json
+mkdir -p .ros/bench && rm -f .ros/bench/latency.json .ros/bench/overlay.json
 if [ -x install/grating_calibration/lib/grating_calibration/calibration_node ]; then
-  (source scripts/env.sh && python3 scripts/bench/latency.py --out .ros/bench/latency.json)
+  (
+    source scripts/env.sh
+    for name in latency overlay; do python3 scripts/bench/$name.py --out .ros/bench/$name.json; done
+  )
 else
-  echo "bench: the node is not built (make build): its service is not timed" >&2
+  echo "bench: the node is not built (make build): it is not timed over DDS" >&2
 fi
 cargo build --locked --release --quiet --bin gratingcal
 cargo bench --locked --bench fit
