@@ -24,6 +24,15 @@ BIN = ROOT / "install/grating_calibration/lib/grating_calibration"
 SMALL_CELL = {"rig.width": 640, "rig.height": 360, "sensor.blur_px": 0.6, "lens.freeform_px": 0.25, "frame_rate": 10.0}
 
 
+# What names a file of settings to Fast DDS, and that with enough shared memory for large messages.
+PROFILE, SHARED_MEMORY = "FASTRTPS_DEFAULT_PROFILES_FILE", "config/fastdds.xml"
+
+
+def enough_shared_memory():
+    """Before rclpy starts, for all processes started from here."""
+    os.environ[PROFILE] = str(ROOT / SHARED_MEMORY)
+
+
 def own_domain():
     """Nobody else's nodes; before rclpy starts, for all processes started from here."""
     os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))

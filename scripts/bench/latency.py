@@ -45,8 +45,10 @@ def main():
     arguments.add_argument("--backend", default="auto", help="the node's parameter of that name")
     arguments = arguments.parse_args()
     planner.own_domain()
+    planner.enough_shared_memory()
     cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
     found = {"date": str(datetime.date.today()), "cpu": cpu, "cores": os.cpu_count(), "load": os.getloadavg()[0]}
+    found["profile"] = planner.SHARED_MEMORY
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         node = {"move_to.armed": "true", "limits.max_step": 0.05, "backend": arguments.backend}

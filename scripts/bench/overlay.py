@@ -36,7 +36,6 @@ from rclpy.qos import qos_profile_sensor_data  # noqa: E402
 from rclpy.serialization import deserialize_message  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 
-PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 CAMERAS = ("left", "right")
 SOURCES = {"left": (Image, "left/image_raw"), "right": (Image, "right/image_raw"), "pose": (PoseStamped, "robot/pose")}
 PAIRS_HZ, POSES_A_PAIR = 30, 4
@@ -62,7 +61,7 @@ def main():
     arguments.add_argument("--seconds", type=float, default=20.0, help="for each overlay.rate")
     arguments = arguments.parse_args()
     planner.own_domain()
-    os.environ[PROFILE] = str(planner.ROOT / "config/fastdds.xml")
+    planner.enough_shared_memory()
     cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
     found = {"date": str(datetime.date.today()), "cpu": cpu, "cores": os.cpu_count(), "load": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +77,7 @@ def main():
             processes["sim_cell"].wait(timeout=10)
             pid = processes["calibration_node"].pid
             pairs = Pairs(user)
-            with replaying(folder, {name: value for name, value in os.environ.items() if name != PROFILE}):
+            with replaying(folder, {name: value for name, value in os.environ.items() if name != planner.PROFILE}):
                 spin(user, 3.0)
                 found["plain_pairs_hz"] = pairs.timed(pid, arguments.seconds / 2)["pairs_hz"]
             with replaying(folder, os.environ) as sent:

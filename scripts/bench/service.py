@@ -8,13 +8,14 @@ BOUNDS = {1: 5.0, 10_000: 20.0}
 
 def section(found):
     """Lines from what latency.py found."""
+    profile = f" All processes have `{found['profile']}`." if "profile" in found else ""
     lines = [
         TITLE, "",
         f"{found['date']}, {found['cpu']}, {found['cores']} cores, load average {found['load']:.1f} when it began. The simulated "
         "cell renders 1280×720 pairs on the same cores; while sweeps run, the node calibrates from them, one sweep after the "
         "other, mapping and all. `r2r, echo` is the same exchange with a service that answers at once: what DDS and r2r's "
-        "conversions take, a floor for any node: a bound below it can't be met on this machine, whatever the node does. For rclpy, in brackets, what Python alone takes to encode a request and to "
-        "decode its answers.", "",
+        "conversions take, a floor for any node: a bound below it can't be met on this machine, whatever the node does. For "
+        f"rclpy, in brackets, what Python alone takes to encode a request and to decode its answers.{profile}", "",
         "| client | pairs a call | idle: p50, ms | p99, ms | sweeps: calls | p50, ms | p99, ms | bound for p99, ms |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip
