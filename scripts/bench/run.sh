@@ -9,6 +9,8 @@ python=$(scripts/peers.sh)
 mkdir -p .ros/bench && rm -f .ros/bench/latency.json .ros/bench/overlay.json
 if [ -x install/grating_calibration/lib/grating_calibration/calibration_node ]; then
   (
+    # colcon's scripts use variables that may not be set.
+    set +u
     source scripts/env.sh
     for name in latency overlay; do python3 scripts/bench/$name.py --out .ros/bench/$name.json; done
   )
