@@ -1,8 +1,9 @@
 //! A sweep that was killed and resumed ends with the very calibration of one that was left alone.
 
 use grating_calibration::camera::{Camera, Stereo};
+use grating_calibration::folder::image_file::{Counts, RawImage};
 use grating_calibration::folder::journal::{Header, JOURNAL};
-use grating_calibration::folder::record::{Counts, RawImage, Recorder, read_back};
+use grating_calibration::folder::record::{Recorder, read_back};
 use grating_calibration::mapping::Calibration;
 use grating_calibration::sim::{Scene, SceneConfig};
 use grating_calibration::sweep::session::{CalibrationSettings, SweepSession, ToolPose};

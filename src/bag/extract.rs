@@ -2,17 +2,18 @@
 //!
 //! Twice through the bag: first the poses tell the rests, then the images go by, few of them in memory at once.
 
+use crate::GrayImage;
 use crate::bag::BagError;
 use crate::bag::frames::Frames;
-use crate::bag::messages::{self, Counts, Image, MessageError, StampedPose};
+use crate::bag::messages::{self, Image, MessageError, StampedPose};
 use crate::bag::rests::{Rest, mean_position_mm, rests};
 use crate::bag::storage::{Bag, Message};
 use crate::camera::{Camera, Stereo};
+use crate::folder::image_file::{Counts, RawImage};
 use crate::folder::{PoseRow, journal::image_path, write_poses};
 use crate::sweep::session::ToolPose;
 use crate::sweep::settle::SettleSettings;
 use crate::sweep::stillness::shift_px;
-use crate::{GrayImage, gray_from_u8, gray_from_u16};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -197,23 +198,16 @@ struct Frame {
 
 impl Frame {
     fn gray(&self) -> GrayImage {
-        let [width, height] = self.size;
-        let gray = match &self.counts {
-            Counts::U8(counts) => gray_from_u8(width, height, counts),
-            Counts::U16(counts) => gray_from_u16(width, height, counts),
-        };
-        gray.unwrap_or_default()
+        self.raw().to_gray()
     }
 
     fn save(&self, path: &Path) -> image::ImageResult<()> {
+        Ok(std::fs::write(path, self.raw().to_png()?)?)
+    }
+
+    fn raw(&self) -> RawImage<'_> {
         let [width, height] = self.size;
-        match &self.counts {
-            Counts::U8(counts) => image::save_buffer(path, counts, width, height, image::ExtendedColorType::L8),
-            Counts::U16(counts) => {
-                let bytes: Vec<u8> = counts.iter().flat_map(|count| count.to_ne_bytes()).collect();
-                image::save_buffer(path, &bytes, width, height, image::ExtendedColorType::L16)
-            }
-        }
+        RawImage { width, height, counts: &self.counts }
     }
 }
 

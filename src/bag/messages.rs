@@ -1,6 +1,7 @@
 //! The messages that a calibration needs, from their bytes.
 
 use crate::bag::cdr::{Cdr, CdrError};
+use crate::folder::image_file::Counts;
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion, Vector3};
 
 /// Why a message can't be used.
@@ -32,13 +33,6 @@ pub struct Image<'a> {
     pub is_bigendian: bool,
     pub step: u32,
     pub data: &'a [u8],
-}
-
-/// Grey counts.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Counts {
-    U8(Vec<u8>),
-    U16(Vec<u16>),
 }
 
 /// A pose with its stamp: base_from_tool, mm.

@@ -2,6 +2,7 @@
 //! under way.
 
 pub mod ahead;
+pub mod image_file;
 pub mod journal;
 pub mod record;
 pub mod table;

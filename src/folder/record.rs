@@ -3,38 +3,12 @@
 //! The same images and poses give the same numbers, so a resumed sweep fits what is on disk again and then goes on.
 
 use crate::camera::{Camera, Stereo};
+use crate::folder::image_file::RawImage;
 use crate::folder::journal::{Header, Journal, JournalError, Pair, image_path};
 use crate::folder::{FolderError, PoseRow, write_poses, write_whole};
 use crate::sweep::session::ToolPose;
 use crate::{GrayImage, gray_from_u8, gray_from_u16};
-use image::ImageEncoder;
 use std::path::{Path, PathBuf};
-
-/// Grey counts as the camera, or the conversion from colour, gave them.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Counts {
-    U8(Vec<u8>),
-    U16(Vec<u16>),
-}
-
-/// `width` · `height` counts, row-major.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RawImage<'a> {
-    pub width: u32,
-    pub height: u32,
-    pub counts: &'a Counts,
-}
-
-impl RawImage<'_> {
-    /// Brightness in 0 … 1; empty when there are too few counts.
-    pub fn to_gray(self) -> GrayImage {
-        let gray = match self.counts {
-            Counts::U8(counts) => gray_from_u8(self.width, self.height, counts),
-            Counts::U16(counts) => gray_from_u16(self.width, self.height, counts),
-        };
-        gray.unwrap_or_default()
-    }
-}
 
 /// Why a pair is not on disk, or can't be read back.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +78,7 @@ impl Recorder {
         let mut crc = Stereo { left: 0, right: 0 };
         for camera in Camera::BOTH {
             let path = image_path(&self.folder, camera, index);
-            let png = encode(images[camera]).map_err(|cause| RecordError::Image { path: path.clone(), cause })?;
+            let png = images[camera].to_png().map_err(|cause| RecordError::Image { path: path.clone(), cause })?;
             crc[camera] = crc32fast::hash(&png);
             write_whole(&path, &png).map_err(|cause| FolderError::Io { path, cause })?;
         }
@@ -113,20 +87,6 @@ impl Recorder {
         // Last: whoever resumes goes by the journal.
         Ok(self.journal.add(&Pair { index, pose, crc })?)
     }
-}
-
-fn encode(image: RawImage<'_>) -> image::ImageResult<Vec<u8>> {
-    let mut png = Vec::new();
-    let encoder = image::codecs::png::PngEncoder::new(&mut png);
-    let (width, height) = (image.width, image.height);
-    match image.counts {
-        Counts::U8(counts) => encoder.write_image(counts, width, height, image::ExtendedColorType::L8)?,
-        Counts::U16(counts) => {
-            let bytes: Vec<u8> = counts.iter().flat_map(|count| count.to_ne_bytes()).collect();
-            encoder.write_image(&bytes, width, height, image::ExtendedColorType::L16)?;
-        }
-    }
-    Ok(png)
 }
 
 /// Reads a pair back, as bright as it was when it was written.
@@ -157,6 +117,7 @@ fn read_image(path: PathBuf, written: u32) -> Result<GrayImage, RecordError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::folder::image_file::Counts;
 
     #[test]
     fn images_come_back_as_they_were_and_changed_files_are_noticed() {

@@ -140,7 +140,7 @@ fn push<T>(queue: &mut VecDeque<T>, item: T, most: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::folder::record::Counts;
+    use crate::folder::image_file::Counts;
 
     fn image(stamp_ns: i64, crc: u32) -> StampedImage {
         StampedImage { stamp_ns, width: 1, height: 1, crc, counts: Counts::U8(vec![0]) }

@@ -1,7 +1,7 @@
 //! sensor_msgs/Image → brightness; OpenCV for colour and Bayer patterns.
 
 use crate::GrayImage;
-use crate::folder::record::{Counts, RawImage};
+use crate::folder::image_file::{Counts, RawImage};
 use crate::ros::nanoseconds;
 use opencv::core::{Mat, MatTraitConst, MatTraitConstManual};
 use opencv::imgproc;

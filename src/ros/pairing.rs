@@ -48,7 +48,7 @@ impl Pairing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::folder::record::Counts;
+    use crate::folder::image_file::Counts;
 
     fn image(stamp_ns: i64) -> StampedImage {
         StampedImage { stamp_ns, width: 1, height: 1, crc: 0, counts: Counts::U8(vec![0]) }

@@ -1,6 +1,7 @@
 //! From light to counts: shot and read noise, gamma, saturation, quantisation.
 
 use crate::GrayImage;
+use crate::folder::image_file::{Counts, RawImage};
 use crate::sim::config::SensorConfig;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use rand_distr::StandardNormal;
@@ -23,13 +24,7 @@ impl Picture {
 
     /// Brightness in 0 … 1.
     pub fn to_gray(&self) -> GrayImage {
-        let (width, height) = (self.width, self.height);
-        let gray = if self.bit_depth == 8 {
-            crate::gray_from_u8(width, height, &self.to_bytes())
-        } else {
-            crate::gray_from_u16(width, height, &self.counts)
-        };
-        gray.unwrap_or_default()
+        self.with_counts(|raw| raw.to_gray())
     }
 
     /// Bytes of the image rows, little-endian for 16 bits.
@@ -45,19 +40,12 @@ impl Picture {
     /// # Errors
     /// Those of the file system and the encoder.
     pub fn save_png(&self, path: &std::path::Path) -> Result<(), image::ImageError> {
-        let (width, height) = (self.width, self.height);
-        let wrong_size = || {
-            image::ImageError::Parameter(image::error::ParameterError::from_kind(
-                image::error::ParameterErrorKind::DimensionMismatch,
-            ))
-        };
-        if self.bit_depth == 8 {
-            image::GrayImage::from_raw(width, height, self.to_bytes()).ok_or_else(wrong_size)?.save(path)
-        } else {
-            image::ImageBuffer::<image::Luma<u16>, _>::from_raw(width, height, self.counts.clone())
-                .ok_or_else(wrong_size)?
-                .save(path)
-        }
+        Ok(std::fs::write(path, self.with_counts(|raw| raw.to_png())?)?)
+    }
+
+    fn with_counts<T>(&self, then: impl FnOnce(RawImage<'_>) -> T) -> T {
+        let counts = if self.bit_depth == 8 { Counts::U8(self.to_bytes()) } else { Counts::U16(self.counts.clone()) };
+        then(RawImage { width: self.width, height: self.height, counts: &counts })
     }
 }
 
