@@ -414,7 +414,7 @@ window_sums(Pass pass, const float *__restrict__ maps, const Window *__restrict_
 #pragma unroll
   for (int axis = 0; axis < 2; axis++) {
     int first_column = window.columns[axis][0], columns = window.columns[axis][1] - first_column;
-    int first_row = window.rows[axis][0], every = window.every, rows = (window.rows[axis][1] - first_row + every - 1) / every;
+    int first_row = window.rows[axis][0], rows = window.rows[axis][1] - first_row;
     // Along line h it is the phase of v that changes.
     float line = window.phases[axis], other = window.phases[1 - axis];
     float per_across = window.per_across[axis], per_along = window.per_along[axis];
@@ -422,7 +422,7 @@ window_sums(Pass pass, const float *__restrict__ maps, const Window *__restrict_
 #pragma unroll
     for (int n = 0; n < WINDOW_SUMS / 2; n++) sums[n] = 0.0f;
     for (int n = threadIdx.x; n < columns * rows; n += WINDOW_THREADS) {
-      int u = first_column + n % columns, v = first_row + every * (n / columns);
+      int u = first_column + n % columns, v = first_row + n / columns;
       size_t at = (size_t)v * pass.width + u;
       float x = (maps[axis * pixels + at] - line) * per_across, b = (maps[(1 - axis) * pixels + at] - other) * per_along;
       float y = maps[2 * pixels + at], x2 = x * x, b2 = b * b;

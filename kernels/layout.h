@@ -87,7 +87,6 @@ struct Pass {
 struct Window {
   // Of h's band and of v's, end exclusive.
   int columns[2][2], rows[2][2];
-  int every;
   float pixel[2];
   float area, area_slope[2];
   float phases[2];

@@ -22,8 +22,6 @@ pub struct Window {
     /// Columns and rows of h's band and of v's, end exclusive: nothing beyond has any weight.
     pub columns: [[u32; 2]; 2],
     pub rows: [[u32; 2]; 2],
-    /// Every n-th row is looked at.
-    pub every: u32,
     /// The middle, (u, v).
     pub pixel: [f32; 2],
     /// J there, rad²/px².
@@ -123,7 +121,7 @@ impl Maps {
             let [first, end] = window.rows[axis].map(|row| row as usize);
             let mut first = first;
             while first < end {
-                let part_end = end.min(first + ROWS_AT_ONCE * window.every as usize);
+                let part_end = end.min(first + ROWS_AT_ONCE);
                 let sums = self.band::<V>(window, axis, first..part_end);
                 for (total, sum) in totals.iter_mut().zip(&sums) {
                     *total += f64::from(sum.sum());
@@ -146,7 +144,7 @@ impl Maps {
         let [first, end] = window.columns[axis].map(|column| column as usize);
         let blocks = first / LANES..end.div_ceil(LANES);
         let mut sums = [V::of(0.0); PER_LINE];
-        for v in rows.step_by(window.every as usize) {
+        for v in rows {
             let row_area = window.area * (1.0 + window.area_slope[1] * (v as f32 - window.pixel[1]));
             for (n, block) in self.of_row(v)[blocks.clone()].iter().enumerate() {
                 let u = (LANES * (blocks.start + n)) as f32;
@@ -215,7 +213,6 @@ mod tests {
             // The second ends with the image.
             columns: [[3, 80], [101, 173]],
             rows: [[11, 75], [0, 90]],
-            every: 2,
             pixel: [41.0, 42.0],
             area: 0.04,
             area_slope: [1e-3, -2e-3],

@@ -10,7 +10,7 @@
 //! ∫ x q = 0, so that a gradient of light (glare, a shadow's edge) does not count; and q ends with slope 0. Newton's step
 //! needs no model of the line either: dS/dc = −Σ J q'(x) W y / s. From y its mean, weighted by J B W with B(x) = 1 − x², is
 //! taken first, for what pixels leave of q's oddness. Likewise v with the roles exchanged. Neither window reaches a
-//! neighbouring line; near the image's border they shrink until they fit. The first step looks at every third row only.
+//! neighbouring line; near the image's border they shrink until they fit.
 //!
 //! White noise of standard deviation σ in y gives c the variance σ² Σ(JqW)² / (dS/dc)². What else disturbs a line (ragged
 //! ink, dust) shows in T = Σ J q(x) V(b) y with V(b) = W(b) (1 − 12.16 b² + 20.22 b⁴): ∫ V = ∫ V b² = 0 over
@@ -36,8 +36,6 @@ const MAX_OFFSET_RAD: f64 = 2.0;
 /// Newton steps shorter than this need no further one, rad: the next error is of third order.
 const STEP_LIMIT_RAD: f64 = 0.03;
 const MAX_STEPS: usize = 6;
-/// Rows of the first step's windows: every n-th.
-const FIRST_STEP_EVERY: u32 = 3;
 /// Standard deviation that stays when all noise is averaged out: pixel response, rounding, px.
 const FLOOR_PX: f64 = 0.001;
 /// Share of clipped pixels in a window that makes lines lopsided.
@@ -83,7 +81,8 @@ pub fn measure_on(pixels: &mut dyn Pixels, fit: &GratingParameters) -> Result<Ve
     pixels.free_of_light(fit)?;
     let noise = Noise::of(pixels);
     // Most images are nowhere clipped: their windows need not be looked through.
-    let may_be_clipped = pixels.image().as_raw().iter().any(|level| *level >= CLIPPED);
+    let may_be_clipped =
+        pixels.image().as_raw().chunks(256).any(|part| part.iter().fold(0.0, |a, b| b.max(a)) >= CLIPPED);
     let approach = |(lines, fitted_px)| Approach::new(lines, fitted_px, fit);
     let mut approaches: Vec<Approach> = in_image(fit, width, height).into_iter().map(approach).collect();
     let mut found = Vec::new();
@@ -129,8 +128,6 @@ struct Approach {
     offset: Vector2<f64>,
     /// ∇J / J, 1/px.
     area_slope: [f32; 2],
-    /// Every n-th row of the window will do.
-    every: u32,
 }
 
 /// An approach with the fit where it stands now.
@@ -148,7 +145,7 @@ enum Step {
 impl Approach {
     fn new(lines: LineNumbers, fitted_px: Vector2<f64>, fit: &GratingParameters) -> Self {
         let area_slope = window::area_slope(fit, fitted_px);
-        Approach { lines, fitted_px, pixel: fitted_px, offset: Vector2::zeros(), area_slope, every: FIRST_STEP_EVERY }
+        Approach { lines, fitted_px, pixel: fitted_px, offset: Vector2::zeros(), area_slope }
     }
 
     /// Where to look next. `None` where no window fits into the image.
@@ -156,7 +153,7 @@ impl Approach {
         let (phases, jacobian) = fit.phases_and_jacobian(self.pixel);
         let inverse = jacobian.try_inverse()?;
         let wanted = self.lines.phases() + self.offset;
-        let window = window::around(size, self.pixel, wanted, [jacobian, inverse], self.area_slope, self.every)?;
+        let window = window::around(size, self.pixel, wanted, [jacobian, inverse], self.area_slope)?;
         Some((Look { approach: self, phases, inverse }, window))
     }
 }
@@ -193,10 +190,6 @@ impl Look {
         };
         let [h, v] = [line(0)?, line(1)?];
         let step = Vector2::new(h.offset_rad, v.offset_rad);
-        if window.every > 1 && step.amax() < STEP_LIMIT_RAD {
-            // Near enough. To go where the noise of a few rows says would tie T to it.
-            return Some(Step::Farther(Approach { every: 1, ..approach }));
-        }
         // Far from the line's centre Newton's step is a direction only.
         approach.offset += step.map(|x| x.clamp(-0.5, 0.5));
         // Written so that NaN ends it.
@@ -205,8 +198,8 @@ impl Look {
         }
         // Newton on the phases: the fit is not linear over a large offset.
         let found = approach.pixel + inverse * (approach.lines.phases() + approach.offset - phases);
-        if window.every > 1 || step.amax() >= STEP_LIMIT_RAD {
-            return Some(Step::Farther(Approach { pixel: found, every: 1, ..approach }));
+        if step.amax() >= STEP_LIMIT_RAD {
+            return Some(Step::Farther(Approach { pixel: found, ..approach }));
         }
         if clipped_image.is_some_and(|image| clipped(image, window) > MOST_CLIPPED) {
             return None;

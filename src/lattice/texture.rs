@@ -47,16 +47,24 @@ pub fn cells(image: &GrayImage, intersections: &[Intersection]) -> Vec<CellShade
 /// ln of the mean brightness between four corners, given row by row.
 fn log_mean(image: &GrayImage, [a, b, c, d]: [Vector2<f64>; 4]) -> Option<f64> {
     let share = |n: usize| SPAN[0] + (SPAN[1] - SPAN[0]) * n as f64 / (SAMPLES - 1) as f64;
+    let between = |a: Vector2<f64>, b: Vector2<f64>, share: f64| a + (b - a) * share;
+    // All samples lie between the corners.
+    let (first, last) = (a.inf(&b).inf(&c.inf(&d)), a.sup(&b).sup(&c.sup(&d)));
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    if !(first.min() >= 0.0 && last.x < width as f64 - 1.0 && last.y < height as f64 - 1.0) {
+        return None;
+    }
     let mut sum = 0.0;
-    for (x, y) in (0..SAMPLES).flat_map(|j| (0..SAMPLES).map(move |i| (share(i), share(j)))) {
-        let pixel = (a * (1.0 - x) + b * x) * (1.0 - y) + (c * (1.0 - x) + d * x) * y;
-        let (u, v) = (pixel.x.floor(), pixel.y.floor());
-        if u < 0.0 || v < 0.0 || u + 1.0 >= f64::from(image.width()) || v + 1.0 >= f64::from(image.height()) {
-            return None;
+    for j in 0..SAMPLES {
+        let (left, right) = (between(a, c, share(j)), between(b, d, share(j)));
+        for i in 0..SAMPLES {
+            let pixel = between(left, right, share(i));
+            let (u, v) = (pixel.x as usize, pixel.y as usize);
+            let (x, y) = (pixel.x - u as f64, pixel.y - v as f64);
+            let [above, below] = [v, v + 1].map(|v| &image.as_raw()[v * width + u..][..2]);
+            let along = |row: &[f32]| f64::from(row[0]) * (1.0 - x) + f64::from(row[1]) * x;
+            sum += along(above) * (1.0 - y) + along(below) * y;
         }
-        let (x, y) = (pixel.x - u, pixel.y - v);
-        let at = |i: u32, j: u32| f64::from(image.get_pixel(u as u32 + i, v as u32 + j).0[0]);
-        sum += (at(0, 0) * (1.0 - x) + at(1, 0) * x) * (1.0 - y) + (at(0, 1) * (1.0 - x) + at(1, 1) * x) * y;
     }
     (sum > 0.0).then(|| (sum / (SAMPLES * SAMPLES) as f64).ln())
 }

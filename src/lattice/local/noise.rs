@@ -18,6 +18,8 @@ pub(super) struct Noise {
 /// A line's core, and where neither line is felt; distance from the line's centre, rad.
 const CORE_RAD: f32 = 0.25;
 const PAPER_RAD: f32 = 2.3;
+/// 1.5 · 2⁵²: f64 of this size are whole numbers.
+const TO_WHOLE: f64 = 6_755_399_441_055_744.0;
 
 impl Noise {
     /// From fourth differences along u where little but noise changes along u: on bare paper, and on the core of lines that
@@ -26,7 +28,9 @@ impl Noise {
         let [width, height] = [pixels.image().width() as usize, pixels.image().height() as usize];
         let from_line = |phase: f32| {
             let turns = (f64::from(phase) - 1.5 * PI) / TAU;
-            ((turns - turns.round()) * TAU).abs() as f32
+            // Without a call: to the nearest whole number, and back.
+            let whole = (turns + TO_WHOLE) - TO_WHOLE;
+            ((turns - whole) * TAU).abs() as f32
         };
         // [ink, paper]: fourth differences, and the brightness there.
         let mut bends: [Vec<f64>; 2] = Default::default();

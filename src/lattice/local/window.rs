@@ -36,14 +36,13 @@ pub(super) fn area_slope(fit: &GratingParameters, pixel: Vector2<f64>) -> [f32; 
     })
 }
 
-/// The largest window around `pixel`, whose phases are `phases`, that lies in the image; every `every`-th row of it.
+/// The largest window around `pixel`, whose phases are `phases`, that lies in the image.
 pub(super) fn around(
     size: [u32; 2],
     pixel: Vector2<f64>,
     phases: Vector2<f64>,
     [jacobian, inverse]: [Matrix2<f64>; 2],
     area_slope: [f32; 2],
-    every: u32,
 ) -> Option<Window> {
     let size = Vector2::new(f64::from(size[0]) - 1.0, f64::from(size[1]) - 1.0);
     let room = pixel.inf(&(size - pixel));
@@ -65,7 +64,6 @@ pub(super) fn around(
     Some(Window {
         columns: bands(|at| at.x),
         rows: bands(|at| at.y),
-        every,
         pixel: [pixel.x as f32, pixel.y as f32],
         area: jacobian.determinant().abs() as f32,
         area_slope,
