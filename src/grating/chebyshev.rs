@@ -201,8 +201,11 @@ impl Chebyshev2 {
         let mut y = [0.0; MAX];
         values_at(self.domain.normalise(1, v), &mut y[..=self.degree]);
         row.fill(0.0);
-        for ((i, j), c) in exponents(self.degree).zip(&self.coefficients) {
-            row[i] += c * y[j];
+        let mut coefficients = self.coefficients.iter();
+        for total in 0..=self.degree.min(MAX - 1) {
+            for (j, c) in coefficients.by_ref().take(total + 1).enumerate() {
+                row[total - j] += c * y[j];
+            }
         }
     }
 }

@@ -103,6 +103,11 @@ const STEP_LIMIT_RAD: f64 = 1e-2;
 /// The same where the phases begin near by: what is left after such a step is of its square.
 const NEAR_STEP_LIMIT_RAD: f64 = 3e-2;
 
+/// Levenberg's damping relative to the diagonal, to begin with.
+const FIRST_DAMPING: f64 = 1e-6;
+/// Pixels looked at along a period, at least.
+const COARSEST: f64 = 6.0;
+
 /// Phase terms above this degree are held back a little.
 const STIFF_FROM: usize = 3;
 /// How much, relative to what the image says about a constant phase. The local measurement takes away what this costs.
@@ -156,7 +161,15 @@ pub fn fit_warm_on(pixels: &mut dyn Pixels, warm: &Warm, options: &FitOptions) -
     let mut search = Search { pixels, parameters: last.parameters.clone(), scale: last.scale, passes: 0 };
     let region = Region::centred(width as usize, height as usize, [1.0, 1.0], options.stride);
     match warm.before {
-        Some((before, ratio)) => extrapolate(&mut search.parameters, &before.parameters, ratio),
+        Some((before, ratio)) => {
+            extrapolate(&mut search.parameters, &before.parameters, ratio);
+            // A quarter of the pixels says where to, all of them where exactly.
+            let most = period_px(&search.parameters) / COARSEST;
+            let stride = (2 * options.stride).min(most as usize);
+            if stride > options.stride {
+                search.step(Region::centred(width as usize, height as usize, [1.0, 1.0], stride))?;
+            }
+        }
         None => {
             // The motion may be as much as a line's width: broad lines pull from half a pitch away.
             search.parameters.narrowing = 0;
@@ -170,6 +183,12 @@ pub fn fit_warm_on(pixels: &mut dyn Pixels, warm: &Warm, options: &FitOptions) -
     }
     let (equations, stopped) = search.descend_to(region, 3, NEAR_STEP_LIMIT_RAD)?;
     search.judged(&equations, stopped, options)
+}
+
+/// The shorter of both gratings' periods in the image's middle.
+fn period_px(parameters: &GratingParameters) -> f64 {
+    let period = |phase: &Chebyshev2| TAU / phase.value_and_gradient(phase.domain.centre.into()).1.norm();
+    period(&parameters.phase_h).min(period(&parameters.phase_v))
 }
 
 /// Moves the phases on by `ratio` times their change since `before`.
@@ -330,7 +349,7 @@ impl Search<'_> {
         passes: usize,
         limit_rad: f64,
     ) -> Result<(NormalEquations, Stopped), FitError> {
-        let mut damping = 1e-6;
+        let mut damping = FIRST_DAMPING;
         let mut equations = self.pass(region)?;
         let stiffness = STIFFNESS * equations.jtj[(0, 0)];
         self.stiffen(&mut equations, stiffness);
@@ -359,6 +378,15 @@ impl Search<'_> {
             }
         }
         Ok((equations, Stopped::OutOfPasses { passes, step_rad: last_step }))
+    }
+
+    /// One step that is not judged.
+    fn step(&mut self, region: Region) -> Result<(), FitError> {
+        let mut equations = self.pass(region)?;
+        let stiffness = STIFFNESS * equations.jtj[(0, 0)];
+        self.stiffen(&mut equations, stiffness);
+        self.parameters.add(&solve(&equations, FIRST_DAMPING).ok_or(FitError::Diverged)?);
+        Ok(())
     }
 
     /// Adds the cost of bent phases, for where no line says how they run: mostly in the image's corners.
