@@ -10,11 +10,14 @@ use crate::least_squares::{NormalSums, solve_equilibrated};
 use crate::mapping::dataset::Correspondence;
 use crate::statistics::median;
 use nalgebra::{DMatrix, Vector2, Vector3};
+use rayon::prelude::*;
 
 /// Residuals beyond this many standard deviations count less; c above.
 pub const ROBUST: f64 = 6.0;
 /// A round whose cost falls by less than this share ends the search.
 const DONE: f64 = 1e-8;
+/// Pairs that are summed at a time: sums are the same for any number of threads.
+pub const CHUNK: usize = 8192;
 /// Damping relative to the diagonal: where it starts, and where no step helps any more.
 const DAMPING: [f64; 2] = [1e-8, 1e4];
 
@@ -25,7 +28,7 @@ pub type SparseRow = Vec<(usize, f64)>;
 pub type AddPrior<'a> = dyn FnMut(&[(usize, f64)], f64, f64) + 'a;
 
 /// A camera that can be adjusted.
-pub trait Adjustable: Clone {
+pub trait Adjustable: Clone + Sync {
     /// How many parameters it has.
     fn parameters(&self) -> usize;
 
@@ -57,8 +60,14 @@ pub fn misfit_of(sizes: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// The same of a camera's residuals.
-pub fn misfit(points: &[Correspondence], pixel: impl Fn(Vector3<f64>) -> Vector2<f64>) -> f64 {
-    misfit_of(points.iter().map(|p| (pixel(p.point_in_tool_mm) - p.pixel).norm() * p.weight().sqrt()))
+pub fn misfit(points: &[Correspondence], pixel: impl Fn(Vector3<f64>) -> Vector2<f64> + Sync) -> f64 {
+    misfit_of(sizes(points, pixel).into_iter())
+}
+
+/// Residuals in units of what the covariances promise.
+pub fn sizes(points: &[Correspondence], pixel: impl Fn(Vector3<f64>) -> Vector2<f64> + Sync) -> Vec<f64> {
+    let size = |p: &Correspondence| (pixel(p.point_in_tool_mm) - p.pixel).norm() * p.weight().sqrt();
+    points.par_iter().with_min_len(CHUNK).map(size).collect()
 }
 
 /// The normal equations at one place, and the cost there.
@@ -102,6 +111,21 @@ impl Sums {
     }
 
     fn at<C: Adjustable>(camera: &C, points: &[Correspondence], misfit: f64) -> Option<Self> {
+        let parts = points.par_chunks(CHUNK).map(|points| Self::of(camera, points, misfit));
+        let parts: Option<Vec<Sums>> = parts.collect();
+        let mut sums = Sums::new(camera.parameters());
+        camera.priors(&mut |row, miss, sigma| sums.add_prior(row, miss, sigma));
+        let mut sums = sums.finished()?;
+        for part in parts? {
+            sums.ata += part.ata;
+            sums.atb += part.atb;
+            sums.cost += part.cost;
+        }
+        Some(sums)
+    }
+
+    /// What `points` alone say.
+    fn of<C: Adjustable>(camera: &C, points: &[Correspondence], misfit: f64) -> Option<Self> {
         let n = camera.parameters();
         let mut sums = Sums::new(n);
         let mut rows = [SparseRow::with_capacity(n), SparseRow::with_capacity(n)];
@@ -114,8 +138,19 @@ impl Sums {
                 sums.add(row, miss[axis], weight);
             }
         }
-        camera.priors(&mut |row, miss, sigma| sums.add_prior(row, miss, sigma));
         sums.finished()
+    }
+
+    /// The cost alone, NaN where a point can't be seen.
+    fn cost<C: Adjustable>(camera: &C, points: &[Correspondence], misfit: f64) -> f64 {
+        let of_point = |p: &Correspondence| {
+            let miss = p.pixel - camera.pixel(p.point_in_tool_mm);
+            student(p.weight(), misfit, miss, ROBUST).1
+        };
+        let parts = points.par_chunks(CHUNK).map(|points| points.iter().map(of_point).sum::<f64>());
+        let mut cost = parts.collect::<Vec<f64>>().into_iter().sum();
+        camera.priors(&mut |_, miss, sigma| cost += (miss / sigma).powi(2));
+        cost
     }
 
     /// With both triangles; `None` where something was not finite.
@@ -186,38 +221,41 @@ pub fn adjust<C: Adjustable>(mut camera: C, points: &[Correspondence], stages: u
             next.step(step);
             next
         };
-        (camera, _) = descend(camera, rounds, |camera| Sums::at(camera, points, misfit), stepped)?;
+        let (sums, cost) =
+            (|camera: &C| Sums::at(camera, points, misfit), |camera: &C| Sums::cost(camera, points, misfit));
+        camera = descend(camera, rounds, sums, cost, stepped)?;
     }
     Some(camera)
 }
 
-/// Levenberg–Marquardt from `start`: where `rounds` steps at most lead to, and the normal equations there. `None` when
-/// there are none at the start.
+/// Levenberg–Marquardt from `start`: where `rounds` steps at most lead to. `None` when there are no normal equations.
 pub fn descend<C>(
     start: C,
     rounds: usize,
     sums_at: impl Fn(&C) -> Option<Sums>,
+    cost_at: impl Fn(&C) -> f64,
     stepped: impl Fn(&C, &[f64]) -> C,
-) -> Option<(C, Sums)> {
+) -> Option<C> {
     let mut sums = sums_at(&start)?;
     let mut place = start;
     let mut damping = DAMPING[0];
-    for _ in 0..rounds {
+    for round in 1..=rounds {
         let step = solve_equilibrated(sums.ata.clone(), sums.atb.clone(), damping);
         let next = step.map(|step| stepped(&place, step.as_slice()));
-        let next = next.and_then(|next| Some((sums_at(&next)?, next)));
-        match next.filter(|(next, _)| next.cost < sums.cost) {
-            Some((better, next)) => {
-                let done = sums.cost - better.cost < DONE * sums.cost;
-                (place, sums) = (next, better);
-                damping = (0.1 * damping).max(1e-14);
-                if done {
+        // Written so that NaN is no gain.
+        let next = next.map(|next| (cost_at(&next), next)).filter(|(cost, _)| *cost < sums.cost);
+        match next {
+            Some((cost, next)) => {
+                place = next;
+                if sums.cost - cost < DONE * sums.cost || round == rounds {
                     break;
                 }
+                damping = (0.1 * damping).max(1e-14);
+                sums = sums_at(&place)?;
             }
             None if damping < DAMPING[1] => damping *= 10.0,
             None => break,
         }
     }
-    Some((place, sums))
+    Some(place)
 }

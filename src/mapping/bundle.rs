@@ -58,6 +58,9 @@ const ROBUST: f64 = 4.0;
 /// Relative to the diagonal, for what nothing determines.
 pub(super) const DAMPING: f64 = 1e-10;
 const ROUNDS: usize = 7;
+/// Once a step makes the weighted squares smaller by less than this for each unknown it is the last: the unknowns moved by
+/// a hundredth of their standard deviations then.
+const SETTLED: f64 = 1e-4;
 
 fn turned(turn: Matrix2<i32>, [a, b]: [i32; 2]) -> [i32; 2] {
     (turn * Vector2::new(a, b)).into()
@@ -152,14 +155,17 @@ pub fn solve(views: &Views) -> Option<Bundle> {
     let mut pose_sigma_mm = POSE_SIGMA_MM;
     let straight = (0..views.moved_mm.len()).filter(|view| !views.is_jog[*view]);
     let lowest = straight.min_by(|a, b| views.moved_mm[*a].z.total_cmp(&views.moved_mm[*b].z))?;
-    for round in 0..ROUNDS {
+    for round in 1..=ROUNDS {
         // What no unknown explains counts as noise, lest it outweigh the poses.
         let misfit = problem.misfit(&cameras, &bundle);
-        let reduced = problem.step(&mut cameras, &mut bundle, pose_sigma_mm, misfit)?;
-        if round + 1 == ROUNDS {
+        let (reduced, gain) = problem.step(&mut cameras, &mut bundle, pose_sigma_mm, misfit)?;
+        // The poses' spread, in use from the third round on, is settled one round later.
+        let unknowns = reduced.ata.nrows() + 3 * bundle.pose_error_mm.len();
+        if round == ROUNDS || (round > 3 && gain < SETTLED * unknowns as f64) {
             bundle.posterior = reduced.posterior(&cameras, &bundle, views, lowest);
+            break;
         }
-        if round > 0 {
+        if round > 1 {
             let squares: f64 = bundle.pose_error_mm.iter().map(Vector3::norm_squared).sum();
             let spread = (squares / (3.0 * bundle.pose_error_mm.len() as f64)).sqrt();
             pose_sigma_mm = spread.clamp(LEAST_POSE_SIGMA_MM, 1.0);
@@ -367,14 +373,15 @@ impl Problem<'_> {
         CameraSums { block, side, poses }
     }
 
-    /// One Gauss–Newton step on all unknowns; the poses are eliminated view by view.
+    /// One Gauss–Newton step on all unknowns, and by how much it makes the weighted squares smaller; the poses are eliminated
+    /// view by view.
     fn step(
         &self,
         cameras: &mut Stereo<Central>,
         bundle: &mut Bundle,
         pose_sigma_mm: f64,
         misfit: f64,
-    ) -> Option<Reduced> {
+    ) -> Option<(Reduced, f64)> {
         let Problem { views, layout, .. } = self;
         let own = [cameras.left.parameters(), cameras.right.parameters()];
         let shared_start = own[0] + own[1];
@@ -420,8 +427,11 @@ impl Problem<'_> {
         }
         let side = DMatrix::from_column_slice(all, 1, atb.as_slice());
         let solution = solve_equilibrated(ata.clone(), side, DAMPING)?.column(0).into_owned();
+        let mut smaller = solution.dot(&atb);
         for ((pose, inverse), error) in poses.iter().zip(&inverses).zip(&mut bundle.pose_error_mm) {
             *error += inverse * (pose.side - &pose.cross * &solution);
+            // What is left of it with all others at their best.
+            smaller += pose.side.dot(&(inverse * pose.side));
         }
         let step = solution.as_slice();
         cameras.left.step(&step[..own[0]]);
@@ -429,6 +439,6 @@ impl Problem<'_> {
         if layout.shared > 0 {
             layout.step(&mut bundle.print, &step[shared_start..])?;
         }
-        Some(Reduced { ata, gains })
+        Some((Reduced { ata, gains }, smaller))
     }
 }

@@ -101,7 +101,7 @@ impl Central {
 
     /// The same camera moved on to other points.
     pub fn refit(&self, points: &[Correspondence]) -> Option<Self> {
-        self.clone().adjusted(points, 1, 3, Tilt::Fixed)
+        self.clone().adjusted(points, 1, 2, Tilt::Fixed)
     }
 
     fn adjusted(self, points: &[Correspondence], stages: usize, rounds: usize, tilt: Tilt) -> Option<Self> {
@@ -269,7 +269,8 @@ impl Adjustable for Adjusting {
     }
 
     fn pixel(&self, point_mm: Vector3<f64>) -> Vector2<f64> {
-        self.camera.pixel_of(&self.camera.project(point_mm))
+        let at = self.camera.project(point_mm);
+        if at.depth > 0.0 { self.camera.pixel_of(&at) } else { Vector2::repeat(f64::NAN) }
     }
 
     fn step(&mut self, step: &[f64]) {

@@ -71,12 +71,7 @@ impl Polynomial {
         let mut sums = NormalSums::new(terms, 2);
         for point in points {
             let basis = Basis::at(degree, &volume, point.point_in_tool_mm);
-            let fill = |row: &mut [f64]| {
-                for (value, (i, j, k)) in row.iter_mut().zip(exponents(degree)) {
-                    *value = basis.values[0][i] * basis.values[1][j] * basis.values[2][k];
-                }
-            };
-            sums.add(fill, &[point.pixel.x, point.pixel.y], weight(point));
+            sums.add(|row| basis.fill(degree, row), &[point.pixel.x, point.pixel.y], weight(point));
         }
         let (ata, atb) = sums.finish();
         if least_pivot(&ata) < LEAST_PIVOT {
@@ -92,11 +87,22 @@ impl Polynomial {
         let basis = Basis::at(self.degree, &self.volume, point_mm);
         let ([x, y, z], [dx, dy, dz]) = (&basis.values, &basis.slopes);
         let (mut pixel, mut jacobian) = (Vector2::zeros(), Matrix2x3::zeros());
-        for ((i, j, k), c) in exponents(self.degree).zip(&self.coefficients) {
-            let c = Vector2::from(*c);
-            pixel += c * (x[i] * y[j] * z[k]);
-            let by = Vector3::new(dx[i] * y[j] * z[k], x[i] * dy[j] * z[k], x[i] * y[j] * dz[k]);
-            jacobian += c * by.transpose();
+        let mut left = self.coefficients.as_slice();
+        for i in 0..=self.degree {
+            for j in 0..=self.degree - i {
+                // Of these x and y, all z.
+                let (along_z, rest) = left.split_at((self.degree - i - j + 1).min(left.len()));
+                left = rest;
+                let (mut value, mut slope) = (Vector2::zeros(), Vector2::zeros());
+                for (c, (z, dz)) in along_z.iter().zip(z.iter().zip(dz)) {
+                    let c = Vector2::from(*c);
+                    value += c * *z;
+                    slope += c * *dz;
+                }
+                pixel += value * (x[i] * y[j]);
+                let by = [value * (dx[i] * y[j]), value * (x[i] * dy[j]), slope * (x[i] * y[j])];
+                jacobian += Matrix2x3::from_columns(&by);
+            }
         }
         let half = self.volume.half_mm();
         for axis in 0..3 {
@@ -120,5 +126,18 @@ impl Basis {
             values_and_slopes(normalised[axis], values, slopes);
         }
         basis
+    }
+
+    /// All terms in the order of [`exponents`].
+    fn fill(&self, degree: usize, terms: &mut [f64]) {
+        let [x, y, z] = &self.values;
+        let mut left = terms;
+        for i in 0..=degree {
+            for j in 0..=degree - i {
+                let (along_z, rest) = left.split_at_mut(degree - i - j + 1);
+                along_z.iter_mut().zip(z).for_each(|(term, z)| *term = x[i] * y[j] * z);
+                left = rest;
+            }
+        }
     }
 }

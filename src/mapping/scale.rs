@@ -13,7 +13,7 @@
 
 use crate::camera::{Camera, Stereo};
 use crate::least_squares::solve_equilibrated;
-use crate::mapping::adjust::{Adjustable, ROBUST, SparseRow, Sums, descend, misfit, student};
+use crate::mapping::adjust::{AddPrior, Adjustable, ROBUST, SparseRow, Sums, descend, misfit, student};
 use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::distortion::BROWN;
 use crate::mapping::pinhole::{A, C, F, POSE, Pinhole, T};
@@ -156,14 +156,13 @@ fn fit(image_size: Stereo<[u32; 2]>, points: &Stereo<Vec<Correspondence>>) -> Op
         view.axis = axis.into();
     }
     let mut rig = Rig { cameras, anisotropy: 0.0, skew: 0.0 };
-    let mut ata = None;
+    let mut misfits = Stereo { left: 1.0, right: 1.0 };
     for _ in 0..3 {
-        let misfits = Stereo::from_fn(|c| misfit(&points[c], |p| rig.cameras[c].pixel(rig.even(p))));
-        let (better, sums) = descend(rig, ROUNDS, |rig| rig.sums(points, misfits), Rig::moved)?;
-        rig = better;
-        ata = Some(sums.ata);
+        misfits = Stereo::from_fn(|c| misfit(&points[c], |p| rig.pixel(c, p)));
+        rig = descend(rig, ROUNDS, |rig| rig.sums(points, misfits), |rig| rig.cost(points, misfits), Rig::moved)?;
     }
-    let covariance = solve_equilibrated(ata?, DMatrix::identity(ALL, ALL), 0.0)?;
+    let ata = rig.sums(points, misfits)?.ata;
+    let covariance = solve_equilibrated(ata, DMatrix::identity(ALL, ALL), 0.0)?;
     let factor = Vector3::from(rig.cameras.left.axis).norm();
     let sigma = covariance[(SHARED + 2, SHARED + 2)].sqrt() / factor;
     Some(Scale { factor, sigma }).filter(|scale| scale.sigma.is_finite())
@@ -174,6 +173,10 @@ impl Rig {
     fn even(&self, p: Vector3<f64>) -> Vector3<f64> {
         let half = 0.5 * self.anisotropy;
         Vector3::new((1.0 + half) * p.x + self.skew * p.y, (1.0 - half) * p.y, p.z)
+    }
+
+    fn pixel(&self, camera: Camera, p: Vector3<f64>) -> Vector2<f64> {
+        self.cameras[camera].pixel(self.even(p))
     }
 
     fn moved(&self, step: &[f64]) -> Self {
@@ -193,7 +196,7 @@ impl Rig {
         let mut sums = Sums::new(ALL);
         let mut rows = [SparseRow::new(), SparseRow::new()];
         for (c, camera) in Camera::BOTH.into_iter().enumerate() {
-            let share = (INDEPENDENT / points[camera].len() as f64).min(1.0);
+            let share = share(&points[camera]);
             for point in &points[camera] {
                 rows.iter_mut().for_each(Vec::clear);
                 let p = point.point_in_tool_mm;
@@ -211,26 +214,49 @@ impl Rig {
                     sums.add(row, miss[axis], share * weight);
                 }
             }
-            add_camera_priors(&mut sums, &self.cameras[camera], c * OWN);
         }
-        let [x, y, z] = self.cameras.left.axis;
-        sums.add_prior(&[(SHARED, 1.0)], -x, TILT_SIGMA);
-        sums.add_prior(&[(SHARED + 1, 1.0)], -y, TILT_SIGMA);
-        sums.add_prior(&[(SHARED + 2, 1.0 / z)], -z.abs().ln(), LENGTH_SIGMA);
-        sums.add_prior(&[(ANISOTROPY, 1.0)], -self.anisotropy, ANISOTROPY_SIGMA);
-        sums.add_prior(&[(SKEW, 1.0)], -self.skew, SKEW_SIGMA);
+        self.priors(&mut |row, miss, sigma| sums.add_prior(row, miss, sigma));
         sums.finished()
+    }
+
+    /// The cost alone.
+    fn cost(&self, points: &Stereo<Vec<Correspondence>>, misfits: Stereo<f64>) -> f64 {
+        let of_point = |camera: Camera, p: &Correspondence| {
+            student(p.weight(), misfits[camera], p.pixel - self.pixel(camera, p.point_in_tool_mm), ROBUST).1
+        };
+        let of_camera =
+            |camera: Camera| share(&points[camera]) * points[camera].iter().map(|p| of_point(camera, p)).sum::<f64>();
+        let mut cost = of_camera(Camera::Left) + of_camera(Camera::Right);
+        self.priors(&mut |_, miss, sigma| cost += (miss / sigma).powi(2));
+        cost
+    }
+
+    /// All that is known beforehand.
+    fn priors(&self, add: &mut AddPrior) {
+        add_camera_priors(add, &self.cameras.left, 0);
+        add_camera_priors(add, &self.cameras.right, OWN);
+        let [x, y, z] = self.cameras.left.axis;
+        add(&[(SHARED, 1.0)], -x, TILT_SIGMA);
+        add(&[(SHARED + 1, 1.0)], -y, TILT_SIGMA);
+        add(&[(SHARED + 2, 1.0 / z)], -z.abs().ln(), LENGTH_SIGMA);
+        add(&[(ANISOTROPY, 1.0)], -self.anisotropy, ANISOTROPY_SIGMA);
+        add(&[(SKEW, 1.0)], -self.skew, SKEW_SIGMA);
     }
 }
 
+/// How much each of so many residuals of one camera counts.
+fn share(points: &[Correspondence]) -> f64 {
+    (INDEPENDENT / points.len() as f64).min(1.0)
+}
+
 /// What is known beforehand about one camera, its parameters from `start` on.
-fn add_camera_priors(sums: &mut Sums, camera: &Pinhole, start: usize) {
+fn add_camera_priors(add: &mut AddPrior, camera: &Pinhole, start: usize) {
     let [fx, fy] = camera.focal_px;
     let [width, height] = camera.image_size.map(f64::from);
-    sums.add_prior(&[(start + F, 1.0 / fx), (start + F + 1, -1.0 / fy)], -(fx / fy).ln(), ASPECT_SIGMA);
+    add(&[(start + F, 1.0 / fx), (start + F + 1, -1.0 / fy)], -(fx / fy).ln(), ASPECT_SIGMA);
     for (axis, size) in [width, height].into_iter().enumerate() {
         let miss = 0.5 * (size - 1.0) - camera.principal_point_px[axis];
-        sums.add_prior(&[(start + C + axis, 1.0)], miss, CENTRE_SIGMA * width);
+        add(&[(start + C + axis, 1.0)], miss, CENTRE_SIGMA * width);
     }
     let corner = 0.5 * width.hypot(height) / fx;
     for (n, value) in camera.distortion.iter().enumerate() {
@@ -240,8 +266,8 @@ fn add_camera_priors(sums: &mut Sums, camera: &Pinhole, start: usize) {
             4 => RADIAL_SIGMA / corner.powi(6),
             _ => TANGENTIAL_SIGMA,
         };
-        sums.add_prior(&[(start + POSE + n, 1.0)], -value, sigma);
+        add(&[(start + POSE + n, 1.0)], -value, sigma);
     }
     // a stands among the shared parameters.
-    (A..A + 3).for_each(|n| sums.add_prior(&[(start + n, 1.0)], 0.0, 1.0));
+    (A..A + 3).for_each(|n| add(&[(start + n, 1.0)], 0.0, 1.0));
 }

@@ -7,6 +7,7 @@
 //! served model's job, which has seen it, so an error there up to thrice the one inside costs nothing; beyond, a model that
 //! wins inside the data and fails at its border loses to a tamer one. The simplest of equals is served.
 
+use crate::mapping::adjust::{CHUNK, sizes};
 use crate::mapping::cross_validation::{Folds, Score};
 use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::model::{Model, ModelKind};
@@ -84,7 +85,7 @@ const MOST: usize = 16_000;
 pub fn fit_ladder(data: &CameraDataset, kinds: &[ModelKind]) -> Result<Ladder, SelectError> {
     let few = data.thinned(MOST);
     let fitted: Vec<Model> = kinds.par_iter().filter_map(|kind| Model::fit(*kind, &few)).collect();
-    let clean = without_outliers(&fitted, data);
+    let clean = without_outliers(&fitted, &few, data);
     let (folds, few_clean) = (Folds::of(&clean), clean.thinned(MOST));
     let judge = |model: Model| {
         let Score { inside_rms_px, border_rms_px, models } = folds.judge(&model, &few_clean)?;
@@ -114,33 +115,30 @@ pub fn fit_ladder(data: &CameraDataset, kinds: &[ModelKind]) -> Result<Ladder, S
 
 /// Per-axis RMS, each pair weighted by the inverse of its variance, and largest distance, px.
 fn residuals(model: &Model, points: &[Correspondence]) -> (f64, f64) {
-    let (mut sum, mut count, mut worst) = (0.0, 0.0, 0.0_f64);
-    for point in points {
-        let miss = (model.pixel_and_jacobian(point.point_in_tool_mm).0 - point.pixel).norm();
-        sum += point.weight() * miss * miss;
-        count += 2.0 * point.weight();
-        worst = worst.max(miss);
-    }
+    let of_part = |points: &[Correspondence]| {
+        points.iter().fold((0.0, 0.0, 0.0_f64), |(sum, count, worst), point| {
+            let miss = (model.pixel_and_jacobian(point.point_in_tool_mm).0 - point.pixel).norm();
+            (sum + point.weight() * miss * miss, count + 2.0 * point.weight(), worst.max(miss))
+        })
+    };
+    let parts: Vec<(f64, f64, f64)> = points.par_chunks(CHUNK).map(of_part).collect();
+    let (sum, count, worst) =
+        parts.iter().fold((0.0, 0.0, 0.0_f64), |(s, c, w), part| (s + part.0, c + part.1, w.max(part.2)));
     ((sum / f64::max(count, 1e-300)).sqrt(), worst)
 }
 
 /// `data` without pairs whose residual, in units of what their covariance promises, is far beyond the common for both of the
-/// two models that follow the data best: what only one of them misses, say at the border, may be the model's fault.
-fn without_outliers(models: &[Model], data: &CameraDataset) -> CameraDataset {
-    let sizes = |model: &Model| -> Vec<f64> {
-        let miss = |p: &Correspondence| (model.pixel_and_jacobian(p.point_in_tool_mm).0 - p.pixel).norm();
-        data.correspondences.iter().map(|p| miss(p) * p.weight().sqrt()).collect()
-    };
-    let mut judges: Vec<(f64, Vec<f64>)> = models
-        .par_iter()
-        .filter_map(|model| {
-            let sizes = sizes(model);
-            // The length of a 2-D normal deviate has its median at 1.1774 σ.
-            Some((OUTLIER / 1.1774 * median(&mut sizes.clone())?, sizes))
-        })
-        .collect();
-    judges.sort_by(|a, b| a.0.total_cmp(&b.0));
-    judges.truncate(2);
+/// two models that follow `few` of them best: what only one of them misses, say at the border, may be the model's fault.
+fn without_outliers(models: &[Model], few: &CameraDataset, data: &CameraDataset) -> CameraDataset {
+    let sizes =
+        |model: &Model, data: &CameraDataset| sizes(&data.correspondences, |point| model.pixel_and_jacobian(point).0);
+    let usual = |model| Some((median(&mut sizes(model, few))?, model));
+    let mut best: Vec<(f64, &Model)> = models.par_iter().filter_map(usual).collect();
+    best.sort_by(|a, b| a.0.total_cmp(&b.0));
+    best.truncate(2);
+    // The length of a 2-D normal deviate has its median at 1.1774 σ.
+    let judge = |(usual, model): &(f64, &Model)| (OUTLIER / 1.1774 * usual, sizes(model, data));
+    let judges: Vec<(f64, Vec<f64>)> = best.par_iter().map(judge).collect();
     let is_outlier = |at: usize| judges.iter().all(|(limit, sizes)| !(sizes[at] <= *limit));
     let kept = data.correspondences.iter().enumerate().filter(|(at, _)| judges.is_empty() || !is_outlier(*at));
     CameraDataset { image_size: data.image_size, correspondences: kept.map(|(_, point)| *point).collect() }

@@ -101,7 +101,7 @@ impl Spline {
 
     /// The same camera moved on to other points.
     pub fn refit(&self, points: &[Correspondence]) -> Option<Self> {
-        adjust(self.clone(), points, 1, 4)
+        adjust(self.clone(), points, 1, 2)
     }
 
     /// Pixel of a point in the tool frame, and ∂(u, v)/∂(x, y, z), px/mm; not finite where the camera can't see it.

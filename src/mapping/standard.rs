@@ -51,21 +51,24 @@ pub struct StandardCamera {
 }
 
 impl StandardCamera {
-    /// The better of both models; `None` when the pairs don't determine them.
-    pub fn fit(data: &CameraDataset) -> Option<Self> {
+    /// The better of both models, begun at `near`, a camera with Brown's distortion, where there is one; `None` when the pairs
+    /// don't determine them.
+    pub fn fit(data: &CameraDataset, near: Option<&Pinhole>) -> Option<Self> {
         let few = data.thinned(MOST);
-        let fit = |coefficients, distortion| {
-            let camera =
-                upright(Pinhole::fit(coefficients, data.image_size, &few.correspondences)?, &few.correspondences)?;
-            let misses =
-                || few.correspondences.iter().map(|p| p.pixel - camera.pixel_and_jacobian(p.point_in_tool_mm).0);
+        let points = &few.correspondences;
+        let found = |camera: Pinhole, distortion| {
+            let misses = || points.iter().map(|p| p.pixel - camera.pixel_and_jacobian(p.point_in_tool_mm).0);
             let squares: f64 = misses().map(|miss| miss.norm_squared()).sum();
-            let misfit_rms_px = (squares / (2 * few.correspondences.len()).max(1) as f64).sqrt();
+            let misfit_rms_px = (squares / (2 * points.len()).max(1) as f64).sqrt();
             let misfit_max_px = misses().map(|miss| miss.norm()).fold(0.0, f64::max);
             misfit_rms_px.is_finite().then_some(StandardCamera { distortion, misfit_rms_px, misfit_max_px, camera })
         };
-        let simple = fit(BROWN, Distortion::PlumbBob);
-        let rational = fit(RATIONAL, Distortion::RationalPolynomial);
+        let near = near.cloned().or_else(|| Pinhole::fit(BROWN, data.image_size, points))?;
+        let brown = upright(near, points)?;
+        let mut flexible = brown.clone();
+        flexible.distortion.resize(RATIONAL, 0.0);
+        let rational = upright(flexible, points).and_then(|camera| found(camera, Distortion::RationalPolynomial));
+        let simple = found(brown, Distortion::PlumbBob);
         match (simple, rational) {
             (Some(simple), Some(rational)) if simple.misfit_rms_px > PARITY * rational.misfit_rms_px => Some(rational),
             (simple, rational) => simple.or(rational),
@@ -177,7 +180,7 @@ mod tests {
     #[test]
     fn a_brown_camera_comes_back_as_plumb_bob() {
         let (truth, data) = seen(vec![-0.18, 0.06, 6e-4, -4e-4, 0.0]);
-        let found = StandardCamera::fit(&data).unwrap();
+        let found = StandardCamera::fit(&data, None).unwrap();
         assert_eq!(found.distortion.name(), "plumb_bob");
         assert!(found.misfit_rms_px < 1e-3, "{}", found.misfit_rms_px);
         let place = found.tool_from_camera().unwrap();
@@ -196,7 +199,7 @@ mod tests {
     #[test]
     fn what_plumb_bob_misses_becomes_rational() {
         let (_, data) = seen(vec![0.4, -0.9, 0.0, 0.0, 0.2, 0.9, -0.8, 0.1]);
-        let found = StandardCamera::fit(&data).unwrap();
+        let found = StandardCamera::fit(&data, None).unwrap();
         assert_eq!((found.distortion, found.camera.distortion.len()), (Distortion::RationalPolynomial, 8));
         assert!(found.misfit_rms_px < 0.02, "{}", found.misfit_rms_px);
     }
