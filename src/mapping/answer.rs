@@ -3,6 +3,7 @@
 use crate::camera::Camera;
 use crate::mapping::calibration::Calibration;
 use crate::mapping::invert::{self, PairSolver, PointEstimate};
+use crate::mapping::starts::Starts;
 use crate::mapping::uncertainty::Uncertainty;
 use nalgebra::{Matrix2, Matrix4, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
@@ -206,10 +207,18 @@ impl Calibration {
         self.pairs(sigma_px).point(left, right)
     }
 
+    /// Works out what all answers share, some milliseconds of the first one's time otherwise.
+    pub fn prepare(&self) -> &Starts {
+        let models = [&self.left.model, &self.right.model];
+        let image_size = [self.left.image_size, self.right.image_size];
+        self.starts.get_or_init(|| Starts::of(models, &self.volume, image_size))
+    }
+
     /// For many pairs that are uncertain by `sigma_px`.
     pub fn pairs(&self, sigma_px: f64) -> Pairs<'_> {
         let camera_sigma_px = Camera::BOTH.map(|camera| self.pixel_sigma(camera));
-        let solver = PairSolver::new([&self.left.model, &self.right.model], &self.volume, camera_sigma_px);
+        let models = [&self.left.model, &self.right.model];
+        let solver = PairSolver::new(models, &self.volume, camera_sigma_px).starting_at(self.prepare());
         Pairs { calibration: self, solver, camera_sigma_px, sigma_px }
     }
 

@@ -7,6 +7,7 @@ use crate::mapping::dataset::CameraDataset;
 use crate::mapping::model::{Model, ModelKind, Volume};
 use crate::mapping::select::{Ladder, LadderEntry, Rung, SelectError, fit_ladder};
 use crate::mapping::standard::StandardCamera;
+use crate::mapping::starts;
 use crate::mapping::stereo_ladder::{StereoEntry, held_out, shared_pairs};
 use crate::mapping::uncertainty::{self, Uncertainty};
 use crate::sweep::session::Method;
@@ -145,6 +146,9 @@ pub struct Calibration {
     pub checks: Checks,
     pub left: CameraCalibration,
     pub right: CameraCalibration,
+    /// Follows from the models.
+    #[serde(skip)]
+    pub starts: starts::Cached,
 }
 
 /// What the fit of the models needs to be told.
@@ -175,6 +179,14 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
     let all = || data.left.correspondences.iter().chain(&data.right.correspondences);
     let volume = Volume::around(all().map(|p| p.point_in_tool_mm));
     let heights = all().map(|p| p.view).collect::<std::collections::HashSet<_>>().len();
+    let ladders = Stereo { left: &left, right: &right };
+    let ((left, right), (stereo_ladder, uncertainty)) = rayon::join(
+        || rayon::join(|| served(&left, data.left), || served(&right, data.right)),
+        || {
+            let uncertainty = || context.bundle.and_then(|bundle| bundle.uncertainty(&volume));
+            rayon::join(|| held_out(ladders, &volume), uncertainty)
+        },
+    );
     let mut calibration = Calibration {
         version: FORMAT_VERSION,
         created: jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string(),
@@ -197,20 +209,25 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
         volume,
         stereo: StereoFigures { pairs: 0, rms_mm: [0.0; 3], max_mm: 0.0, epipolar_rms_px: 0.0 },
         stage: context.bundle.map(Bundle::stage_figures),
-        uncertainty: context.bundle.and_then(|bundle| bundle.uncertainty(&volume)),
+        uncertainty,
         checks: Checks::default(),
-        stereo_ladder: held_out(Stereo { left: &left, right: &right }, &volume),
-        left: served(left, data.left),
-        right: served(right, data.right),
+        stereo_ladder,
+        left,
+        right,
+        starts: starts::Cached::default(),
     };
     calibration.stereo = calibration.stereo_figures(data);
     (calibration.usable, calibration.reason) = calibration.verdict(context.usable_rms_mm);
     Ok(calibration)
 }
 
-fn served(mut ladder: Ladder, data: &CameraDataset) -> CameraCalibration {
+fn served(ladder: &Ladder, data: &CameraDataset) -> CameraCalibration {
     let entries = ladder.rungs.iter().map(|rung| rung.entry).collect();
-    let Rung { model, entry, .. } = ladder.rungs.swap_remove(ladder.best);
+    let Rung { model, entry, .. } = &ladder.rungs[ladder.best];
+    let brown = ladder.rungs.iter().find_map(|rung| match &rung.model {
+        Model::Brown(camera) => Some(camera),
+        _ => None,
+    });
     let range = Volume::around(data.correspondences.iter().map(|p| p.pixel.push(0.0)));
     CameraCalibration {
         image_size: data.image_size,
@@ -219,11 +236,11 @@ fn served(mut ladder: Ladder, data: &CameraDataset) -> CameraCalibration {
         residual_rms_px: entry.residual_rms_px,
         residual_max_px: entry.residual_max_px,
         cross_validation_rms_px: entry.cross_validation_rms_px,
-        systematic_rms_px: uncertainty::systematic_rms_px(&model, data),
+        systematic_rms_px: uncertainty::systematic_rms_px(model, data),
         correspondences: data.correspondences.len(),
         ladder: entries,
-        model,
-        standard: StandardCamera::fit(&ladder.clean),
+        model: model.clone(),
+        standard: StandardCamera::fit(&ladder.clean, brown),
     }
 }
 
@@ -238,7 +255,7 @@ impl Calibration {
         data: Stereo<&CameraDataset>,
         usable_rms_mm: f64,
     ) -> Result<Calibration, SelectError> {
-        let fit = |data: &CameraDataset| fit_ladder(data, &[kind]).map(|ladder| served(ladder, data));
+        let fit = |data: &CameraDataset| fit_ladder(data, &[kind]).map(|ladder| served(&ladder, data));
         let (left, right) = rayon::join(|| fit(data.left), || fit(data.right));
         let beside = |camera: &CameraCalibration, new| CameraCalibration { ladder: camera.ladder.clone(), ..new };
         let (left, right) = (beside(&self.left, left?), beside(&self.right, right?));

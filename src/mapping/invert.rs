@@ -1,6 +1,7 @@
 //! Pixel → point: a pixel pair gives a point (four equations, three unknowns), one pixel needs a plane.
 
 use crate::mapping::model::{Model, Volume};
+use crate::mapping::starts::Starts;
 use nalgebra::{Matrix2, Matrix2x3, Matrix3, Matrix3x4, Matrix4, Vector2, Vector3};
 
 /// A point in the tool frame.
@@ -13,18 +14,20 @@ pub struct PointEstimate {
 }
 
 /// A step shorter than this, once taken, is the last one, mm: it leaves its square over how far models bend, 10 mm at least,
-/// which is 10 pm.
-const DONE_MM: f64 = 3e-4;
+/// which is 0.1 nm.
+const DONE_MM: f64 = 1e-3;
 const MAX_STEPS: usize = 40;
+/// A search begins within so many half-sizes of the volume.
+const NEAR: f64 = 1.5;
 
-/// Finds the points that both cameras see, by weighted Gauss–Newton. What all pairs have in common is worked out once.
+/// Finds the points that both cameras see, by weighted Gauss–Newton.
 pub struct PairSolver<'a> {
     models: [&'a Model; 2],
     volume: &'a Volume,
     /// 1/σ² of each camera's pixels, px⁻².
     weights: [f64; 2],
-    /// Where the search begins.
-    centre: Linearised,
+    /// Where the search begins, if it can be told; else in the middle.
+    starts: Option<&'a Starts>,
 }
 
 /// Both models at a point.
@@ -47,7 +50,12 @@ impl<'a> PairSolver<'a> {
     /// `sigma_px` says how much each camera counts.
     pub fn new(models: [&'a Model; 2], volume: &'a Volume, sigma_px: [f64; 2]) -> Self {
         let weights = sigma_px.map(|sigma| 1.0 / (sigma * sigma));
-        PairSolver { models, volume, weights, centre: Linearised::at(models, volume.centre_mm()) }
+        PairSolver { models, volume, weights, starts: None }
+    }
+
+    /// The same search, begun where `starts` say: one step is mostly enough then.
+    pub fn starting_at(self, starts: &'a Starts) -> Self {
+        PairSolver { starts: Some(starts), ..self }
     }
 
     /// The point of one pair; `covariance_px2` says how sure all four pixel coordinates of a point are.
@@ -58,7 +66,10 @@ impl<'a> PairSolver<'a> {
         pixels: [Vector2<f64>; 2],
         covariance_px2: impl Fn(Vector3<f64>) -> Matrix4<f64>,
     ) -> Option<PointEstimate> {
-        let mut here = self.centre;
+        // Far outside the volume models mean nothing.
+        let near = |point: &Vector3<f64>| self.volume.normalise(*point).abs().max() < NEAR;
+        let start = self.starts.and_then(|starts| starts.at(pixels)).filter(near);
+        let mut here = Linearised::at(self.models, start.unwrap_or_else(|| self.volume.centre_mm()));
         for _ in 0..MAX_STEPS {
             let residuals = [0, 1].map(|i| pixels[i] - here.pixels[i]);
             let (mut normal, mut downhill) = (Matrix3::zeros(), Vector3::zeros());

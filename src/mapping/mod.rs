@@ -24,6 +24,7 @@
 //! | [`cross_validation`] | what a model says about heights, regions and borders that it has not seen |
 //! | [`stereo_ladder`] | the same in micrometres, for points from both cameras |
 //! | [`uncertainty`] | how sure the models are of their pixels |
+//! | [`starts`] | where the search for a pair's point begins |
 //! | [`invert`] | pixel pair → point, pixel + plane → point, with covariance |
 //! | [`calibration`] | the served models with what is known about them |
 //! | [`answer`] | what they answer, each time with a status |
@@ -62,6 +63,7 @@ pub mod scale;
 pub mod select;
 pub mod spline;
 pub mod standard;
+pub mod starts;
 pub mod stereo_ladder;
 pub mod uncertainty;
 pub mod views;

@@ -86,6 +86,8 @@ impl Shared {
 
     /// Serves `calibration` from now on.
     pub fn serve(&self, calibration: Calibration, file: String) {
+        // What answers share is worked out now: the first of them should not wait for it.
+        calibration.prepare();
         let both = [&calibration.left, &calibration.right];
         let status = CalibrationStatus {
             state: CalibrationStatus::READY as u8,
