@@ -1,12 +1,13 @@
 //! Goals, one at a time: from the `~/calibrate` action and from the live page.
 
+use crate::ros::action_server::{ActionServer, RunningGoal, State};
 use crate::ros::calibrate::{Feedback, Sweep};
 use crate::ros::shared::Shared;
 use crate::ros::stop::Stop;
-use futures::StreamExt;
+use crate::ros::{locked, time};
 use r2r::grating_calibration::action::Calibrate;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 
 /// Takes the robot for one goal; `None` while another goal or a move has it.
@@ -21,7 +22,7 @@ impl Turn {
             return None;
         }
         let (cancel, cancelled) = watch::channel(false);
-        *shared.cancel.lock().unwrap_or_else(PoisonError::into_inner) = Some(cancel);
+        *locked(&shared.cancel) = Some(cancel);
         shared.publish_status();
         Some(Turn { shared: shared.clone(), cancelled })
     }
@@ -39,7 +40,7 @@ impl Turn {
             Err(Stop::Cancelled) => tracing::warn!("calibration cancelled: the tool holds where it is"),
             Err(Stop::Failed(reason)) => tracing::error!("calibration stopped: {reason}"),
         }
-        *shared.cancel.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *locked(&shared.cancel) = None;
         shared.live.send_modify(|live| live.end(&outcome));
         shared.busy.store(false, Ordering::Release);
         shared.publish_status();
@@ -49,70 +50,55 @@ impl Turn {
 
 /// Ends the calibration that runs; `false` when none does.
 pub fn cancel(shared: &Shared) -> bool {
-    let cancel = shared.cancel.lock().unwrap_or_else(PoisonError::into_inner);
+    let cancel = locked(&shared.cancel);
     cancel.as_ref().is_some_and(|cancel| {
         cancel.send_replace(true);
         true
     })
 }
 
-/// Answers a goal of the action.
-pub fn take_goal(shared: &Arc<Shared>, request: r2r::ActionServerGoalRequest<Calibrate::Action>) {
-    let Some(turn) = Turn::take(shared) else {
-        tracing::warn!("a goal was refused: a calibration or a move is under way; wait for its end, or cancel it");
-        if let Err(error) = request.reject() {
-            tracing::error!("the goal's client could not be told that it is refused: {error}");
-        }
-        return;
-    };
-    let (goal, mut cancels) = match request.accept() {
-        Ok(accepted) => accepted,
-        Err(error) => {
-            tracing::error!("the goal could not be accepted, nothing was started: {error}; send it again");
-            shared.busy.store(false, Ordering::Release);
-            shared.publish_status();
-            return;
-        }
-    };
-    let by_client = Arc::new(AtomicBool::new(false));
-    let canceller = tokio::spawn({
-        let (shared, by_client) = (shared.clone(), by_client.clone());
-        async move {
-            while let Some(request) = cancels.next().await {
-                by_client.store(true, Ordering::Release);
-                request.accept();
-                cancel(&shared);
+/// Offers the action.
+///
+/// # Errors
+/// Those of r2r.
+pub fn offer(node: &mut r2r::Node, shared: &Arc<Shared>) -> r2r::Result<()> {
+    let take = {
+        let shared = shared.clone();
+        move |goal| {
+            let turn = Turn::take(&shared);
+            if turn.is_none() {
+                tracing::warn!(
+                    "a goal was refused: a calibration or a move is under way; wait for its end, or cancel it"
+                );
             }
+            turn.map(|turn| move |running| drop(tokio::spawn(follow(turn, goal, running))))
         }
-    });
-    tokio::spawn(async move {
-        let for_feedback = goal.clone();
-        let feedback: Feedback = Box::new(move |message| {
-            if let Err(error) = for_feedback.publish_feedback(message) {
-                tracing::warn!("feedback could not be sent: {error}");
-            }
-        });
-        let outcome = turn.run(goal.goal.clone(), feedback).await;
-        canceller.abort();
-        finish(goal, outcome, by_client.load(Ordering::Acquire));
-    });
+    };
+    let (for_cancel, for_time) = (shared.clone(), shared.clone());
+    let cancel = move || {
+        cancel(&for_cancel);
+    };
+    ActionServer::offer(node, "~/calibrate", take, cancel, move || time(for_time.now_ns()))
 }
 
-fn finish(
-    mut goal: r2r::ActionServerGoal<Calibrate::Action>,
-    outcome: Result<Calibrate::Result, Stop>,
-    by_client: bool,
-) {
-    let ended = match outcome {
-        Ok(result) => goal.succeed(result),
+/// One goal of the action, to its end.
+async fn follow(turn: Turn, goal: Calibrate::Goal, running: RunningGoal) {
+    let running = Arc::new(running);
+    let for_feedback = running.clone();
+    let feedback: Feedback = Box::new(move |message| for_feedback.publish_feedback(message));
+    let (state, result) = match turn.run(goal, feedback).await {
+        Ok(result) => (State::Succeeded, result),
         // Cancelled by somebody else than the goal's client: to the client it was aborted.
-        Err(Stop::Cancelled) if !by_client => {
-            goal.abort(Calibrate::Result { reason: "cancelled on the live page".into(), ..Default::default() })
+        Err(Stop::Cancelled) if !running.is_canceling() => {
+            (State::Aborted, without("cancelled on the live page".into()))
         }
-        Err(Stop::Cancelled) => goal.cancel(Calibrate::Result { reason: "cancelled".into(), ..Default::default() }),
-        Err(Stop::Failed(reason)) => goal.abort(Calibrate::Result { reason, ..Default::default() }),
+        Err(Stop::Cancelled) => (State::Canceled, without("cancelled".into())),
+        Err(Stop::Failed(reason)) => (State::Aborted, without(reason)),
     };
-    if let Err(error) = ended {
-        tracing::error!("the result could not be sent: {error}; it is on ~/calibration, too");
-    }
+    running.end(state, result);
+}
+
+/// The result of a goal that gave no calibration.
+fn without(reason: String) -> Calibrate::Result {
+    Calibrate::Result { reason, ..Default::default() }
 }

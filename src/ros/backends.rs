@@ -1,7 +1,8 @@
 //! The backend that the parameter `backend` asks for; a GPU is looked for once.
 
 use crate::grating::backend::{BackendChoice, BackendError, Chosen};
-use std::sync::{Mutex, PoisonError};
+use crate::ros::locked;
+use std::sync::Mutex;
 
 type Found = Result<Chosen, BackendError>;
 
@@ -18,7 +19,7 @@ impl Backends {
             "cuda" => BackendChoice::Cuda,
             _ => BackendChoice::Auto,
         };
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = locked(&self.0);
         if let Some((of, found)) = &*last
             && *of == choice
         {

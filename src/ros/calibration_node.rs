@@ -10,23 +10,21 @@ use crate::ros::files::Files;
 use crate::ros::graph::Graph;
 use crate::ros::params::Parameters;
 use crate::ros::process::{self, Spinner, log_as, wait_for_stop};
+use crate::ros::robot::MeasuredPose;
 use crate::ros::robot::joints::AxisMap;
 use crate::ros::robot::motion::{JointTrajectories, Motion, TargetPoses};
 use crate::ros::robot::tf::TransformBuffer;
-use crate::ros::robot::{MeasuredPose, locked};
 use crate::ros::shared::Shared;
 use crate::ros::show::overlay::Overlays;
-use crate::ros::{action, check, clicks, diagnostics, move_to, nanoseconds, services, show, web, work};
-use futures::{Stream, StreamExt};
+use crate::ros::{action, check, clicks, diagnostics, each, locked, move_to, nanoseconds, services, show, web, work};
 use nalgebra::Vector2;
 use r2r::QosProfile;
-use r2r::grating_calibration::action::Calibrate;
 use r2r::grating_calibration::msg::CalibrationStatus;
 use r2r::grating_calibration::srv::{Check, Load, MoveTo, PixelToWorld, Save, WorldToPixel};
 use r2r::tf2_msgs::msg::TFMessage;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use tokio::sync::watch;
 
 /// Runs the node until Ctrl-C.
@@ -205,13 +203,13 @@ fn subscribe_tf(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()
         let transforms = node.subscribe::<TFMessage>(topic, qos)?;
         let (shared, buffer, base, tool) = (shared.clone(), buffer.clone(), base.clone(), tool.clone());
         each(transforms, move |message| {
-            let mut buffer = buffer.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut buffer = locked(&buffer);
             if message.transforms.iter().filter(|transform| !buffer.add(transform, is_static)).count() > 0 {
                 shared.take_pose(None, &base);
             }
             let found = buffer.latest(&base, &tool);
             let error = found.as_ref().err().map_or(String::new(), ToString::to_string);
-            *shared.pose_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+            *locked(&shared.pose_error) = error;
             if let Ok(pose) = found
                 && locked(&shared.poses).latest().is_none_or(|last| pose.stamp_ns != last.stamp_ns)
             {
@@ -220,18 +218,6 @@ fn subscribe_tf(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()
         });
     }
     Ok(())
-}
-
-/// Handles the items of a stream one after the other.
-fn each<T: Send + 'static>(
-    mut stream: impl Stream<Item = T> + Unpin + Send + 'static,
-    mut handle: impl FnMut(T) + Send + 'static,
-) {
-    tokio::spawn(async move {
-        while let Some(item) = stream.next().await {
-            handle(item);
-        }
-    });
 }
 
 macro_rules! offer_service {
@@ -266,8 +252,5 @@ fn offer(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
         let shared = shared.clone();
         move |request| drop(tokio::spawn(move_to::answer(shared.clone(), request)))
     });
-    let goals = node.create_action_server::<Calibrate::Action>("~/calibrate")?;
-    let shared = shared.clone();
-    each(goals, move |request| action::take_goal(&shared, request));
-    Ok(())
+    Ok(action::offer(node, shared)?)
 }

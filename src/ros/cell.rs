@@ -6,7 +6,7 @@ use crate::ros::faults::{self, Fault, ImageFaults};
 use crate::ros::graph::Graph;
 use crate::ros::params::{Parameters, Spec};
 use crate::ros::process::{self, Spinner, log_as, wait_for_stop};
-use crate::ros::time;
+use crate::ros::{locked, time};
 use crate::sim::robot::{Robot, RobotConfig};
 use crate::sim::truth::{Axes, write_truth};
 use crate::sim::{Picture, Scene, SceneConfig};
@@ -16,8 +16,8 @@ use r2r::sensor_msgs::msg::Image;
 use r2r::{ParameterValue, QosProfile};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Parameters besides those of scene and robot.
@@ -147,7 +147,7 @@ async fn serve() -> anyhow::Result<()> {
     };
     let clock = node.get_ros_clock();
     let now_ns = move || {
-        let mut clock = clock.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clock = locked(&clock);
         clock.get_now().map_or(0, |now| now.as_nanos() as i64)
     };
 

@@ -3,7 +3,7 @@
 use crate::ros::faults::Fault;
 use crate::ros::params::{Parameters, Spec};
 use crate::ros::robot::joints::AxisMap;
-use crate::ros::time;
+use crate::ros::{locked, time};
 use crate::sim::robot::Robot;
 use anyhow::Context;
 use futures::StreamExt;
@@ -15,7 +15,7 @@ use r2r::trajectory_msgs::msg::JointTrajectory;
 use r2r::{Publisher, QosProfile};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -95,7 +95,7 @@ impl CellRobot {
     }
 
     pub fn lock(&self) -> MutexGuard<'_, Robot> {
-        self.robot.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.robot)
     }
 
     fn go_to(&self, position_m: [f64; 3]) {

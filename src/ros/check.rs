@@ -1,7 +1,7 @@
 //! `~/check`: one image pair, taken where the tool stands, against the calibration in use. Nothing moves.
 
 use crate::camera::Stereo;
-use crate::ros::robot::locked;
+use crate::ros::locked;
 use crate::ros::shared::Shared;
 use crate::ros::work;
 use crate::sweep::check::{CheckError, Found, Tolerances, Verdict, check};

@@ -12,7 +12,7 @@
 use crate::camera::{Camera, Stereo};
 use crate::mapping::AnswerStatus;
 use crate::mapping::answer::PointAnswer;
-use crate::ros::robot::locked;
+use crate::ros::locked;
 use crate::ros::shared::Shared;
 use crate::ros::show::transform;
 use crate::ros::{click_record, move_to, services, time};
@@ -22,7 +22,7 @@ use r2r::Publisher;
 use r2r::geometry_msgs::msg::{Point, PointStamped};
 use r2r::grating_calibration::msg::{Click, Pixel, PointEstimate};
 use r2r::grating_calibration::srv::MoveTo;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// A tool that moved less than this between two clicks stood still, mm.
@@ -133,7 +133,7 @@ fn answer(shared: &Shared, clicked: Clicked) -> Click {
     (click.left, click.right) = (pixels.left, pixels.right);
     // A pair is used up; a click alone may still find its partner.
     let waits = (by != "stereo").then(|| Waiting { click: clicked, position_mm, at: Instant::now() });
-    *shared.clicks.waiting.lock().unwrap_or_else(PoisonError::into_inner) = waits;
+    *locked(&shared.clicks.waiting) = waits;
     let (wanted_from_calibration, frame) = match pose {
         Some(pose) => (pose.base_from_tool * transform::offset(shared), shared.parameters.text("base_frame")),
         None => (Isometry3::identity(), shared.parameters.text("calibration_frame")),
@@ -157,7 +157,7 @@ fn answer(shared: &Shared, clicked: Clicked) -> Click {
 /// The click that waits in the other camera, if it is not too old and the tool has not moved.
 fn partner(shared: &Shared, camera: Camera, position_mm: Option<[f64; 3]>) -> Option<Clicked> {
     let longest = Duration::from_secs_f64(shared.parameters.number("click.pair_time"));
-    let waiting = *shared.clicks.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    let waiting = *locked(&shared.clicks.waiting);
     let waiting = waiting.filter(|waiting| waiting.click.camera != camera && waiting.at.elapsed() <= longest)?;
     let still = match (waiting.position_mm, position_mm) {
         (Some(then), Some(now)) => distance(then, now) <= STILL_MM,
@@ -203,8 +203,8 @@ fn publish(shared: &Shared, click: &Click) {
     let answered = click.estimate.status <= PointEstimate::OUTSIDE_VOLUME as u8;
     let point = if answered { click.estimate.point.clone() } else { nan };
     let message = PointStamped { header: click.header.clone(), point };
-    let sent = shared.clicks.points.lock().unwrap_or_else(PoisonError::into_inner).publish(&message);
-    let sent = sent.and(shared.clicks.answers.lock().unwrap_or_else(PoisonError::into_inner).publish(click));
+    let sent = locked(&shared.clicks.points).publish(&message);
+    let sent = sent.and(locked(&shared.clicks.answers).publish(click));
     if let Err(error) = sent {
         tracing::error!("a click's answer could not be published: {error}");
     }

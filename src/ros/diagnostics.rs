@@ -1,8 +1,8 @@
 //! `/diagnostics`, once a second: cameras, robot, calibration, backend.
 
 use crate::camera::Camera;
+use crate::ros::locked;
 use crate::ros::mover::fresh_pose;
-use crate::ros::robot::locked;
 use crate::ros::shared::Shared;
 use crate::ros::time;
 use r2r::QosProfile;

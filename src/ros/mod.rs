@@ -8,6 +8,7 @@
 //! | [`goal`] | what a goal asks for |
 //! | [`preflight`] | everything that can be found out before the robot moves |
 //! | [`action`] | goals, one at a time, from the action and from the page |
+//! | [`action_server`] | the services and topics of an action |
 //! | [`web`] | the live page |
 //! | [`calibrate`] | the `~/calibrate` action: one sweep from preflight to file |
 //! | [`mover`] | moves the tool and watches it |
@@ -30,7 +31,11 @@
 //! | [`work`] | whose work waits for whose |
 //! | [`cell`], [`cell_robot`], [`faults`] | the `sim_cell` node: a simulated robot with two cameras, and what goes wrong |
 
+use futures::{Stream, StreamExt};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 pub mod action;
+pub mod action_server;
 pub mod backends;
 pub mod calibrate;
 pub mod calibration_node;
@@ -74,4 +79,21 @@ pub fn time(nanoseconds: i64) -> r2r::builtin_interfaces::msg::Time {
         sec: nanoseconds.div_euclid(1_000_000_000) as i32,
         nanosec: nanoseconds.rem_euclid(1_000_000_000) as u32,
     }
+}
+
+/// Locks; a thread that panicked while it held the lock left things whole: nothing here is changed half.
+pub fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Handles the items of a stream one after the other.
+pub fn each<T: Send + 'static>(
+    mut stream: impl Stream<Item = T> + Unpin + Send + 'static,
+    mut handle: impl FnMut(T) + Send + 'static,
+) {
+    tokio::spawn(async move {
+        while let Some(item) = stream.next().await {
+            handle(item);
+        }
+    });
 }

@@ -1,7 +1,8 @@
 //! Moves the tool and watches it: every period a set point, and a look at pose, orientation, way, cameras and cancel.
 
 use crate::camera::Camera;
-use crate::ros::robot::{Commander, MeasuredPose, locked};
+use crate::ros::locked;
+use crate::ros::robot::{Commander, MeasuredPose};
 use crate::ros::shared::Shared;
 use crate::ros::stop::{Stop, failed};
 use crate::sweep::limits::Limits;

@@ -1,8 +1,9 @@
 //! Declared, bounded parameters, served to `ros2 param` through r2r.
 
+use crate::ros::locked;
 use r2r::indexmap::IndexMap;
 use r2r::{Parameter, ParameterValue, RosParams};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// One parameter.
 #[derive(Clone, Debug)]
@@ -133,7 +134,7 @@ impl Parameters {
     }
 
     fn value(&self, name: &str) -> ParameterValue {
-        let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = locked(&self.0);
         let value = table.entries.get(name).map(|(_, value)| value.clone());
         debug_assert!(value.is_some(), "parameter {name} is not declared");
         value.unwrap_or(ParameterValue::NotSet)
@@ -167,12 +168,12 @@ impl Parameters {
 
     /// Complaints about values given at start.
     pub fn complaints(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).complaints.clone()
+        locked(&self.0).complaints.clone()
     }
 
     /// All names and values.
     pub fn all(&self) -> Vec<(String, ParameterValue)> {
-        let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = locked(&self.0);
         table.entries.iter().map(|(name, (_, value))| (name.clone(), value.clone())).collect()
     }
 }

@@ -4,13 +4,12 @@ use crate::camera::{Camera, Stereo};
 use crate::grating::refine::fit_cold;
 use crate::ros::goal::Job;
 use crate::ros::images::StampedImage;
+use crate::ros::locked;
 use crate::ros::mover::Mover;
-use crate::ros::robot::locked;
 use crate::ros::shared::Shared;
 use crate::sweep::picture::Picture;
 use crate::sweep::session::{CalibrationSettings, Method, SweepError, SweepSession, ToolPose};
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
 
 /// What is wrong before the robot has moved.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +104,7 @@ pub fn before_images(mover: &Mover, job: &Job) -> Vec<Problem> {
     if shared.motion.listeners() == Some(0) {
         problems.push(Problem::Unheard { topic: shared.motion.topic() });
     }
-    let found = shared.pose_frame.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let found = locked(&shared.pose_frame).clone();
     let wanted = shared.parameters.text("base_frame");
     // Many drivers leave it empty.
     if !found.is_empty() && found != wanted {

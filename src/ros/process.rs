@@ -1,10 +1,11 @@
 //! What both node processes do: memory, logging, runtime, spinning, stopping.
 
 use crate::ros::graph::Question;
+use crate::ros::locked;
 use r2r::rcl_interfaces::msg::Log;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -100,7 +101,7 @@ impl Logger {
             ..Log::default()
         };
         // It has been on stderr already; logging the failure would come here again.
-        let _ = rosout.lock().unwrap_or_else(PoisonError::into_inner).publish(&line);
+        let _ = locked(rosout).publish(&line);
     }
 }
 

@@ -12,9 +12,9 @@ use crate::ros::images::StampedImage;
 use crate::ros::live::Live;
 use crate::ros::params::Parameters;
 use crate::ros::robot::motion::Motion;
-use crate::ros::robot::{MeasuredPose, PoseBuffer, locked};
+use crate::ros::robot::{MeasuredPose, PoseBuffer};
 use crate::ros::show::overlay::Overlays;
-use crate::ros::time;
+use crate::ros::{locked, time};
 use r2r::grating_calibration::msg::CalibrationStatus;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -55,10 +55,6 @@ pub struct Shared {
     pub backends: Backends,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Shared {
     pub fn calibration(&self) -> Option<Arc<Calibration>> {
         self.calibration.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -73,7 +69,7 @@ impl Shared {
     }
 
     pub fn frames(&self) -> MutexGuard<'_, Frames> {
-        lock(&self.frames)
+        locked(&self.frames)
     }
 
     /// The node's time, which obeys use_sim_time, ns.
@@ -81,7 +77,7 @@ impl Shared {
         if self.parameters.flag("use_sim_time") {
             return self.sim_time_ns.load(Ordering::Acquire);
         }
-        lock(&self.clock).get_now().map_or(0, |now| now.as_nanos() as i64)
+        locked(&self.clock).get_now().map_or(0, |now| now.as_nanos() as i64)
     }
 
     /// Serves `calibration` from now on.
@@ -102,7 +98,7 @@ impl Shared {
             ..Default::default()
         };
         *self.calibration.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(calibration));
-        *lock(&self.status) = status;
+        *locked(&self.status) = status;
         self.publish_status();
         // Frusta and volume are other ones now.
         self.live.send_modify(|_| ());
@@ -110,7 +106,7 @@ impl Shared {
 
     /// What the node knows, and whether it is calibrating right now.
     pub fn status(&self) -> CalibrationStatus {
-        let mut message = lock(&self.status).clone();
+        let mut message = locked(&self.status).clone();
         message.header.stamp = time(self.now_ns());
         message.header.frame_id = self.parameters.text("tool_frame");
         if self.busy.load(Ordering::Acquire) {
@@ -120,14 +116,14 @@ impl Shared {
     }
 
     pub fn publish_status(&self) {
-        if let Err(error) = lock(&self.status_publisher).publish(&self.status()) {
+        if let Err(error) = locked(&self.status_publisher).publish(&self.status()) {
             tracing::error!("publishing the status failed: {error}");
         }
     }
 
     /// Why there is no calibration.
     pub fn set_reason(&self, reason: String) {
-        lock(&self.status).reason = reason;
+        locked(&self.status).reason = reason;
         self.publish_status();
     }
 
@@ -156,7 +152,7 @@ impl Shared {
             Some(pose) => {
                 self.bad_in_a_row.store(0, Ordering::Relaxed);
                 locked(&self.poses).add(pose);
-                let mut frame = lock(&self.pose_frame);
+                let mut frame = locked(&self.pose_frame);
                 if *frame != frame_id {
                     *frame = frame_id.into();
                 }
@@ -186,7 +182,7 @@ impl Shared {
     /// What is known about the source of poses, with its remedy.
     pub async fn pose_topic(&self) -> String {
         let (topic, kind) = self.pose_source();
-        let cause = lock(&self.pose_error).clone();
+        let cause = locked(&self.pose_error).clone();
         let cause = if cause.is_empty() { cause } else { format!("; {cause}") };
         format!("{}{cause}", self.publishers(topic, kind).await)
     }

@@ -15,4 +15,4 @@ pub mod poses;
 pub mod tf;
 
 pub use commander::Commander;
-pub use poses::{MeasuredPose, PoseBuffer, locked};
+pub use poses::{MeasuredPose, PoseBuffer};

@@ -1,7 +1,7 @@
 //! One trait, two ways to command a robot.
 
 use crate::ros::robot::joints::{AxisMap, JointError};
-use crate::ros::time;
+use crate::ros::{locked, time};
 use nalgebra::UnitQuaternion;
 use r2r::Publisher;
 use r2r::geometry_msgs::msg::PoseStamped;
@@ -64,10 +64,6 @@ impl JointTrajectories {
     pub fn new(publisher: Publisher<JointTrajectory>, axes: AxisMap) -> Self {
         JointTrajectories { publisher: publisher.into(), axes }
     }
-}
-
-fn locked<T>(publisher: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    publisher.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn refused(error: r2r::Error) -> MotionError {

@@ -4,7 +4,6 @@ use crate::ros::nanoseconds;
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion, Vector3};
 use r2r::geometry_msgs::msg::{PoseStamped, Transform};
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// A measured pose of the tool in the base frame, mm.
@@ -127,11 +126,6 @@ impl PoseBuffer {
             within.fold((Vector3::zeros(), 0.0), |(sum, n), pose| (sum + Vector3::from(pose.position_mm()), n + 1.0));
         (count > 0.0).then(|| (sum / count).into())
     }
-}
-
-/// Locks the buffer; a thread that panicked while holding it left it whole.
-pub fn locked(poses: &Mutex<PoseBuffer>) -> std::sync::MutexGuard<'_, PoseBuffer> {
-    poses.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::report::lattice::{self, Node};
 use crate::report::overlay;
 use crate::ros::frames::Pair;
 use crate::ros::live::carried_on;
-use crate::ros::robot::locked;
+use crate::ros::locked;
 use crate::ros::shared::Shared;
 use crate::ros::{time, work};
 use crate::sweep::profile::distance;

@@ -2,7 +2,7 @@
 //!
 //! Nobody else publishes this frame, so the robot's own tree stays as it is.
 
-use crate::ros::robot::locked;
+use crate::ros::locked;
 use crate::ros::shared::Shared;
 use crate::ros::time;
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion, Vector3, Vector4};
