@@ -39,8 +39,12 @@ def own_domain():
 
 
 @contextlib.contextmanager
-def nodes(folder, cell, node):
-    """sim_cell and calibration_node with these parameters and with files in `folder`; gives {name: process}."""
+def nodes(folder, cell, node, cell_yields=False):
+    """sim_cell and calibration_node with these parameters and with files in `folder`; gives {name: process}.
+
+    `cell_yields`: the cell renders in time that nobody else wants (SCHED_IDLE), as real cameras take none of the node's.
+    """
+    yields = {"preexec_fn": lambda: os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))} if cell_yields else {}
     cell = {"truth_dir": folder / "truth", "truth_points": 10} | cell
     node = {"file_dir": folder, "calibration_file": folder / "c.yaml"} | node
     processes = {}
@@ -48,7 +52,9 @@ def nodes(folder, cell, node):
         for name, parameters in (("sim_cell", cell), ("calibration_node", node)):
             given = [part for key, value in parameters.items() for part in ("-p", f"{key}:={value}")]
             log = open(folder / f"{name}.log", "w")
-            processes[name] = subprocess.Popen([BIN / name, "--ros-args", *given], stdout=log, stderr=subprocess.STDOUT)
+            own = yields if name == "sim_cell" else {}
+            command = [BIN / name, "--ros-args", *given]
+            processes[name] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, **own)
         yield processes
     finally:
         for process in processes.values():

@@ -2,6 +2,7 @@
 
 use grating_calibration::camera::Stereo;
 use grating_calibration::mapping::calibration::{Calibration, CalibrationContext, fit_calibration};
+use grating_calibration::mapping::invert::PairSolver;
 use grating_calibration::mapping::model::ModelKind;
 use grating_calibration::mapping::select::fit_ladder;
 use grating_calibration::mapping::{CameraDataset, Correspondence, Model};
@@ -9,7 +10,7 @@ use grating_calibration::sim::truth::{Axes, points_in_common_volume};
 use grating_calibration::sim::{Scene, SceneConfig};
 use grating_calibration::sweep::session::Method;
 use grating_calibration::{camera::Camera, mapping::AnswerStatus};
-use nalgebra::{Matrix2, Vector2, Vector3};
+use nalgebra::{Matrix2, Matrix4, Vector2, Vector3};
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::SmallRng};
 use rand_distr::{Distribution, Normal};
@@ -211,6 +212,30 @@ proptest! {
         prop_assert!(back.estimate.epipolar_px < 1e-6);
         let flat = CALIBRATION.pixel_to_plane(Camera::Right, pixels[1].pixel, z);
         prop_assert!((flat.estimate.point_mm - point).norm() < 1e-6);
+    }
+}
+
+proptest! {
+    /// Where a search begins is looked up; where it ends does not depend on it.
+    #[test]
+    fn a_search_begins_near_and_ends_as_from_the_middle(
+        x in -9.0_f64..9.0, y in -6.0_f64..6.0, z in -20.0_f64..0.0, off in [-1.0_f64..1.0, -1.0_f64..1.0],
+    ) {
+        let point = Vector3::new(x, y, z);
+        let pixels = Camera::BOTH.map(|camera| CALIBRATION.point_to_pixel(camera, point));
+        prop_assume!(pixels.iter().all(|pixel| pixel.status == AnswerStatus::Ok));
+        let [left, right] = pixels.map(|pixel| pixel.pixel);
+        let starts = CALIBRATION.prepare();
+        let miss_mm = (starts.at([left, right]).unwrap() - point).norm();
+        prop_assert!(miss_mm < 1e-3, "{miss_mm}");
+        // Rays that miss each other, too.
+        let pixels = [left, right + Vector2::from(off)];
+        let models = [&CALIBRATION.left.model, &CALIBRATION.right.model];
+        let solver = || PairSolver::new(models, &CALIBRATION.volume, [0.01, 0.02]);
+        let [looked_up, middle] = [solver().starting_at(starts), solver()]
+            .map(|solver| solver.solve(pixels, |_| Matrix4::identity()).unwrap());
+        prop_assert!((looked_up.point_mm - middle.point_mm).norm() < 1e-6);
+        prop_assert!((looked_up.epipolar_px - middle.epipolar_px).abs() < 1e-6);
     }
 }
 

@@ -52,7 +52,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         node = {"move_to.armed": "true", "limits.max_step": 0.05, "backend": arguments.backend}
-        with planner.nodes(folder, {}, node):
+        with planner.nodes(folder, {}, node, cell_yields=True):
             found["rows"] = measure(folder, arguments.seconds, arguments.heights)
         found["backend"] = re.search(r"images are worked on by (.*)", (folder / "calibration_node.log").read_text())[1]
     print(json.dumps(found, indent=1))

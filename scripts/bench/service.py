@@ -12,7 +12,7 @@ def section(found):
     lines = [
         TITLE, "",
         f"{found['date']}, {found['cpu']}, {found['cores']} cores, load average {found['load']:.1f} when it began. The simulated "
-        "cell renders 1280×720 pairs on the same cores; while sweeps run, the node calibrates from them, one sweep after the "
+        "cell renders 1280×720 pairs on the same cores, in time that nobody else wants (SCHED_IDLE): real cameras take none; while sweeps run, the node calibrates from them, one sweep after the "
         "other, mapping and all. `r2r, echo` is the same exchange with a service that answers at once: what DDS and r2r's "
         "conversions take, a floor for any node: a bound below it can't be met on this machine, whatever the node does. For "
         f"rclpy, in brackets, what Python alone takes to encode a request and to decode its answers.{profile}", "",

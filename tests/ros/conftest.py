@@ -67,6 +67,12 @@ class Processes:
             process.kill()
             raise
 
+    def switches(self, name):
+        """How often its threads have been switched to so far."""
+        threads = pathlib.Path(f"/proc/{self.running[name].pid}/task").iterdir()
+        lines = [line.split() for thread in threads for line in (thread / "status").read_text().splitlines()]
+        return sum(int(line[1]) for line in lines if line[0].endswith("ctxt_switches:"))
+
     def log(self, name):
         return (self.folder / f"{name}.log").read_text()
 

@@ -2,6 +2,7 @@
 
 import math
 import random
+import time
 
 import pytest
 import yaml
@@ -144,6 +145,22 @@ def test_cancel_stops_the_robot_and_leaves_the_node_ready(cell):
     second = client.send(cell.goal(heights=6))
     assert second.accepted
     assert client.result(second).status == GoalStatus.STATUS_SUCCEEDED
+
+
+def test_long_after_a_goal_its_result_is_there_and_the_node_rests(cell):
+    cell.start()
+    handle = cell.client.send(cell.goal(heights=5, dry_run=True))
+    first = cell.client.result(handle)
+    assert first.status == GoalStatus.STATUS_SUCCEEDED and first.result.plan
+    # A server of rcl forgets a goal after 10 s; that of r2r would never rest again (r2r issue 136).
+    cell.client.spin(11.0)
+    again = cell.client.result(handle)
+    assert (again.status, again.result.plan) == (first.status, first.result.plan)
+    before, seconds = cell.processes.switches("calibration_node"), 2.0
+    time.sleep(seconds)
+    switches = (cell.processes.switches("calibration_node") - before) / seconds
+    # Images, poses and timers wake it some hundred times a second; a wait that returns at once ten thousand times.
+    assert switches < 3000, f"{switches:.0f} context switches a second"
 
 
 @pytest.mark.parametrize(
