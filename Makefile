@@ -31,7 +31,7 @@ bench: build
 scaling:
 	@scripts/bench/scaling.sh
 
-# docs/accuracy.md, in half an hour; QUICK=1: a few cells in a few minutes, written to .ros/accuracy.
+# docs/accuracy.md, in ten minutes; QUICK=1: a few cells in a few minutes, written to .ros/accuracy.
 accuracy:
 	@scripts/accuracy/run.sh $(if $(QUICK),--quick)
 
