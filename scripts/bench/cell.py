@@ -25,7 +25,7 @@ def calibrate(lines, truth, out, poses=None):
 
 
 def measured(command, accepted=(0,), **environment):
-    """Runs it: what it printed, wall time in s, its peak memory in MiB, looked at every few milliseconds: rusage's would be
+    """Runs it: what it printed, wall time in s, its peak memory in MiB, looked at now and then, the peak only grows: rusage's would be
     this process's own."""
     peak_kib = 0
     with tempfile.TemporaryFile("w+") as printed:
@@ -34,7 +34,7 @@ def measured(command, accepted=(0,), **environment):
         while process.poll() is None:
             status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
             peak_kib = max([peak_kib, *(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))])
-            time.sleep(0.005)
+            time.sleep(0.02)
         seconds = time.perf_counter() - start
         if process.returncode not in accepted:
             raise SystemExit(f"{' '.join(command)} failed, see above")
