@@ -19,6 +19,7 @@ use crate::grating::search::{Problem, SearchPlan, Sums, follow};
 use crate::grating::simd::{Instructions, compiled_for};
 use crate::grating::window::{Maps, Window, WindowSums};
 use rayon::prelude::*;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The CPU backend; uses all threads of the current rayon pool.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +30,8 @@ const BLOCK: usize = 64;
 const LANES: usize = 8;
 /// Rows of one task. Tasks are added up in order: the sums don't depend on the number of threads.
 const ROWS: usize = 16;
+/// Windows of one task, at least.
+const WINDOWS: usize = 32;
 
 impl Backend for Cpu {
     fn name(&self) -> String {
@@ -47,13 +50,39 @@ impl Backend for Cpu {
 /// An image where it is.
 pub struct CpuPixels<'a> {
     image: Image<'a>,
-    maps: Maps,
+    /// Once it is freed of light.
+    maps: Option<Maps>,
 }
 
 impl<'a> CpuPixels<'a> {
     pub fn new(image: impl Into<Image<'a>>) -> Self {
-        CpuPixels { image: image.into(), maps: Maps::default() }
+        CpuPixels { image: image.into(), maps: None }
     }
+}
+
+impl Drop for CpuPixels<'_> {
+    fn drop(&mut self) {
+        if let Some(maps) = self.maps.take() {
+            let mut spare = spare();
+            if spare.len() < SPARE {
+                spare.push(maps);
+            }
+        }
+    }
+}
+
+/// Maps that are kept for the next images: one for each camera.
+const SPARE: usize = 2;
+
+fn spare() -> MutexGuard<'static, Vec<Maps>> {
+    static MAPS: Mutex<Vec<Maps>> = Mutex::new(Vec::new());
+    // A list of maps is whole whatever happened to whoever held it.
+    MAPS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives back what is kept for the next images of a sweep.
+pub fn forget_images() {
+    spare().clear();
 }
 
 impl Pixels for CpuPixels<'_> {
@@ -71,17 +100,20 @@ impl Pixels for CpuPixels<'_> {
     }
 
     fn free_of_light(&mut self, fit: &GratingParameters) -> Result<(), BackendError> {
-        self.maps = Maps::new(&self.image, fit);
+        let mut maps = self.maps.take().or_else(|| spare().pop()).unwrap_or_default();
+        maps.fill(&self.image, fit);
+        self.maps = Some(maps);
         Ok(())
     }
 
     fn phases_along(&mut self, v: usize) -> (&[f32], [&[f32]; 2]) {
         let width = self.image.width() as usize;
-        (&self.image.as_raw()[v * width..(v + 1) * width], self.maps.phases_along(v))
+        (&self.image.as_raw()[v * width..(v + 1) * width], self.maps.get_or_insert_default().phases_along(v))
     }
 
     fn window_sums(&mut self, windows: &[Window]) -> Result<Vec<WindowSums>, BackendError> {
-        Ok(windows.iter().map(|window| self.maps.sums(window)).collect())
+        let maps = self.maps.get_or_insert_default();
+        Ok(windows.par_iter().with_min_len(WINDOWS).map(|window| maps.sums(window)).collect())
     }
 }
 

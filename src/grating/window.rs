@@ -5,6 +5,7 @@ use crate::grating::chebyshev::{self, Chebyshev2};
 use crate::grating::normal_equations::GratingParameters;
 use crate::grating::simd::{Instructions, LANES, Lanes, compiled_for};
 use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
 use std::ops::Range;
 
 /// Sums for each of a window's two lines.
@@ -14,6 +15,8 @@ pub const PER_LINE: usize = 11;
 pub type WindowSums = [f64; 2 * PER_LINE];
 /// Rows that are summed in f32 before they are added up in f64.
 const ROWS_AT_ONCE: usize = 8;
+/// Rows of the maps that one task fills.
+const ROWS_OF_TASK: usize = 64;
 
 /// Where to look, and how it is weighted. Layout as in `kernels/layout.h`.
 #[repr(C)]
@@ -50,41 +53,29 @@ pub struct Maps {
 const FAR: f32 = 1e4;
 
 impl Maps {
-    pub fn new(image: &GrayImage, fit: &GratingParameters) -> Self {
+    /// Fills the maps anew. Their memory is used again: of large images the system takes longer to give some than to fill it.
+    pub fn fill(&mut self, image: &GrayImage, fit: &GratingParameters) {
+        let (width, height) = (image.width() as usize, image.height() as usize);
         let highest = fit.phase_h.degree.max(fit.gain.degree);
-        let columns: Vec<usize> = (0..image.width() as usize).collect();
+        let columns: Vec<usize> = (0..width).collect();
         let tables = chebyshev::row_tables(&fit.phase_h.domain, &columns, highest);
-        compiled_for!(
-            Instructions::best(),
-            (image: &GrayImage = image, fit: &GratingParameters = fit, tables: &[Vec<f32>] = &tables) -> Maps {
-                Maps::filled::<Vector>(image, fit, tables)
-            }
-        )
-    }
-
-    #[inline(always)]
-    fn filled<V: Lanes>(image: &GrayImage, fit: &GratingParameters, tables: &[Vec<f32>]) -> Self {
-        let width = image.width() as usize;
-        let padded = width.next_multiple_of(LANES);
-        let [mut phase_h, mut phase_v] = [vec![FAR; padded], vec![FAR; padded]];
-        let [mut gain, mut level] = [vec![1.0_f32; padded], vec![0.0; padded]];
-        let mut blocks = Vec::with_capacity(image.height() as usize * padded / LANES);
-        for (v, pixels) in image.as_raw().chunks_exact(width).enumerate() {
-            for (function, values) in [
-                (&fit.phase_h, &mut phase_h),
-                (&fit.phase_v, &mut phase_v),
-                (&fit.gain, &mut gain),
-                (&fit.offset, &mut level),
-            ] {
-                fill_row::<V>(function, tables, v, &mut values[..width]);
-            }
-            for ((level, pixel), gain) in level.iter_mut().zip(pixels).zip(&gain) {
-                *level = (pixel - *level) / gain.max(1e-6);
-            }
-            let [h, v, y] = [&phase_h, &phase_v, &level].map(|row| row.as_chunks::<LANES>().0);
-            blocks.extend(h.iter().zip(v).zip(y).map(|((h, v), y)| [*h, *v, *y]));
-        }
-        Maps { width, blocks, row: Default::default() }
+        let per_row = width.div_ceil(LANES);
+        self.width = width;
+        self.blocks.resize(height * per_row, Default::default());
+        let parts =
+            self.blocks.par_chunks_mut(ROWS_OF_TASK * per_row).zip(image.as_raw().par_chunks(ROWS_OF_TASK * width));
+        parts.enumerate().for_each(|(part, (blocks, pixels))| {
+            let rows = Rows { first: part * ROWS_OF_TASK, width, pixels };
+            compiled_for!(
+                Instructions::best(),
+                (
+                    rows: Rows = rows,
+                    fit: &GratingParameters = fit,
+                    tables: &[Vec<f32>] = &tables,
+                    blocks: &mut [[[f32; LANES]; 3]] = blocks
+                ) -> () { fill_rows::<Vector>(rows, fit, tables, blocks) }
+            )
+        });
     }
 
     fn of_row(&self, v: usize) -> &[[[f32; LANES]; 3]] {
@@ -155,6 +146,41 @@ impl Maps {
             }
         }
         sums
+    }
+}
+
+/// Some rows of an image from row `first` on.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    first: usize,
+    width: usize,
+    pixels: &'a [f32],
+}
+
+/// The maps of these rows.
+#[inline(always)]
+fn fill_rows<V: Lanes>(rows: Rows, fit: &GratingParameters, tables: &[Vec<f32>], blocks: &mut [[[f32; LANES]; 3]]) {
+    let Rows { first, width, pixels } = rows;
+    let padded = width.next_multiple_of(LANES);
+    let [mut phase_h, mut phase_v] = [vec![FAR; padded], vec![FAR; padded]];
+    let [mut gain, mut level] = [vec![1.0_f32; padded], vec![0.0; padded]];
+    for ((v, pixels), blocks) in (first..).zip(pixels.chunks_exact(width)).zip(blocks.chunks_exact_mut(padded / LANES))
+    {
+        for (function, values) in [
+            (&fit.phase_h, &mut phase_h),
+            (&fit.phase_v, &mut phase_v),
+            (&fit.gain, &mut gain),
+            (&fit.offset, &mut level),
+        ] {
+            fill_row::<V>(function, tables, v, &mut values[..width]);
+        }
+        for ((level, pixel), gain) in level.iter_mut().zip(pixels).zip(&gain) {
+            *level = (pixel - *level) / gain.max(1e-6);
+        }
+        let [h, v, y] = [&phase_h, &phase_v, &level].map(|row| row.as_chunks::<LANES>().0);
+        for (block, ((h, v), y)) in blocks.iter_mut().zip(h.iter().zip(v).zip(y)) {
+            *block = [*h, *v, *y];
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::folder::ahead::ahead;
 use crate::folder::journal::{Header, Pair};
 use crate::folder::record::{Recorder, read_back};
 use crate::grating::backend::Image;
+use crate::grating::cpu::forget_images;
 use crate::mapping::Calibration;
 use crate::ros::goal::Job;
 use crate::ros::images::StampedImage;
@@ -84,6 +85,7 @@ impl Sweep {
             self.mover.hold();
         }
         // A sweep's images, fits and models are gone.
+        forget_images();
         process::return_memory();
         result
     }
