@@ -12,6 +12,10 @@ use grating_calibration::sweep::session::{CalibrationSettings, SweepSession, Too
 use nalgebra::Vector3;
 use std::hint::black_box;
 
+fn one_thread() -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread can be started")
+}
+
 fn default_method(c: &mut Criterion) {
     let scene = Scene::new(SceneConfig::default()).expect("the standard cell is valid");
     let image = |h: f64| scene.picture(Camera::Left, Vector3::new(0.0, 0.0, h), 0).to_gray();
@@ -19,12 +23,15 @@ fn default_method(c: &mut Criterion) {
     let options = FitOptions::default();
     let fits = [&before, &last].map(|image| fit_cold(image, &options).expect("the simulated grid is in view"));
     let warm = Warm { last: &fits[1], before: Some((&fits[0], 1.0)) };
+    let pool = one_thread();
     let mut group = c.benchmark_group("one 1280x720 image, one core");
     group.sample_size(20);
-    group.bench_function("warm fit", |b| b.iter(|| fit_warm(black_box(&now), &warm, &options)));
+    group.bench_function("warm fit", |b| pool.install(|| b.iter(|| fit_warm(black_box(&now), &warm, &options))));
     let fit = fit_warm(&now, &warm, &options).expect("the simulated grid is in view");
-    group.bench_function("intersections", |b| b.iter(|| local::measure(black_box(&now), &fit.parameters)));
-    group.bench_function("cold fit", |b| b.iter(|| fit_cold(black_box(&now), &options)));
+    group.bench_function("intersections", |b| {
+        pool.install(|| b.iter(|| local::measure(black_box(&now), &fit.parameters)))
+    });
+    group.bench_function("cold fit", |b| pool.install(|| b.iter(|| fit_cold(black_box(&now), &options))));
     group.finish();
 }
 
@@ -42,7 +49,7 @@ fn original_method(c: &mut Criterion) {
     };
     let candidate = |n: u32| QuadraticPhase { seed: 0.17, constant: 0.1 * f64::from(n), ..Default::default() };
     let batch: Vec<QuadraticPhase> = (0..DRAWS as u32).map(candidate).collect();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread can be started");
+    let pool = one_thread();
     let mut group = c.benchmark_group("cost (4), evaluations of Eq. (3), one core");
     group.sample_size(10);
     group.throughput(Throughput::Elements((columns * rows) as u64));

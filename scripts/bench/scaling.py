@@ -91,9 +91,9 @@ def mapping(folder, counts):
 
 
 def slope(rows):
-    """Exponent of the time between the two largest."""
-    (a, from_s, _), (b, to_s, _) = rows[-2:]
-    return np.log(to_s / from_s) / np.log(b / a)
+    """Exponent of the time over all sizes but the smallest, by least squares."""
+    sizes, times, _ = np.array(rows[1:], float).T
+    return np.polyfit(np.log(sizes), np.log(times), 1)[0]
 
 
 def draw(panels, path):
@@ -145,8 +145,8 @@ def main():
     out = [
         "# Scaling", "",
         f"Written by `scripts/bench/scaling.sh` on {datetime.date.today()}: {cpu}, {os.cpu_count()} cores, load average "
-        f"{os.getloadavg()[0]:.1f}. Peak memory is that of the whole process. The exponent is that of the time between the two "
-        "largest: 1 is linear.", "", "![Time and memory](scaling.svg)",
+        f"{os.getloadavg()[0]:.1f}. Peak memory is that of the whole process. The exponent is the slope of the "
+        "logarithm of time over that of size, the smallest size left out: 1 is linear.", "", "![Time and memory](scaling.svg)",
     ]  # fmt: skip
     draw(panels, arguments.out / "scaling.svg")
     for what, unit, title, rows in panels:

@@ -71,8 +71,9 @@ pub struct GratingFit {
     pub residual: f64,
     /// Robust scale of the residuals, brightness; a warm start goes on with it.
     pub scale: f64,
-    /// Passes over the pixels.
+    /// Passes over the pixels, and how many pixels all of them looked at.
     pub passes: usize,
+    pub looked_at: usize,
     pub stopped: Stopped,
 }
 
@@ -158,7 +159,7 @@ pub fn fit_warm_on(pixels: &mut dyn Pixels, warm: &Warm, options: &FitOptions) -
     if last.parameters.phase_h.domain != Domain::of_image(width, height) {
         return Err(FitError::OtherSize { width, height });
     }
-    let mut search = Search { pixels, parameters: last.parameters.clone(), scale: last.scale, passes: 0 };
+    let mut search = Search { pixels, parameters: last.parameters.clone(), scale: last.scale, passes: 0, looked_at: 0 };
     let region = Region::centred(width as usize, height as usize, [1.0, 1.0], options.stride);
     match warm.before {
         Some((before, ratio)) => {
@@ -258,6 +259,7 @@ fn grow(pixels: &mut dyn Pixels, options: &FitOptions, carriers: &Carriers) -> R
         },
         scale: 3.0 * deviation.max(1e-3),
         passes: 0,
+        looked_at: 0,
     };
     let half = [0.5 * f64::from(width), 0.5 * f64::from(height)];
     let farthest = half[0].max(half[1]);
@@ -326,6 +328,7 @@ struct Search<'a> {
     /// Robust scale, brightness.
     scale: f64,
     passes: usize,
+    looked_at: usize,
 }
 
 impl Search<'_> {
@@ -408,6 +411,7 @@ impl Search<'_> {
     fn pass(&mut self, region: Region) -> Result<NormalEquations, FitError> {
         self.passes += 1;
         let equations = self.pixels.normal_equations(region, &self.parameters, self.scale)?;
+        self.looked_at += equations.pixels;
         if equations.cost.is_finite() { Ok(equations) } else { Err(FitError::Diverged) }
     }
 
@@ -422,8 +426,8 @@ impl Search<'_> {
         if !(residual <= options.max_residual) {
             return Err(FitError::Unexplained { residual, limit: options.max_residual });
         }
-        let Search { parameters, scale, passes, .. } = self;
-        Ok(GratingFit { parameters, rms: equations.rms, residual, scale, passes, stopped })
+        let Search { parameters, scale, passes, looked_at, .. } = self;
+        Ok(GratingFit { parameters, rms: equations.rms, residual, scale, passes, looked_at, stopped })
     }
 }
 

@@ -293,7 +293,7 @@ impl Bench {
         };
 
         let options = FitOptions::default();
-        let mut passes = Vec::new();
+        let mut looked_at = Vec::new();
         let passes_of = [Kernel::NormalRows, Kernel::NormalMoments];
         let (wall_s, device_s) = self.timed(
             |launches| busy_s(launches, &passes_of),
@@ -301,13 +301,13 @@ impl Bench {
                 let at = 2 + n % (count - 2);
                 let warm = Warm { last: &images.fits[at - 1], before: Some((&images.fits[at - 2], 1.0)) };
                 let mut pixels = backend.take((&images.images[at]).into())?;
-                passes.push(fit_warm_on(&mut *pixels, &warm, &options)?.passes as f64);
+                looked_at.push(fit_warm_on(&mut *pixels, &warm, &options)?.looked_at as f64);
                 Ok(())
             },
         )?;
-        let looked_at = median(passes) * pixels / (options.stride * options.stride) as f64;
+        let looked_at = median(looked_at);
         let seconds = device_s.unwrap_or(wall_s);
-        // One image is one thread's work on the CPU.
+        // A pass is one thread's work on the CPU.
         let share = if self.gpu.is_some() { 1.0 } else { rayon::current_num_threads() as f64 };
         let fit = Line {
             what: "(b) warm fit of an image",
@@ -337,7 +337,7 @@ impl Bench {
             wall_s,
             device_s,
             megabytes: 12e-6 * (pixels + WINDOW_PIXELS),
-            of_floor: Some(share * self.of_floor(WINDOW_PIXELS, &WINDOW_PIXEL, seconds)),
+            of_floor: Some(self.of_floor(WINDOW_PIXELS, &WINDOW_PIXEL, seconds)),
             over_plain: None,
             over_cpu: over_cpu(2, 1.0 / seconds),
         };
