@@ -85,8 +85,8 @@ impl RowSums {
                     &table[start..].as_chunks::<LANES>().0[..blocks]
                 });
                 match of_second.as_chunks_mut::<AT_ONCE>().0.get_mut(group) {
-                    Some(of_second) => add_both::<V>(both, tables, of_first, of_second),
-                    None => add_one::<V>(both[0], tables, of_first),
+                    Some(of_second) => add::<V, 2>(both, tables, [of_first, of_second]),
+                    None => add::<V, 1>([both[0]], tables, [of_first]),
                 }
             }
         }
@@ -110,53 +110,34 @@ impl RowSums {
     }
 }
 
-/// Two products with each of the tables.
+/// Adds each of the products with each of the tables: what is read of the tables serves all products.
 #[inline(always)]
-fn add_both<V: Lanes>(
-    products: [&[[f32; LANES]]; 2],
+fn add<V: Lanes, const N: usize>(
+    products: [&[[f32; LANES]]; N],
     tables: [&[[f32; LANES]]; AT_ONCE],
-    first: &mut [[f32; LANES]; AT_ONCE],
-    second: &mut [[f32; LANES]; AT_ONCE],
+    into: [&mut [[f32; LANES]; AT_ONCE]; N],
 ) {
-    let mut sums = [[V::of(0.0); AT_ONCE]; 2];
-    for n in 0..AT_ONCE {
-        (sums[0][n], sums[1][n]) = (V::load(&first[n]), V::load(&second[n]));
+    let mut sums = [[V::of(0.0); AT_ONCE]; N];
+    for p in 0..N {
+        for n in 0..AT_ONCE {
+            sums[p][n] = V::load(&into[p][n]);
+        }
     }
-    let blocks = products[0].len();
-    assert!(products[1].len() == blocks && tables[0].len() == blocks && tables[1].len() == blocks);
-    assert!(tables[2].len() == blocks && tables[3].len() == blocks);
+    let blocks = tables[0].len();
+    assert!(tables.iter().all(|table| table.len() == blocks) && products.iter().all(|product| product.len() == blocks));
     for b in 0..blocks {
-        let (p, q) = (V::load(&products[0][b]), V::load(&products[1][b]));
+        let values: [V; N] = std::array::from_fn(|p| V::load(&products[p][b]));
         for n in 0..AT_ONCE {
             let table = V::load(&tables[n][b]);
-            sums[0][n] = p.times_plus(table, sums[0][n]);
-            sums[1][n] = q.times_plus(table, sums[1][n]);
+            for p in 0..N {
+                sums[p][n] = values[p].times_plus(table, sums[p][n]);
+            }
         }
     }
-    for n in 0..AT_ONCE {
-        sums[0][n].store(&mut first[n]);
-        sums[1][n].store(&mut second[n]);
-    }
-}
-
-/// One product with each of the tables.
-#[inline(always)]
-fn add_one<V: Lanes>(product: &[[f32; LANES]], tables: [&[[f32; LANES]]; AT_ONCE], into: &mut [[f32; LANES]; AT_ONCE]) {
-    let mut sums = [V::of(0.0); AT_ONCE];
-    for n in 0..AT_ONCE {
-        sums[n] = V::load(&into[n]);
-    }
-    let blocks = product.len();
-    assert!(tables[0].len() == blocks && tables[1].len() == blocks);
-    assert!(tables[2].len() == blocks && tables[3].len() == blocks);
-    for b in 0..blocks {
-        let p = V::load(&product[b]);
+    for p in 0..N {
         for n in 0..AT_ONCE {
-            sums[n] = p.times_plus(V::load(&tables[n][b]), sums[n]);
+            sums[p][n].store(&mut into[p][n]);
         }
-    }
-    for n in 0..AT_ONCE {
-        sums[n].store(&mut into[n]);
     }
 }
 

@@ -133,7 +133,7 @@ pub fn solve(views: &Views) -> Option<Bundle> {
         Central::fit(LENS_DEGREE, volume, views.image_size[camera], &points)
     };
     let both = |bundle: &Bundle, few: &Stereo<Vec<Observation>>| {
-        let (left, right) = rayon::join(|| fit(bundle, few, Camera::Left), || fit(bundle, few, Camera::Right));
+        let Stereo { left, right } = Stereo::join(|camera| fit(bundle, few, camera));
         Some(Stereo { left: left?, right: right? })
     };
     let mut cameras = both(&bundle, &few)?;
@@ -325,7 +325,7 @@ impl Problem<'_> {
             (cameras[camera].pixel_and_jacobian(at.point_in_tool_mm).0 - o.pixel).norm() * at.weight().sqrt()
         };
         let sizes = |camera: Camera| few[camera].iter().map(|o| size(camera, o)).collect::<Vec<f64>>();
-        let (left, right) = rayon::join(|| sizes(Camera::Left), || sizes(Camera::Right));
+        let Stereo { left, right } = Stereo::join(sizes);
         misfit_of(left.into_iter().chain(right))
     }
 
@@ -390,7 +390,7 @@ impl Problem<'_> {
         let mut poses = vec![empty; views.moved_mm.len()];
         let (mut ata, mut atb) = (DMatrix::<f64>::zeros(all, all), DVector::<f64>::zeros(all));
         let sums = |camera: Camera| self.camera_sums(camera, &cameras[camera], bundle, misfit);
-        let (left, right) = rayon::join(|| sums(Camera::Left), || sums(Camera::Right));
+        let Stereo { left, right } = Stereo::join(sums);
         for (c, CameraSums { block, side, poses: seen }) in [left, right].into_iter().enumerate() {
             let start = [0, own[0]][c];
             let place = |n: usize| if n < own[c] { start + n } else { shared_start + n - own[c] };

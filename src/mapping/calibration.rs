@@ -174,17 +174,16 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
         Method::Auto => &ModelKind::LADDER,
         Method::Original => &[ModelKind::Published],
     };
-    let (left, right) = rayon::join(|| fit_ladder(data.left, kinds), || fit_ladder(data.right, kinds));
-    let (left, right) = (left?, right?);
+    let Stereo { left, right } = Stereo::join(|camera| fit_ladder(data[camera], kinds));
+    let ladders = Stereo { left: left?, right: right? };
     let all = || data.left.correspondences.iter().chain(&data.right.correspondences);
     let volume = Volume::around(all().map(|p| p.point_in_tool_mm));
     let heights = all().map(|p| p.view).collect::<std::collections::HashSet<_>>().len();
-    let ladders = Stereo { left: &left, right: &right };
-    let ((left, right), (stereo_ladder, uncertainty)) = rayon::join(
-        || rayon::join(|| served(&left, data.left), || served(&right, data.right)),
+    let (Stereo { left, right }, (stereo_ladder, uncertainty)) = rayon::join(
+        || Stereo::join(|camera| served(&ladders[camera], data[camera])),
         || {
             let uncertainty = || context.bundle.and_then(|bundle| bundle.uncertainty(&volume));
-            rayon::join(|| held_out(ladders, &volume), uncertainty)
+            rayon::join(|| held_out(ladders.as_ref(), &volume), uncertainty)
         },
     );
     let mut calibration = Calibration {
@@ -256,7 +255,7 @@ impl Calibration {
         usable_rms_mm: f64,
     ) -> Result<Calibration, SelectError> {
         let fit = |data: &CameraDataset| fit_ladder(data, &[kind]).map(|ladder| served(&ladder, data));
-        let (left, right) = rayon::join(|| fit(data.left), || fit(data.right));
+        let Stereo { left, right } = Stereo::join(|camera| fit(data[camera]));
         let beside = |camera: &CameraCalibration, new| CameraCalibration { ladder: camera.ladder.clone(), ..new };
         let (left, right) = (beside(&self.left, left?), beside(&self.right, right?));
         let mut calibration = Calibration { left, right, ..self.clone() };

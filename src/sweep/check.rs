@@ -118,8 +118,7 @@ pub fn check(
     images: Stereo<&GrayImage>,
     displacement_mm: Option<[f64; 3]>,
 ) -> Result<Found, CheckError> {
-    let side = |camera| seen(calibration, camera, images[camera]);
-    let (left, right) = rayon::join(|| side(Camera::Left), || side(Camera::Right));
+    let Stereo { left, right } = Stereo::join(|camera| seen(calibration, camera, images[camera]));
     let (left, right) = (left?, right?);
     let pitch_mm = pitch_mm(calibration);
     let none = || CheckError::NoHeight { pitch_mm };
