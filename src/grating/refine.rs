@@ -104,6 +104,8 @@ const STEP_LIMIT_RAD: f64 = 1e-2;
 /// The same where the phases begin near by: what is left after such a step is of its square.
 const NEAR_STEP_LIMIT_RAD: f64 = 3e-2;
 
+/// Phases that a step moves by less stay far from the next period, rad.
+const SHORT_STEP_RAD: f64 = 1.0;
 /// Levenberg's damping relative to the diagonal, to begin with.
 const FIRST_DAMPING: f64 = 1e-6;
 /// Pixels looked at along a period, at least.
@@ -383,12 +385,14 @@ impl Search<'_> {
         Ok((equations, Stopped::OutOfPasses { passes, step_rad: last_step }))
     }
 
-    /// One step that is not judged.
+    /// One step that nothing judges, and that is therefore only taken if it is short.
     fn step(&mut self, region: Region) -> Result<(), FitError> {
         let mut equations = self.pass(region)?;
         let stiffness = STIFFNESS * equations.jtj[(0, 0)];
         self.stiffen(&mut equations, stiffness);
-        self.parameters.add(&solve(&equations, FIRST_DAMPING).ok_or(FitError::Diverged)?);
+        let phases = 2 * self.parameters.phase_h.coefficients.len();
+        let step = solve(&equations, FIRST_DAMPING).filter(|step| step.rows(0, phases).norm() < SHORT_STEP_RAD);
+        step.iter().for_each(|step| self.parameters.add(step));
         Ok(())
     }
 
