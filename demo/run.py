@@ -167,6 +167,8 @@ def main():
     OUT.mkdir()
     # One domain for each run, so that demos don't hear each other.
     os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+    # An image is larger than what Fast DDS shares by itself; on a busy machine most of them would be lost.
+    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config/fastdds.xml"))
     seconds, begun = {}, time.monotonic()
 
     def stage(name, since):
