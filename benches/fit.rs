@@ -8,7 +8,8 @@ use grating_calibration::grating::refine::{FitOptions, Warm, fit_cold, fit_warm}
 use grating_calibration::grating::search::{DRAWS, Problem, plain_sums};
 use grating_calibration::lattice::local;
 use grating_calibration::sim::{Scene, SceneConfig};
-use grating_calibration::sweep::session::{CalibrationSettings, SweepSession, ToolPose};
+use grating_calibration::sweep::pose::ToolPose;
+use grating_calibration::sweep::session::{CalibrationSettings, SweepSession};
 use nalgebra::Vector3;
 use std::hint::black_box;
 

@@ -5,7 +5,8 @@ use grating_calibration::camera::Stereo;
 use grating_calibration::mapping::Calibration;
 use grating_calibration::sim::{Scene, SceneConfig};
 use grating_calibration::sweep::check::{Found, Tolerances, Verdict, check};
-use grating_calibration::sweep::session::{CalibrationSettings, SweepSession, ToolPose};
+use grating_calibration::sweep::pose::ToolPose;
+use grating_calibration::sweep::session::{CalibrationSettings, SweepSession};
 use nalgebra::Vector3;
 
 /// The node's defaults.

@@ -5,7 +5,8 @@ use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::sim::config::OriginMark;
 use grating_calibration::sim::truth::{Axes, points_in_common_volume};
 use grating_calibration::sim::{Preset, Scene, SceneConfig};
-use grating_calibration::sweep::session::{CalibrationSettings, Method, SweepError, SweepSession, ToolPose};
+use grating_calibration::sweep::pose::ToolPose;
+use grating_calibration::sweep::session::{CalibrationSettings, Method, SweepError, SweepSession};
 use image::imageops::flip_horizontal;
 use nalgebra::{Vector2, Vector3};
 

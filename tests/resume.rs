@@ -6,7 +6,8 @@ use grating_calibration::folder::journal::{Header, JOURNAL};
 use grating_calibration::folder::record::{Recorder, read_back};
 use grating_calibration::mapping::Calibration;
 use grating_calibration::sim::{Scene, SceneConfig};
-use grating_calibration::sweep::session::{CalibrationSettings, SweepSession, ToolPose};
+use grating_calibration::sweep::pose::ToolPose;
+use grating_calibration::sweep::session::{CalibrationSettings, SweepSession};
 use nalgebra::{Vector2, Vector3};
 use std::path::Path;
 

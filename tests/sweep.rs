@@ -5,8 +5,9 @@ use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::mapping::AnswerStatus;
 use grating_calibration::sim::truth::{Axes, points_in_common_volume};
 use grating_calibration::sim::{Scene, SceneConfig};
+use grating_calibration::sweep::pose::ToolPose;
 use grating_calibration::sweep::session::{
-    CalibrationOutcome, CalibrationSettings, Method, PairReport, SweepError, SweepSession, ToolPose,
+    CalibrationOutcome, CalibrationSettings, Method, PairReport, SweepError, SweepSession,
 };
 use nalgebra::{Vector2, Vector3};
 

@@ -4,16 +4,16 @@
 
 use crate::GrayImage;
 use crate::bag::BagError;
-use crate::bag::frames::Frames;
-use crate::bag::messages::{self, Image, MessageError, StampedPose};
-use crate::bag::rests::{Rest, mean_position_mm, rests};
+use crate::bag::messages::{self, Image, MessageError};
+use crate::bag::rests::{Rest, rests};
 use crate::bag::storage::{Bag, Message};
 use crate::camera::{Camera, Stereo};
 use crate::folder::image_file::{Counts, RawImage};
 use crate::folder::{PoseRow, journal::image_path, write_poses};
-use crate::sweep::session::ToolPose;
+use crate::sweep::pose::{StampedPose, ToolPose};
 use crate::sweep::settle::SettleSettings;
 use crate::sweep::stillness::shift_px;
+use crate::sweep::transforms::TransformBuffer;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -151,7 +151,7 @@ fn poses(bag: &Bag, settings: &BagSettings) -> Result<Vec<StampedPose>, BagError
     const TF: [&str; 2] = ["/tf", "/tf_static"];
     let mut poses: Vec<StampedPose> = Vec::new();
     let mut count = Counter::default();
-    let mut frames = Frames::default();
+    let mut frames = TransformBuffer::default();
     let mut add = |pose: StampedPose| {
         // The same stamp again is no news.
         if poses.last().is_none_or(|last| pose.stamp_ns > last.stamp_ns) {
@@ -174,14 +174,18 @@ fn poses(bag: &Bag, settings: &BagSettings) -> Result<Vec<StampedPose>, BagError
                 for transform in messages::transforms(message.data).map_err(failed(number))? {
                     frames.add(transform, message.topic == TF[1]);
                 }
-                frames.pose(base, tool).map(&mut add);
+                if let Ok(pose) = frames.latest(base, tool) {
+                    add(pose);
+                }
             }
         }
         Ok(true)
     })?;
     count.demand(topics[0], "--pose-topic, or frames with --base-frame and --tool-frame", &kinds)?;
-    if let (true, PoseSource::Transforms { base, tool }) = (poses.is_empty(), &settings.pose) {
-        return Err(BagError::NoTransform { base: base.clone(), tool: tool.clone() });
+    if let (true, PoseSource::Transforms { base, tool }) = (poses.is_empty(), &settings.pose)
+        && let Err(cause) = frames.latest(base, tool)
+    {
+        return Err(BagError::NoTransform { base: base.clone(), tool: tool.clone(), cause });
     }
     let begin_ns = poses.first().map_or(0, |pose| pose.stamp_ns);
     poses.retain(|pose| (settings.from_s..=settings.to_s).contains(&((pose.stamp_ns - begin_ns) as f64 * 1e-9)));
@@ -302,8 +306,9 @@ impl Chooser<'_> {
     fn take(&mut self, at: usize, pair: &Stereo<Frame>) -> Result<(), BagError> {
         let rest = &self.rests[at];
         let until_ns = pair.left.stamp_ns.max(pair.right.stamp_ns);
-        let position_mm = mean_position_mm(self.poses, rest.from_ns, until_ns).unwrap_or(rest.position_mm);
-        let pose = ToolPose { rotation: Some(rest.orientation.coords.into()), ..ToolPose::at(position_mm) };
+        let begin = self.poses.partition_point(|pose| pose.stamp_ns < rest.from_ns);
+        let pose =
+            ToolPose::at_rest(&self.poses[begin..], [rest.from_ns, until_ns]).unwrap_or(ToolPose::at(rest.position_mm));
         let index = at as u32;
         for camera in Camera::BOTH {
             let path = image_path(self.out, camera, index);

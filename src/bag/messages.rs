@@ -2,7 +2,9 @@
 
 use crate::bag::cdr::{Cdr, CdrError};
 use crate::folder::image_file::Counts;
-use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion, Vector3};
+use crate::sweep::pose::StampedPose;
+use crate::sweep::transforms::StampedTransform;
+use nalgebra::Quaternion;
 
 /// Why a message can't be used.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -35,21 +37,6 @@ pub struct Image<'a> {
     pub data: &'a [u8],
 }
 
-/// A pose with its stamp: base_from_tool, mm.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StampedPose {
-    pub stamp_ns: i64,
-    pub pose: Isometry3<f64>,
-}
-
-/// geometry_msgs/TransformStamped: parent_from_child, mm.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StampedTransform {
-    pub parent: String,
-    pub child: String,
-    pub transform: StampedPose,
-}
-
 /// Stamp and frame.
 fn header<'a>(cdr: &mut Cdr<'a>) -> Result<(i64, &'a str), CdrError> {
     let (seconds, nanoseconds) = (cdr.i32()?, cdr.u32()?);
@@ -57,19 +44,16 @@ fn header<'a>(cdr: &mut Cdr<'a>) -> Result<(i64, &'a str), CdrError> {
 }
 
 /// A position in m and a quaternion x, y, z, w.
-fn pose(cdr: &mut Cdr) -> Result<Isometry3<f64>, MessageError> {
+fn pose(cdr: &mut Cdr, stamp_ns: i64) -> Result<StampedPose, MessageError> {
     let mut numbers = [0.0; 7];
     for number in &mut numbers {
         *number = cdr.f64()?;
     }
     let [x, y, z, qx, qy, qz, qw] = numbers;
-    let quaternion = Quaternion::new(qw, qx, qy, qz);
-    let length = quaternion.norm();
-    if ![x, y, z].iter().all(|x| x.is_finite()) || !(0.5..2.0).contains(&length) {
-        return Err(MessageError::Pose { x, y, z, length });
-    }
-    let translation = Translation3::from(Vector3::new(x, y, z) * 1e3);
-    Ok(Isometry3::from_parts(translation, UnitQuaternion::from_quaternion(quaternion)))
+    StampedPose::from_parts(stamp_ns, [x, y, z], [qx, qy, qz, qw]).ok_or_else(|| {
+        let length = Quaternion::new(qw, qx, qy, qz).norm();
+        MessageError::Pose { x, y, z, length }
+    })
 }
 
 /// geometry_msgs/PoseStamped.
@@ -79,7 +63,7 @@ fn pose(cdr: &mut Cdr) -> Result<Isometry3<f64>, MessageError> {
 pub fn pose_stamped(bytes: &[u8]) -> Result<StampedPose, MessageError> {
     let mut cdr = Cdr::new(bytes)?;
     let (stamp_ns, _) = header(&mut cdr)?;
-    Ok(StampedPose { stamp_ns, pose: pose(&mut cdr)? })
+    pose(&mut cdr, stamp_ns)
 }
 
 /// tf2_msgs/TFMessage.
@@ -91,7 +75,7 @@ pub fn transforms(bytes: &[u8]) -> Result<Vec<StampedTransform>, MessageError> {
     for _ in 0..count {
         let (stamp_ns, parent) = header(&mut cdr)?;
         let child = cdr.text()?;
-        let transform = StampedPose { stamp_ns, pose: pose(&mut cdr)? };
+        let transform = pose(&mut cdr, stamp_ns)?;
         transforms.push(StampedTransform { parent: parent.into(), child: child.into(), transform });
     }
     Ok(transforms)

@@ -4,7 +4,6 @@
 //! | --- | --- |
 //! | [`storage`] | the messages of .mcap and .db3 files, one after the other |
 //! | [`cdr`], [`messages`] | their bytes as images, poses and transforms |
-//! | [`frames`] | transforms chained to poses of the tool |
 //! | [`rests`] | where the tool stood still |
 //! | [`extract`](mod@extract) | one still image pair for each rest, written to a folder |
 //!
@@ -12,13 +11,13 @@
 
 pub mod cdr;
 pub mod extract;
-pub mod frames;
 pub mod messages;
 pub mod rests;
 pub mod storage;
 
 pub use extract::{BagSettings, Extracted, PoseSource, extract};
 
+use crate::sweep::transforms::TransformError;
 use std::path::PathBuf;
 
 /// Why a bag can't be used.
@@ -48,9 +47,10 @@ pub enum BagError {
     #[error("message {number} on {topic}: {cause}")]
     Message { topic: String, number: u64, cause: messages::MessageError },
     #[error(
-        "the bag's transforms never lead from '{base}' to '{tool}': are the frames' names right, was /tf_static recorded?"
+        "the bag's transforms never lead from '{base}' to '{tool}': {cause}; are the frames' names right, was /tf_static \
+         recorded?"
     )]
-    NoTransform { base: String, tool: String },
+    NoTransform { base: String, tool: String, cause: TransformError },
     #[error(
         "the tool never stands still for {window_s} s within {tolerance_um:.2} µm in {poses} poses over {span_s:.1} s: was the \
          sweep recorded, do poses come often enough? Else raise --settle-tolerance-um"

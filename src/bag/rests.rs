@@ -1,8 +1,8 @@
 //! Where the tool stood still, from its measured poses; the same test as the node's.
 
-use crate::bag::messages::StampedPose;
+use crate::sweep::pose::StampedPose;
 use crate::sweep::settle::{SettleSettings, Settling};
-use nalgebra::{UnitQuaternion, Vector3};
+use nalgebra::UnitQuaternion;
 
 /// A rest of the tool.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,16 +27,12 @@ const LEFT: f64 = 3.0;
 pub fn rests(poses: &[StampedPose], settings: SettleSettings) -> Vec<Rest> {
     // Where the tool was sent is not known: anywhere will do.
     let anywhere = || Settling::towards([0.0; 3], SettleSettings { reach_mm: f64::INFINITY, ..settings });
-    let Some(begin_ns) = poses.first().map(|pose| pose.stamp_ns) else { return Vec::new() };
-    // Seconds since the first stamp resolve a nanosecond.
-    let seconds = |stamp_ns: i64| (stamp_ns - begin_ns) as f64 * 1e-9;
-    let nanoseconds = |seconds: f64| begin_ns + (seconds * 1e9).round() as i64;
     let is_near =
         |rest: &Rest, at: [f64; 3]| (0..3).all(|i| (at[i] - rest.position_mm[i]).abs() <= LEFT * settings.tolerance_mm);
     let mut found: Vec<Rest> = Vec::new();
     let (mut is_resting, mut settling) = (false, anywhere());
     for pose in poses {
-        let at: [f64; 3] = pose.pose.translation.vector.into();
+        let at = pose.position_mm();
         if let Some(rest) = found.last_mut().filter(|_| is_resting) {
             if is_near(rest, at) {
                 rest.until_ns = pose.stamp_ns;
@@ -44,7 +40,7 @@ pub fn rests(poses: &[StampedPose], settings: SettleSettings) -> Vec<Rest> {
             }
             (is_resting, settling) = (false, anywhere());
         }
-        let Some(settled) = settling.add(seconds(pose.stamp_ns), at) else { continue };
+        let Some(settled) = settling.add(*pose) else { continue };
         is_resting = true;
         match found.last_mut() {
             // It swung, or a pose was noisy.
@@ -53,8 +49,8 @@ pub fn rests(poses: &[StampedPose], settings: SettleSettings) -> Vec<Rest> {
                 let left_ns = last.map_or(i64::MIN, |rest| rest.until_ns);
                 found.push(Rest {
                     left_ns,
-                    from_ns: nanoseconds(settled.from_s),
-                    since_ns: pose.stamp_ns,
+                    from_ns: settled.from_ns,
+                    since_ns: settled.since_ns,
                     until_ns: pose.stamp_ns,
                     position_mm: settled.position_mm,
                     orientation: pose.pose.rotation,
@@ -65,18 +61,10 @@ pub fn rests(poses: &[StampedPose], settings: SettleSettings) -> Vec<Rest> {
     found
 }
 
-/// Mean position of the poses from `from_ns` to `to_ns`, mm.
-pub fn mean_position_mm(poses: &[StampedPose], from_ns: i64, to_ns: i64) -> Option<[f64; 3]> {
-    let first = poses.partition_point(|pose| pose.stamp_ns < from_ns);
-    let within = poses[first..].iter().take_while(|pose| pose.stamp_ns <= to_ns);
-    let (sum, count) =
-        within.fold((Vector3::zeros(), 0.0), |(sum, n), pose| (sum + pose.pose.translation.vector, n + 1.0));
-    (count > 0.0).then(|| (sum / count).into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sweep::pose::ToolPose;
     use nalgebra::Isometry3;
 
     const SETTINGS: SettleSettings = SettleSettings { window_s: 0.1, tolerance_mm: 0.006, reach_mm: 0.0 };
@@ -99,8 +87,8 @@ mod tests {
         for (step, rest) in (0..).zip(&found) {
             assert!((rest.position_mm[2] - 0.1 * f64::from(step)).abs() < 0.004);
             assert!(rest.since_ns - rest.from_ns >= 90_000_000 && rest.until_ns > rest.since_ns);
-            let mean = mean_position_mm(&poses, rest.from_ns, rest.until_ns).unwrap();
-            assert!((mean[2] - 0.1 * f64::from(step)).abs() < 0.001, "{mean:?}");
+            let mean = ToolPose::at_rest(&poses, [rest.from_ns, rest.until_ns]).unwrap();
+            assert!((mean.z_mm - 0.1 * f64::from(step)).abs() < 0.001, "{mean:?}");
         }
         assert_eq!((found[0].left_ns, found[1].left_ns), (i64::MIN, found[0].until_ns));
         assert!(rests(&[], SETTINGS).is_empty());

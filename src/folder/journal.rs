@@ -8,7 +8,7 @@
 
 use crate::camera::{Camera, Stereo};
 use crate::folder::read_whole;
-use crate::sweep::session::ToolPose;
+use crate::sweep::pose::ToolPose;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::Write;

@@ -10,7 +10,7 @@ pub mod table;
 use crate::camera::Stereo;
 use crate::statistics::median;
 use crate::sweep::place::{JOG_HEIGHT_MM, JOG_MM};
-use crate::sweep::session::ToolPose;
+use crate::sweep::pose::ToolPose;
 use crate::{GrayImage, gray_from_u8, gray_from_u16};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

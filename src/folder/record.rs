@@ -6,7 +6,7 @@ use crate::camera::{Camera, Stereo};
 use crate::folder::image_file::RawImage;
 use crate::folder::journal::{Header, Journal, JournalError, Pair, image_path};
 use crate::folder::{FolderError, PoseRow, write_poses, write_whole};
-use crate::sweep::session::ToolPose;
+use crate::sweep::pose::ToolPose;
 use crate::{GrayImage, gray_from_u8, gray_from_u16};
 use std::path::{Path, PathBuf};
 

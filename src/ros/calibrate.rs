@@ -24,8 +24,9 @@ use crate::ros::shared::Shared;
 use crate::ros::still::Exposure;
 use crate::ros::stop::{Stop, failed};
 use crate::ros::work;
+use crate::sweep::pose::ToolPose;
 use crate::sweep::profile::distance;
-use crate::sweep::session::{PairReport, SweepSession, ToolPose};
+use crate::sweep::session::{PairReport, SweepSession};
 use crate::sweep::settle::Settled;
 use r2r::grating_calibration::action::Calibrate;
 use std::sync::Arc;
@@ -196,7 +197,7 @@ impl Sweep {
             self.report("settling", height_mm);
             let exposure = Exposure { left_ns, settled, tolerance_px: self.job.image_tolerance_px };
             let pair = exposure.take(&mut self.mover, &mut self.retaken).await?;
-            let pose = self.pose_at_rest(&settled, &pair)?;
+            let pose = self.pose_at_rest(&settled, &pair).await?;
             self.report("fitting", height_mm);
             // Off the executor: spinning, services and cancelling go on.
             let fitted = work::in_background(move || {
@@ -259,14 +260,27 @@ impl Sweep {
         crate::ros::still::pair_after(&mut self.mover, since_ns, when).await
     }
 
-    /// The mean measured position from when the tool came to rest to the images: what a recording of them says, too.
-    fn pose_at_rest(&self, settled: &Settled, pair: &Stereo<StampedImage>) -> Result<ToolPose, Stop> {
-        // Seconds in f64 resolve a quarter of a microsecond.
-        let from_ns = (settled.from_s * 1e9) as i64 - 1000;
-        let poses = locked(&self.mover.shared.poses);
-        let rotation = poses.latest().map(|pose| pose.base_from_tool.rotation.coords.into());
-        match poses.mean_position_mm(from_ns, pair.left.stamp_ns.max(pair.right.stamp_ns)) {
-            Some(position_mm) => Ok(ToolPose { rotation, ..ToolPose::at(position_mm) }),
+    /// From when the tool came to rest to the images: what a recording of them says, too.
+    async fn pose_at_rest(&mut self, settled: &Settled, pair: &Stereo<StampedImage>) -> Result<ToolPose, Stop> {
+        let until_ns = pair.left.stamp_ns.max(pair.right.stamp_ns);
+        let begun = Instant::now();
+        // All that belong to them: poses may come later than images.
+        loop {
+            let latest_ns = self.mover.fresh_pose()?.stamp_ns;
+            if latest_ns > until_ns {
+                break;
+            }
+            if begun.elapsed() > self.mover.settings.image_timeout {
+                return failed(format!(
+                    "the images are stamped {:.3} s later than the robot's latest pose: do the clocks of robot and cameras \
+                     agree?",
+                    (until_ns - latest_ns) as f64 * 1e-9
+                ));
+            }
+            self.mover.wait(self.mover.settings.period).await?;
+        }
+        match locked(&self.mover.shared.poses).at_rest([settled.from_ns, until_ns]) {
+            Some(pose) => Ok(pose),
             None => failed("no robot pose is stamped near the images: do the robot's and the cameras' clocks agree?"),
         }
     }

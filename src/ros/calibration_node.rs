@@ -10,13 +10,13 @@ use crate::ros::files::Files;
 use crate::ros::graph::Graph;
 use crate::ros::params::Parameters;
 use crate::ros::process::{self, Spinner, log_as, wait_for_stop};
-use crate::ros::robot::MeasuredPose;
 use crate::ros::robot::joints::AxisMap;
 use crate::ros::robot::motion::{JointTrajectories, Motion, TargetPoses};
-use crate::ros::robot::tf::TransformBuffer;
 use crate::ros::shared::Shared;
 use crate::ros::show::overlay::Overlays;
 use crate::ros::{action, check, clicks, diagnostics, each, locked, move_to, nanoseconds, services, show, web, work};
+use crate::sweep::pose::StampedPose;
+use crate::sweep::transforms::{StampedTransform, TransformBuffer};
 use nalgebra::Vector2;
 use r2r::QosProfile;
 use r2r::grating_calibration::msg::CalibrationStatus;
@@ -146,28 +146,31 @@ fn subscribe(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
         "tf" => subscribe_tf(node, shared)?,
         "joints" => {
             let axes = AxisMap::from_parameters(&shared.parameters)?;
-            let states =
-                node.subscribe::<r2r::sensor_msgs::msg::JointState>("joint_states", QosProfile::sensor_data())?;
+            let states = node.subscribe::<r2r::sensor_msgs::msg::JointState>("joint_states", robot_data())?;
             let shared = shared.clone();
             let frame = shared.parameters.text("base_frame");
             each(states, move |message| {
                 if axes.concerns(&message) {
                     let position_m = axes.position_m(&message.name, &message.position);
                     let stamp_ns = nanoseconds(&message.header.stamp);
-                    shared.take_pose(position_m.and_then(|p| MeasuredPose::of_gantry(stamp_ns, p)), &frame);
+                    shared.take_pose(position_m.and_then(|p| StampedPose::of_gantry(stamp_ns, p)), &frame);
                 }
             });
         }
         _ => {
-            let poses =
-                node.subscribe::<r2r::geometry_msgs::msg::PoseStamped>("robot/pose", QosProfile::sensor_data())?;
+            let poses = node.subscribe::<r2r::geometry_msgs::msg::PoseStamped>("robot/pose", robot_data())?;
             let shared = shared.clone();
             each(poses, move |message| {
-                shared.take_pose(MeasuredPose::from_message(&message), &message.header.frame_id);
+                shared.take_pose(StampedPose::from_message(&message), &message.header.frame_id);
             });
         }
     }
     Ok(())
+}
+
+/// Best effort matches every publisher; deep enough that none is lost while the node is kept waiting: a mean counts them all.
+fn robot_data() -> QosProfile {
+    QosProfile::sensor_data().keep_last(100)
 }
 
 fn subscribe_clicks(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
@@ -196,16 +199,17 @@ fn subscribe_tf(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()
     let (base, tool) = (shared.parameters.text("base_frame"), shared.parameters.text("tool_frame"));
     let buffer = Arc::new(Mutex::new(TransformBuffer::default()));
     let latched = QosProfile::default().transient_local();
-    // Best effort matches every publisher. Static transforms must come late, too: preflight names who doesn't keep them.
-    for (topic, qos, is_static) in
-        [("/tf", QosProfile::sensor_data().keep_last(100), false), ("/tf_static", latched, true)]
-    {
+    // Static transforms must come late, too: preflight names who doesn't keep them.
+    for (topic, qos, is_static) in [("/tf", robot_data(), false), ("/tf_static", latched, true)] {
         let transforms = node.subscribe::<TFMessage>(topic, qos)?;
         let (shared, buffer, base, tool) = (shared.clone(), buffer.clone(), base.clone(), tool.clone());
         each(transforms, move |message| {
             let mut buffer = locked(&buffer);
-            if message.transforms.iter().filter(|transform| !buffer.add(transform, is_static)).count() > 0 {
-                shared.take_pose(None, &base);
+            for transform in &message.transforms {
+                match StampedTransform::from_message(transform) {
+                    Some(transform) => buffer.add(transform, is_static),
+                    None => shared.take_pose(None, &base),
+                }
             }
             let found = buffer.latest(&base, &tool);
             let error = found.as_ref().err().map_or(String::new(), ToString::to_string);

@@ -135,7 +135,7 @@ fn answer(shared: &Shared, clicked: Clicked) -> Click {
     let waits = (by != "stereo").then(|| Waiting { click: clicked, position_mm, at: Instant::now() });
     *locked(&shared.clicks.waiting) = waits;
     let (wanted_from_calibration, frame) = match pose {
-        Some(pose) => (pose.base_from_tool * transform::offset(shared), shared.parameters.text("base_frame")),
+        Some(pose) => (pose.pose * transform::offset(shared), shared.parameters.text("base_frame")),
         None => (Isometry3::identity(), shared.parameters.text("calibration_frame")),
     };
     click.header.frame_id = frame;

@@ -4,7 +4,8 @@ use crate::camera::{Camera, Stereo};
 use crate::mapping::Calibration;
 use crate::report::lattice::{self, Node};
 use crate::ros::stop::Stop;
-use crate::sweep::session::{CalibrationOutcome, PairReport, SweepSession, ToolPose};
+use crate::sweep::pose::ToolPose;
+use crate::sweep::session::{CalibrationOutcome, PairReport, SweepSession};
 use nalgebra::{Vector2, Vector3};
 use r2r::grating_calibration::action::Calibrate;
 use r2r::grating_calibration::msg::Click;
@@ -39,7 +40,7 @@ impl Seen {
         let (observations, moved_mm) = session.latest()?;
         let pitch_mm = session.pitch_mm();
         let nodes = Stereo::from_fn(|camera| lattice::measured(&observations[camera], pitch_mm, moved_mm));
-        Some(Seen { position_mm: [pose.x_mm, pose.y_mm, pose.z_mm], nodes })
+        Some(Seen { position_mm: pose.position_mm(), nodes })
     }
 }
 

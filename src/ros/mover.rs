@@ -2,10 +2,11 @@
 
 use crate::camera::Camera;
 use crate::ros::locked;
-use crate::ros::robot::{Commander, MeasuredPose};
+use crate::ros::robot::Commander;
 use crate::ros::shared::Shared;
 use crate::ros::stop::{Stop, failed};
 use crate::sweep::limits::Limits;
+use crate::sweep::pose::StampedPose;
 use crate::sweep::profile::{Profile, distance};
 use crate::sweep::settle::{SettleSettings, Settled, Settling};
 use std::sync::Arc;
@@ -64,7 +65,6 @@ pub struct Mover {
     pub commander: Commander,
     /// Where the tool was in the beginning, mm.
     pub start_mm: [f64; 3],
-    /// The tool in the base frame, there.
     cancelled: watch::Receiver<bool>,
 }
 
@@ -93,10 +93,10 @@ impl Mover {
         // A mean, so that the tool is not moved by the noise of one measurement.
         let window_ns = (1e9 * settings.settle.window_s) as i64;
         let start_mm = locked(&shared.poses)
-            .mean_position_mm(pose.stamp_ns - window_ns, i64::MAX)
-            .unwrap_or_else(|| pose.position_mm());
+            .at_rest([pose.stamp_ns - window_ns, i64::MAX])
+            .map_or_else(|| pose.position_mm(), |rest| rest.position_mm());
         let speed_mm_s = 1e3 * shared.parameters.number("limits.max_speed");
-        let rotation = pose.base_from_tool.rotation;
+        let rotation = pose.pose.rotation;
         let period_s = settings.period.as_secs_f64();
         let commander =
             Commander::new(shared.motion.clone(), limits(&shared), rotation, speed_mm_s, period_s, start_mm);
@@ -124,7 +124,7 @@ impl Mover {
             for pose in fresh {
                 self.check_way(&way, &pose, what)?;
                 seen_ns = pose.stamp_ns;
-                if let Some(settled) = settling.add(pose.stamp_ns as f64 * 1e-9, pose.position_mm()) {
+                if let Some(settled) = settling.add(pose) {
                     return Ok(settled);
                 }
             }
@@ -153,7 +153,7 @@ impl Mover {
         Ok(())
     }
 
-    fn check_way(&self, way: &Profile, pose: &MeasuredPose, what: &str) -> Result<(), Stop> {
+    fn check_way(&self, way: &Profile, pose: &StampedPose, what: &str) -> Result<(), Stop> {
         let (off, limit) = (way.off_way_mm(pose.position_mm()), self.settings.max_deviation_mm);
         // Written so that NaN is refused, too.
         if !(off <= limit) {
@@ -162,8 +162,7 @@ impl Mover {
                  (limits.max_deviation): is something else commanding it?"
             ));
         }
-        let (turned, limit) =
-            (pose.base_from_tool.rotation.angle_to(&self.commander.rotation()), self.settings.max_turn_rad);
+        let (turned, limit) = (pose.pose.rotation.angle_to(&self.commander.rotation()), self.settings.max_turn_rad);
         if !(turned <= limit) {
             return failed(format!(
                 "the tool has turned by {turned:.4} rad on its way to {what}, at most {limit:.4} rad are allowed \
@@ -196,7 +195,7 @@ impl Mover {
     ///
     /// # Errors
     /// [`Stop`] when poses don't come any more.
-    pub fn fresh_pose(&self) -> Result<MeasuredPose, Stop> {
+    pub fn fresh_pose(&self) -> Result<StampedPose, Stop> {
         fresh_pose(&self.shared, self.settings.pose_timeout_s).or_else(|age| {
             failed(format!(
                 "the robot's pose was lost ({age}); the robot was told to hold: is its driver still running?"
@@ -236,7 +235,7 @@ impl Mover {
 }
 
 /// The latest pose, or how old it is.
-pub fn fresh_pose(shared: &Shared, timeout_s: f64) -> Result<MeasuredPose, String> {
+pub fn fresh_pose(shared: &Shared, timeout_s: f64) -> Result<StampedPose, String> {
     let poses = locked(&shared.poses);
     let bad = match shared.bad_in_a_row.load(Ordering::Relaxed) {
         0 => String::new(),

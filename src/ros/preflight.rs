@@ -8,7 +8,8 @@ use crate::ros::locked;
 use crate::ros::mover::Mover;
 use crate::ros::shared::Shared;
 use crate::sweep::picture::Picture;
-use crate::sweep::session::{CalibrationSettings, Method, SweepError, SweepSession, ToolPose};
+use crate::sweep::pose::ToolPose;
+use crate::sweep::session::{CalibrationSettings, Method, SweepError, SweepSession};
 use std::path::{Path, PathBuf};
 
 /// What is wrong before the robot has moved.

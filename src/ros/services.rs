@@ -41,7 +41,7 @@ fn frame(shared: &Shared, header: &Header) -> Result<(Isometry3<f64>, String), A
         frame if frame == shared.parameters.text("calibration_frame") => Ok((Isometry3::identity(), frame.into())),
         frame if frame == base => {
             let pose = locked(&shared.poses).at(nanoseconds(&header.stamp)).ok_or(AnswerStatus::PoseUnavailable)?;
-            Ok((pose.base_from_tool * offset, base))
+            Ok((pose.pose * offset, base))
         }
         _ => Err(AnswerStatus::UnknownFrame),
     }

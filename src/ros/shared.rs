@@ -11,10 +11,11 @@ use crate::ros::graph::Graph;
 use crate::ros::images::StampedImage;
 use crate::ros::live::Live;
 use crate::ros::params::Parameters;
+use crate::ros::robot::PoseBuffer;
 use crate::ros::robot::motion::Motion;
-use crate::ros::robot::{MeasuredPose, PoseBuffer};
 use crate::ros::show::overlay::Overlays;
 use crate::ros::{locked, time};
+use crate::sweep::pose::StampedPose;
 use r2r::grating_calibration::msg::CalibrationStatus;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -147,7 +148,7 @@ impl Shared {
         }
     }
 
-    pub fn take_pose(&self, pose: Option<MeasuredPose>, frame_id: &str) {
+    pub fn take_pose(&self, pose: Option<StampedPose>, frame_id: &str) {
         match pose {
             Some(pose) => {
                 self.bad_in_a_row.store(0, Ordering::Relaxed);

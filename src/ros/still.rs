@@ -26,7 +26,7 @@ impl Exposure {
     /// # Errors
     /// [`Stop`] when none comes in time.
     pub async fn take(self, mover: &mut Mover, retaken: &mut u32) -> Result<Arc<Stereo<StampedImage>>, Stop> {
-        let [from_ns, since_ns] = [self.settled.from_s, self.settled.since_s].map(|s| (s * 1e9) as i64);
+        let Settled { from_ns, since_ns, .. } = self.settled;
         let both_after = |pair: &Stereo<StampedImage>, ns: i64| Camera::BOTH.iter().all(|c| pair[*c].stamp_ns > ns);
         // One that was taken while the tool was seen at rest tells whether the picture is.
         let mut before = mover.shared.recent().into_iter().rev().find(|pair| both_after(pair, from_ns));

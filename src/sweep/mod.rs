@@ -9,6 +9,8 @@
 //! | [`plausibility`] | can the sweep be what its user says? |
 //! | [`origin`] | where the origin is and how the cameras are turned |
 //! | [`place`] | height or jog of an image pair |
+//! | [`pose`] | poses of the tool, as measured and at rest |
+//! | [`transforms`] | the same from TF: a chain of transforms, interpolated |
 //! | [`picture`] | is a picture good enough? |
 //! | [`line_profile`] | what its lines look like across |
 //! | [`plan`] | which poses a calibration goes through |
@@ -26,8 +28,10 @@ pub mod picture;
 pub mod place;
 pub mod plan;
 pub mod plausibility;
+pub mod pose;
 pub mod profile;
 pub mod session;
 pub mod settle;
 pub mod stillness;
 pub mod track;
+pub mod transforms;

@@ -1,6 +1,6 @@
 //! Where an image pair belongs: a height, or a jog at the first one.
 
-use crate::sweep::session::ToolPose;
+use crate::sweep::pose::ToolPose;
 use nalgebra::Vector2;
 
 /// Poses this far from the first one along x and y, but not above or below it by more than the second, are jogs, mm.

@@ -20,6 +20,7 @@ use crate::mapping::select::SelectError;
 use crate::sweep::finish::calibrate_views;
 use crate::sweep::origin::Common;
 use crate::sweep::place::Place;
+use crate::sweep::pose::ToolPose;
 use crate::sweep::track::{CameraPair, CameraTrack};
 use nalgebra::{Vector2, Vector3};
 use serde::{Deserialize, Serialize};
@@ -41,30 +42,6 @@ impl std::fmt::Display for Method {
             Method::Auto => "auto",
             Method::Original => "original",
         })
-    }
-}
-
-/// The tool's measured pose for one image pair, in the robot's base frame.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ToolPose {
-    pub x_mm: f64,
-    pub y_mm: f64,
-    pub z_mm: f64,
-    /// Orientation, quaternion x, y, z, w; none where only positions are known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rotation: Option<[f64; 4]>,
-}
-
-impl ToolPose {
-    /// A position, mm, without an orientation.
-    pub fn at([x_mm, y_mm, z_mm]: [f64; 3]) -> Self {
-        ToolPose { x_mm, y_mm, z_mm, rotation: None }
-    }
-
-    /// Whether all its numbers are.
-    pub fn is_finite(&self) -> bool {
-        let rotation = self.rotation.unwrap_or_default();
-        [self.x_mm, self.y_mm, self.z_mm].iter().chain(&rotation).all(|x| x.is_finite())
     }
 }
 
@@ -307,7 +284,7 @@ impl SweepSession {
     /// What both cameras saw in the latest view, and how far the tool had moved from the first one, mm.
     pub fn latest(&self) -> Option<(Stereo<Vec<Observation>>, Vector3<f64>)> {
         let (first, last) = (self.poses.first()?, self.poses.last()?);
-        let moved = Vector3::new(last.x_mm - first.x_mm, last.y_mm - first.y_mm, last.z_mm - first.z_mm);
+        let moved = Vector3::from(last.position_mm()) - Vector3::from(first.position_mm());
         let view = self.poses.len() - 1;
         Some((Stereo::from_fn(|camera| self.observations(&self.tracks[camera], view).collect()), moved))
     }
@@ -331,7 +308,7 @@ impl SweepSession {
         let straight = || self.poses.iter().zip(&is_jog).filter(|(_, is_jog)| !**is_jog).map(|(pose, _)| pose);
         let count = straight().count().max(1) as f64;
         let reference = straight().map(|p| Vector2::new(p.x_mm, p.y_mm)).sum::<Vector2<f64>>() / count;
-        let moved = |pose: &ToolPose| Vector3::new(pose.x_mm, pose.y_mm, pose.z_mm) - reference.push(lowest);
+        let moved = |pose: &ToolPose| Vector3::from(pose.position_mm()) - reference.push(lowest);
         let observations =
             |track| (0..self.poses.len()).flat_map(|view| self.observations(track, view)).collect::<Vec<_>>();
         let cells = |track: &CameraTrack| {

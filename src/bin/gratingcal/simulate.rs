@@ -14,7 +14,7 @@ use grating_calibration::sim::robot::{Robot, RobotConfig};
 use grating_calibration::sim::truth::{Axes, TruthFile, write_truth};
 use grating_calibration::sim::{Preset, Scene, SceneConfig};
 use grating_calibration::sweep::plan::Plan;
-use grating_calibration::sweep::session::ToolPose;
+use grating_calibration::sweep::pose::ToolPose;
 use indicatif::{ProgressBar, ProgressStyle};
 use nalgebra::Vector3;
 use std::path::PathBuf;

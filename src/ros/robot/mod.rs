@@ -3,7 +3,6 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`poses`] | measured poses of the last seconds |
-//! | [`tf`] | measured poses from TF: a chain of transforms, interpolated |
 //! | [`joints`] | which joint moves which axis |
 //! | [`motion`] | one trait, two ways to command: target poses, joint trajectories |
 //! | [`commander`] | the only caller of that trait: limits, interpolation, holding |
@@ -12,7 +11,6 @@ pub mod commander;
 pub mod joints;
 pub mod motion;
 pub mod poses;
-pub mod tf;
 
 pub use commander::Commander;
-pub use poses::{MeasuredPose, PoseBuffer};
+pub use poses::PoseBuffer;

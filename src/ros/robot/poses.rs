@@ -1,63 +1,43 @@
 //! Measured poses of the tool, the last seconds of them.
 
 use crate::ros::nanoseconds;
-use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion, Vector3};
-use r2r::geometry_msgs::msg::{PoseStamped, Transform};
+use crate::sweep::pose::{StampedPose, ToolPose};
+use crate::sweep::transforms::StampedTransform;
+use r2r::geometry_msgs::msg::{PoseStamped, TransformStamped};
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// A measured pose of the tool in the base frame, mm.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct MeasuredPose {
-    pub stamp_ns: i64,
-    /// base_from_tool.
-    pub base_from_tool: Isometry3<f64>,
-}
-
-impl MeasuredPose {
-    pub fn position_mm(&self) -> [f64; 3] {
-        self.base_from_tool.translation.vector.into()
-    }
-
-    /// `None` when a number is not finite or the quaternion has no length.
+impl StampedPose {
+    /// `None` when its numbers are none.
     pub fn from_message(message: &PoseStamped) -> Option<Self> {
         let (p, q) = (&message.pose.position, &message.pose.orientation);
-        Self::new(nanoseconds(&message.header.stamp), [p.x, p.y, p.z], [q.w, q.x, q.y, q.z])
+        Self::from_parts(nanoseconds(&message.header.stamp), [p.x, p.y, p.z], [q.x, q.y, q.z, q.w])
     }
 
-    /// The same from TF.
-    pub fn from_transform(stamp_ns: i64, transform: &Transform) -> Option<Self> {
-        let (p, q) = (&transform.translation, &transform.rotation);
-        Self::new(stamp_ns, [p.x, p.y, p.z], [q.w, q.x, q.y, q.z])
-    }
-
-    /// The pose between this one and a later one; `None` when they are turned by half a circle.
-    pub fn interpolated(&self, after: &MeasuredPose, stamp_ns: i64) -> Option<Isometry3<f64>> {
-        let span = (after.stamp_ns - self.stamp_ns).max(1) as f64;
-        let share = (stamp_ns - self.stamp_ns) as f64 / span;
-        self.base_from_tool.try_lerp_slerp(&after.base_from_tool, share, 1e-9)
-    }
-
-    /// A pose without rotation, of a gantry.
+    /// Of a gantry: its tool does not turn.
     pub fn of_gantry(stamp_ns: i64, position_m: [f64; 3]) -> Option<Self> {
-        Self::new(stamp_ns, position_m, [1.0, 0.0, 0.0, 0.0])
+        Self::from_parts(stamp_ns, position_m, [0.0, 0.0, 0.0, 1.0])
     }
+}
 
-    fn new(stamp_ns: i64, position_m: [f64; 3], [w, x, y, z]: [f64; 4]) -> Option<Self> {
-        let quaternion = Quaternion::new(w, x, y, z);
-        if !position_m.iter().all(|x| x.is_finite()) || !(0.5..2.0).contains(&quaternion.norm()) {
-            return None;
-        }
-        let translation = Translation3::from(Vector3::from(position_m) * 1e3);
-        let rotation = UnitQuaternion::from_quaternion(quaternion);
-        Some(MeasuredPose { stamp_ns, base_from_tool: Isometry3::from_parts(translation, rotation) })
+impl StampedTransform {
+    /// `None` when its numbers are none.
+    pub fn from_message(message: &TransformStamped) -> Option<Self> {
+        let (p, q) = (&message.transform.translation, &message.transform.rotation);
+        let stamp_ns = nanoseconds(&message.header.stamp);
+        let transform = StampedPose::from_parts(stamp_ns, [p.x, p.y, p.z], [q.x, q.y, q.z, q.w])?;
+        Some(StampedTransform {
+            parent: message.header.frame_id.clone(),
+            child: message.child_frame_id.clone(),
+            transform,
+        })
     }
 }
 
 /// The poses of the last seconds.
 #[derive(Debug, Default)]
 pub struct PoseBuffer {
-    poses: VecDeque<MeasuredPose>,
+    poses: VecDeque<StampedPose>,
     received: Option<Instant>,
 }
 
@@ -66,7 +46,7 @@ const DEPTH: usize = 4000;
 const REACH_NS: i64 = 100_000_000;
 
 impl PoseBuffer {
-    pub fn add(&mut self, pose: MeasuredPose) {
+    pub fn add(&mut self, pose: StampedPose) {
         // A clock that jumped back makes the old poses worthless.
         if self.poses.back().is_some_and(|last| pose.stamp_ns < last.stamp_ns - 1_000_000_000) {
             self.poses.clear();
@@ -82,15 +62,14 @@ impl PoseBuffer {
         self.received = Some(Instant::now());
     }
 
-    pub fn latest(&self) -> Option<MeasuredPose> {
+    pub fn latest(&self) -> Option<StampedPose> {
         self.poses.back().copied()
     }
 
     /// The poses stamped later than `stamp_ns`, oldest first.
-    pub fn since(&self, stamp_ns: i64) -> Vec<MeasuredPose> {
+    pub fn since(&self, stamp_ns: i64) -> Vec<StampedPose> {
         let first = self.poses.iter().rposition(|pose| pose.stamp_ns <= stamp_ns).map_or(0, |i| i + 1);
-        // The distant past says nothing about a move that has just begun.
-        self.poses.iter().skip(first.max(self.poses.len().saturating_sub(50))).copied().collect()
+        self.poses.iter().skip(first).copied().collect()
     }
 
     /// Poses a second over the last second of stamps; 0 when there are fewer than two.
@@ -108,32 +87,29 @@ impl PoseBuffer {
     }
 
     /// The pose at `stamp_ns`, interpolated; the latest for 0.
-    pub fn at(&self, stamp_ns: i64) -> Option<MeasuredPose> {
+    pub fn at(&self, stamp_ns: i64) -> Option<StampedPose> {
         let last = self.poses.back()?;
         if stamp_ns == 0 || (last.stamp_ns..=last.stamp_ns + REACH_NS).contains(&stamp_ns) {
             return Some(*last);
         }
         let after = self.poses.partition_point(|pose| pose.stamp_ns < stamp_ns);
         let (before, after) = (self.poses.get(after.checked_sub(1)?)?, self.poses.get(after)?);
-        let base_from_tool = before.interpolated(after, stamp_ns)?;
-        Some(MeasuredPose { stamp_ns, base_from_tool })
+        before.interpolated(after, stamp_ns)
     }
 
-    /// Mean position of the poses stamped from `from_ns` to `to_ns`, mm.
-    pub fn mean_position_mm(&self, from_ns: i64, to_ns: i64) -> Option<[f64; 3]> {
-        let within = self.poses.iter().filter(|pose| (from_ns..=to_ns).contains(&pose.stamp_ns));
-        let (sum, count) =
-            within.fold((Vector3::zeros(), 0.0), |(sum, n), pose| (sum + Vector3::from(pose.position_mm()), n + 1.0));
-        (count > 0.0).then(|| (sum / count).into())
+    /// The tool at rest, of the poses stamped from the first to the second of `within_ns`.
+    pub fn at_rest(&self, within_ns: [i64; 2]) -> Option<ToolPose> {
+        ToolPose::at_rest(&self.poses, within_ns)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nalgebra::Isometry3;
 
-    fn pose(stamp_ns: i64, z: f64) -> MeasuredPose {
-        MeasuredPose { stamp_ns, base_from_tool: Isometry3::translation(0.0, 0.0, z) }
+    fn pose(stamp_ns: i64, z: f64) -> StampedPose {
+        StampedPose { stamp_ns, pose: Isometry3::translation(0.0, 0.0, z) }
     }
 
     #[test]
@@ -147,18 +123,6 @@ mod tests {
         assert!(buffer.at(900_000_000).is_none());
         assert!(buffer.at(2_000_000_000).is_none());
         assert_eq!(buffer.rate_hz(), 10.0);
-        assert_eq!(buffer.mean_position_mm(0, i64::MAX).unwrap()[2], 1.5);
-    }
-
-    #[test]
-    fn nan_and_zero_quaternions_are_no_poses() {
-        let mut message = PoseStamped::default();
-        message.pose.orientation.w = 1.0;
-        assert!(MeasuredPose::from_message(&message).is_some());
-        message.pose.position.x = f64::NAN;
-        assert!(MeasuredPose::from_message(&message).is_none());
-        message.pose.position.x = 0.0;
-        message.pose.orientation.w = 0.0;
-        assert!(MeasuredPose::from_message(&message).is_none());
+        assert_eq!(buffer.at_rest([0, i64::MAX]).unwrap().z_mm, 1.5);
     }
 }

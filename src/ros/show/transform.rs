@@ -58,7 +58,7 @@ fn moving(node: &mut r2r::Node, shared: Arc<Shared>) -> r2r::Result<()> {
             if let Some(pose) = latest.filter(|pose| pose.stamp_ns != seen_ns) {
                 seen_ns = pose.stamp_ns;
                 let base = shared.parameters.text("base_frame");
-                report(publisher.publish(&message(&shared, base, seen_ns, pose.base_from_tool * offset(&shared))));
+                report(publisher.publish(&message(&shared, base, seen_ns, pose.pose * offset(&shared))));
             }
             tokio::time::sleep(EVERY).await;
         }
