@@ -1,4 +1,4 @@
-//! Goals, one at a time: from the `~/calibrate` action and from the live page.
+//! Whose turn it is to move the robot: goals of the `~/calibrate` action and of the live page, and moves, one at a time.
 
 use crate::ros::action_server::{ActionServer, RunningGoal, State};
 use crate::ros::calibrate::{Feedback, Sweep};
@@ -10,13 +10,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 
-/// Takes the robot for one goal; `None` while another goal or a move has it.
+/// Has the robot for one goal or move; it is free for the next one when this is dropped.
 pub struct Turn {
     shared: Arc<Shared>,
-    cancelled: watch::Receiver<bool>,
+    /// Whether [`cancel`] was called.
+    pub cancelled: watch::Receiver<bool>,
 }
 
 impl Turn {
+    /// `None` while another goal or a move has the robot.
     pub fn take(shared: &Arc<Shared>) -> Option<Self> {
         if shared.busy.swap(true, Ordering::AcqRel) {
             return None;
@@ -27,10 +29,9 @@ impl Turn {
         Some(Turn { shared: shared.clone(), cancelled })
     }
 
-    /// One calibration; the robot is free for the next goal when it ends.
+    /// One calibration.
     pub async fn run(self, goal: Calibrate::Goal, feedback: Feedback) -> Result<Calibrate::Result, Stop> {
-        let Turn { shared, cancelled } = self;
-        let outcome = match Sweep::prepare(shared.clone(), goal, cancelled, feedback).await {
+        let outcome = match Sweep::prepare(self.shared.clone(), goal, self.cancelled.clone(), feedback).await {
             Ok(sweep) => sweep.run().await,
             Err(stop) => Err(stop),
         };
@@ -40,15 +41,20 @@ impl Turn {
             Err(Stop::Cancelled) => tracing::warn!("calibration cancelled: the tool holds where it is"),
             Err(Stop::Failed(reason)) => tracing::error!("calibration stopped: {reason}"),
         }
-        *locked(&shared.cancel) = None;
-        shared.live.send_modify(|live| live.end(&outcome));
-        shared.busy.store(false, Ordering::Release);
-        shared.publish_status();
+        self.shared.live.send_modify(|live| live.end(&outcome));
         outcome
     }
 }
 
-/// Ends the calibration that runs; `false` when none does.
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *locked(&self.shared.cancel) = None;
+        self.shared.busy.store(false, Ordering::Release);
+        self.shared.publish_status();
+    }
+}
+
+/// Ends the calibration or the move that runs; `false` when none does.
 pub fn cancel(shared: &Shared) -> bool {
     let cancel = locked(&shared.cancel);
     cancel.as_ref().is_some_and(|cancel| {

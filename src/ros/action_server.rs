@@ -3,6 +3,7 @@
 //! Why not r2r's: once it may forget a goal, ten seconds after its end, it never does, and its wait returns at once from then
 //! on, which costs a quarter of a core (r2r issue 136).
 
+use crate::ros::respond::respond;
 use crate::ros::{each, locked};
 use r2r::QosProfile;
 use r2r::action_msgs::msg::{GoalInfo, GoalStatus, GoalStatusArray};
@@ -12,6 +13,7 @@ use r2r::grating_calibration::action::Calibrate::{Feedback, FeedbackMessage, Get
 use r2r::unique_identifier_msgs::msg::UUID;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use tokio::task::spawn_blocking;
 
 /// Goals that clients can ask about after their end.
 const KEPT: usize = 32;
@@ -135,7 +137,7 @@ impl ActionServer {
     ///
     /// # Errors
     /// Those of r2r.
-    pub fn offer<T: FnOnce(RunningGoal)>(
+    pub fn offer<T: FnOnce(RunningGoal) + Send + 'static>(
         node: &mut r2r::Node,
         name: &str,
         take: impl Fn(Goal) -> Option<T> + Send + 'static,
@@ -180,7 +182,7 @@ impl ActionServer {
         Ok(())
     }
 
-    fn take_goal<T: FnOnce(RunningGoal)>(
+    fn take_goal<T: FnOnce(RunningGoal) + Send + 'static>(
         self: &Arc<Self>,
         mut request: r2r::ServiceRequest<SendGoal::Service>,
         take: impl Fn(Goal) -> Option<T>,
@@ -192,21 +194,28 @@ impl ActionServer {
         let is_new = locked(&self.book).find(&id).is_none();
         let run = if is_new { take(goal) } else { None };
         let accepted = run.is_some() && locked(&self.book).begin(info);
-        self.respond(request, SendGoal::Response { accepted, stamp });
-        if let (true, Some(run)) = (accepted, run) {
-            self.publish_status();
-            run(RunningGoal { server: self.clone(), id });
-        }
+        let goal = RunningGoal { server: self.clone(), id };
+        spawn_blocking(move || {
+            let is_told = respond(&goal.server.name, request, SendGoal::Response { accepted, stamp });
+            match run.filter(|_| accepted) {
+                Some(run) if is_told => {
+                    goal.server.publish_status();
+                    run(goal);
+                }
+                // Nothing moves that its client does not know of.
+                Some(_) => goal.end(State::Aborted, Result::default()),
+                None => {}
+            }
+        });
     }
 
-    fn respond<S: r2r::WrappedServiceTypeSupport + 'static>(
-        &self,
-        request: r2r::ServiceRequest<S>,
-        response: S::Response,
-    ) {
-        if let Err(error) = request.respond(response) {
-            tracing::error!("{}: an answer could not be sent: {error}", self.name);
-        }
+    fn respond<S>(&self, request: r2r::ServiceRequest<S>, response: S::Response)
+    where
+        S: r2r::WrappedServiceTypeSupport + Clone + 'static,
+        S::Response: Send,
+    {
+        let name = self.name.clone();
+        spawn_blocking(move || respond(&name, request, response));
     }
 
     fn publish_status(&self) {

@@ -10,6 +10,7 @@ use crate::ros::files::Files;
 use crate::ros::graph::Graph;
 use crate::ros::params::Parameters;
 use crate::ros::process::{self, Spinner, log_as, wait_for_stop};
+use crate::ros::respond::respond;
 use crate::ros::robot::joints::AxisMap;
 use crate::ros::robot::motion::{JointTrajectories, Motion, TargetPoses};
 use crate::ros::shared::Shared;
@@ -233,9 +234,7 @@ macro_rules! offer_service {
             // Large batches take a while: not on the executor's threads.
             tokio::task::spawn_blocking(move || {
                 let response = $answer(&shared, &request.message);
-                if let Err(error) = request.respond(response) {
-                    tracing::error!(concat!($name, ": the answer could not be sent: {}"), error);
-                }
+                respond($name, request, response);
             });
         });
     }};

@@ -2,6 +2,7 @@
 
 use crate::camera::Stereo;
 use crate::ros::locked;
+use crate::ros::respond::respond;
 use crate::ros::shared::Shared;
 use crate::ros::work;
 use crate::sweep::check::{CheckError, Found, Tolerances, Verdict, check};
@@ -20,9 +21,7 @@ pub async fn answer(shared: Arc<Shared>, request: r2r::ServiceRequest<Check::Ser
         verdict if verdict == Check::Response::GOOD as u8 => tracing::info!("~/check: {}", response.message),
         _ => tracing::warn!("~/check: {}", response.message),
     }
-    if let Err(error) = request.respond(response) {
-        tracing::error!("~/check: the answer could not be sent: {error}");
-    }
+    tokio::task::spawn_blocking(|| respond("~/check", request, response));
 }
 
 async fn run(shared: &Arc<Shared>) -> Result<Check::Response, String> {

@@ -18,6 +18,7 @@
 //! | [`frames`], [`pairing`] | images of the last moments, paired by stamp |
 //! | [`images`] | sensor_msgs/Image → brightness |
 //! | [`services`] | `pixel_to_world`, `world_to_pixel`, `~/save`, `~/load` |
+//! | [`respond`](mod@respond) | answers that arrive |
 //! | [`check`] | `~/check`: does the calibration still hold? |
 //! | [`move_to`] | `~/move_to`, when armed |
 //! | [`clicks`], [`click_record`] | clicks in the pictures become points, and rows of a file |
@@ -59,6 +60,7 @@ pub mod pairing;
 pub mod params;
 pub mod preflight;
 pub mod process;
+pub mod respond;
 pub mod robot;
 pub mod services;
 pub mod shared;

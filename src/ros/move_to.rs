@@ -1,13 +1,14 @@
 //! `~/move_to`: one move, only when armed, within the limits of a calibration.
 
+use crate::ros::action::Turn;
 use crate::ros::mover::{Mover, limits};
+use crate::ros::respond::respond;
 use crate::ros::shared::Shared;
 use crate::ros::stop::{Stop, failed};
 use r2r::geometry_msgs::msg::Point;
 use r2r::grating_calibration::srv::MoveTo;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use tokio::sync::watch;
+use std::time::Duration;
 
 /// Moves, then answers.
 pub async fn answer(shared: Arc<Shared>, request: r2r::ServiceRequest<MoveTo::Service>) {
@@ -20,9 +21,7 @@ pub async fn answer(shared: Arc<Shared>, request: r2r::ServiceRequest<MoveTo::Se
         true => tracing::info!("~/move_to: {}", response.message),
         false => tracing::warn!("~/move_to: {}", response.message),
     }
-    if let Err(error) = request.respond(response) {
-        tracing::error!("~/move_to: the answer could not be sent: {error}");
-    }
+    tokio::task::spawn_blocking(|| respond("~/move_to", request, response));
 }
 
 /// One move.
@@ -35,20 +34,10 @@ pub async fn run(shared: &Arc<Shared>, asked: &MoveTo::Request) -> Result<(Strin
     if !asked.dry_run && !shared.parameters.flag("move_to.armed") {
         return failed("~/move_to is not armed: set the parameter move_to.armed to true to let it move the robot");
     }
-    if shared.busy.swap(true, Ordering::AcqRel) {
+    let Some(turn) = Turn::take(shared) else {
         return failed("a calibration or another move is under way: wait for its end, or cancel it");
-    }
-    shared.publish_status();
-    let moved = moved(shared, asked, target_mm).await;
-    shared.busy.store(false, Ordering::Release);
-    shared.publish_status();
-    moved
-}
-
-async fn moved(shared: &Arc<Shared>, asked: &MoveTo::Request, target_mm: [f64; 3]) -> Result<(String, Point), Stop> {
-    // Services can't be cancelled; the sender lives as long as the move.
-    let (_cancel, cancelled) = watch::channel(false);
-    let mut mover = Mover::new(shared.clone(), cancelled, false).await?;
+    };
+    let mut mover = Mover::new(shared.clone(), turn.cancelled.clone(), false).await?;
     let start_mm = mover.start_mm;
     mover.commander.limits().check_step(start_mm, target_mm)?;
     let duration_s = mover.commander.duration_s(start_mm, target_mm);
@@ -56,11 +45,23 @@ async fn moved(shared: &Arc<Shared>, asked: &MoveTo::Request, target_mm: [f64; 3
     if asked.dry_run {
         return Ok((format!("allowed; it takes {duration_s:.2} s and the time to settle"), point(start_mm)));
     }
-    match mover.go_to(target_mm, "the point").await {
+    let gone = tokio::select! {
+        gone = mover.go_to(target_mm, "the point") => gone,
+        () = disarmed(shared) => failed("stopped where it was: move_to.armed was set to false"),
+    };
+    match gone {
         Ok(settled) => Ok((format!("at rest after {duration_s:.2} s of motion"), point(settled.position_mm))),
         Err(stop) => {
             mover.hold();
             Err(stop)
         }
+    }
+}
+
+/// Until moves are no longer allowed.
+async fn disarmed(shared: &Shared) {
+    let period = Duration::from_secs_f64(shared.parameters.number("control_period"));
+    while shared.parameters.flag("move_to.armed") {
+        tokio::time::sleep(period).await;
     }
 }

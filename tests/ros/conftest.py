@@ -118,10 +118,11 @@ class Client:
         return future.result()
 
     def ask(self, send, seconds=60.0):
-        """The answer to `send()`, sent again when it is lost.
+        """The answer to `send()`, sent again when nothing comes.
 
-        Fast DDS drops an answer when the server has not found the client's reader within 100 ms, as happens right after
-        both have started (RCL_RET_TIMEOUT in the node's log); docs/ros_interface.md tells users to ask again.
+        Fast DDS drops an answer when the server has not found the client's reader within 100 ms, as happens right after both
+        have started. The node sends its own until they arrive; r2r's services for parameters don't. And a server that was
+        killed is on offer until its lease has run out: it may get what is meant for its successor.
         """
         end = time.monotonic() + seconds
         while True:
@@ -137,7 +138,8 @@ class Client:
         if name not in self.services:
             self.services[name] = self.node.create_client(kind, name)
         assert self.services[name].wait_for_service(timeout_sec=20.0), f"{name} is not offered"
-        return self.ask(lambda: self.services[name].call_async(request), seconds)
+        send = lambda: self.services[name].call_async(request)  # noqa: E731
+        return self.ask(send, seconds) if name.endswith("_parameters") else self.wait(send(), seconds)
 
     def pixel_to_world(self, **fields):
         return self.call(PixelToWorld, "pixel_to_world", PixelToWorld.Request(**fields))
@@ -151,9 +153,10 @@ class Client:
     def save(self, file):
         return self.call(Save, "calibration_node/save", Save.Request(file=str(file)))
 
-    def send(self, goal, feedback=None):
+    def send(self, goal, feedback=None, after_kill=False):
         assert self.action.wait_for_server(timeout_sec=20.0), "the action is not offered"
-        return self.ask(lambda: self.action.send_goal_async(goal, feedback_callback=feedback))
+        send = lambda: self.action.send_goal_async(goal, feedback_callback=feedback)  # noqa: E731
+        return self.ask(send) if after_kill else self.wait(send())
 
     def until_step(self, handle, steps, step):
         """Until the feedback, collected in `steps`, has reached `step`."""

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import threading
 import time
 
 import pytest
@@ -92,6 +93,23 @@ def test_nothing_moves_unless_armed_then_a_calibration_runs_and_is_cancelled(pag
     assert ask(page, "POST", "/api/cancel", {})[0] == 200
     ended = until(page, lambda now: now["ended"] and not now["progress"], "the end")
     assert ended["ended"]["reason"] == "cancelled" and ended["state"] == "uncalibrated"
+
+
+def test_a_move_is_cancelled(page):
+    until(page, lambda now: now["state"] != "calibrating", "rest")
+    page.set("calibration_node", **{"move_to.armed": True, "limits.max_speed": 0.001, "click.approach": [0.0, 0.0, 0.0025]})
+    *_, height_mm = state(page)["robot"]["position_mm"]
+    moved = []
+    # That is to `click.approach` above it.
+    mover = threading.Thread(target=lambda: moved.append(ask(page, "POST", "/api/move", {"point_mm": [0, 0, height_mm]})))
+    mover.start()
+    until(page, lambda now: moved or now["robot"]["position_mm"][2] > height_mm + 0.2, "the way")
+    assert not moved, moved
+    assert ask(page, "POST", "/api/cancel", {})[0] == 200
+    mover.join(timeout=10)
+    assert moved[0][0] == 409 and b"cancelled" in moved[0][2]
+    assert state(page)["robot"]["position_mm"][2] < height_mm + 2
+    page.set("calibration_node", **{"limits.max_speed": 0.005})
 
 
 def test_the_page_in_a_browser(page, request):

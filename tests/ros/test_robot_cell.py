@@ -116,6 +116,16 @@ def test_a_move_needs_arming_and_keeps_the_limits(cell):
     assert not move_to(math.nan).success and not move_to(0.02).success
     client.spin(0.3)
     assert len(client.targets) == count
+    # Disarmed on its way, it stops there.
+    cell.set("calibration_node", **{"limits.max_speed": 0.001})
+    under_way = client.services["calibration_node/move_to"].call_async(MoveTo.Request(point=Point(z=0.0035)))
+    client.until(lambda: len(client.targets) > count + 20, what="the way")
+    cell.set("calibration_node", **{"move_to.armed": False})
+    stopped = client.wait(under_way)
+    assert not stopped.success and "move_to.armed was set to false" in stopped.message
+    count = len(client.targets)
+    client.spin(0.5)
+    assert len(client.targets) == count and client.poses[-1].pose.position.z < 0.003
 
 
 JOINTS = {"joints.x": "''", "joints.y": "''", "joints.z": "lift", "joints.scale": "[1.0, 1.0, -1000.0]"}

@@ -64,11 +64,11 @@ pub async fn calibrate(State(shared): State<Arc<Shared>>, Json(wanted): Json<Wan
     Json(json!({})).into_response()
 }
 
-/// Ends the calibration that runs; the tool stops where it is.
+/// Ends the calibration or the move that runs; the tool stops where it is.
 pub async fn cancel(State(shared): State<Arc<Shared>>) -> Response {
     match action::cancel(&shared) {
         true => Json(json!({})).into_response(),
-        false => refused(StatusCode::CONFLICT, "no calibration is running"),
+        false => refused(StatusCode::CONFLICT, "nothing is running"),
     }
 }
 
