@@ -4,14 +4,22 @@ import os
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, LogInfo, OpaqueFunction, TimerAction
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    LogInfo,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+    TimerAction,
+)
 from launch.conditions import IfCondition
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node, PushRosNamespace
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 PACKAGE = "grating_calibration"
+DDS_PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 
 
 def in_share(*path):
@@ -84,6 +92,12 @@ def generate_launch_description():
                 "autostart",
                 default_value="false",
                 description="Calibrate right away: THE ROBOT MOVES. Needs an origin mark, or the origins in params_file.",
+            ),
+            # Fast DDS's own 512 KiB of shared memory lose images; with real cameras it is their driver's setting that counts.
+            SetEnvironmentVariable(
+                DDS_PROFILE,
+                EnvironmentVariable(DDS_PROFILE, default_value=in_share("config", "fastdds.xml")),
+                condition=IfCondition(argument("sim")),
             ),
             PushRosNamespace(argument("namespace")),
             OpaqueFunction(function=calibration_node),

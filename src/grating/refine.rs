@@ -355,14 +355,11 @@ impl Search<'_> {
         limit_rad: f64,
     ) -> Result<(NormalEquations, Stopped), FitError> {
         let mut damping = FIRST_DAMPING;
-        let mut equations = self.pass(region)?;
-        let stiffness = STIFFNESS * equations.jtj[(0, 0)];
-        self.stiffen(&mut equations, stiffness);
-        let phases = 2 * self.parameters.phase_h.coefficients.len();
+        let (mut equations, stiffness) = self.first_pass(region)?;
         let mut last_step = f64::INFINITY;
         for _ in 1..passes {
             let step = solve(&equations, damping).ok_or(FitError::Diverged)?;
-            let step_rad = step.rows(0, phases).norm();
+            let step_rad = self.size_rad(&step);
             let before = self.parameters.clone();
             self.parameters.add(&step);
             if step_rad < limit_rad {
@@ -387,13 +384,24 @@ impl Search<'_> {
 
     /// One step that nothing judges, and that is therefore only taken if it is short.
     fn step(&mut self, region: Region) -> Result<(), FitError> {
+        let (equations, _) = self.first_pass(region)?;
+        if let Some(step) = solve(&equations, FIRST_DAMPING).filter(|step| self.size_rad(step) < SHORT_STEP_RAD) {
+            self.parameters.add(&step);
+        }
+        Ok(())
+    }
+
+    /// By how much a step changes the phases, rad.
+    fn size_rad(&self, step: &DVector<f64>) -> f64 {
+        step.rows(0, 2 * self.parameters.phase_h.coefficients.len()).norm()
+    }
+
+    /// A pass, and how stiff phases are from here on.
+    fn first_pass(&mut self, region: Region) -> Result<(NormalEquations, f64), FitError> {
         let mut equations = self.pass(region)?;
         let stiffness = STIFFNESS * equations.jtj[(0, 0)];
         self.stiffen(&mut equations, stiffness);
-        let phases = 2 * self.parameters.phase_h.coefficients.len();
-        let step = solve(&equations, FIRST_DAMPING).filter(|step| step.rows(0, phases).norm() < SHORT_STEP_RAD);
-        step.iter().for_each(|step| self.parameters.add(step));
-        Ok(())
+        Ok((equations, stiffness))
     }
 
     /// Adds the cost of bent phases, for where no line says how they run: mostly in the image's corners.

@@ -24,7 +24,7 @@ impl Picture {
 
     /// Brightness in 0 … 1.
     pub fn to_gray(&self) -> GrayImage {
-        self.with_counts(|raw| raw.to_gray())
+        self.raw(&self.as_stored()).to_gray()
     }
 
     /// Bytes of the image rows, little-endian for 16 bits.
@@ -40,12 +40,16 @@ impl Picture {
     /// # Errors
     /// Those of the file system and the encoder.
     pub fn save_png(&self, path: &std::path::Path) -> Result<(), image::ImageError> {
-        Ok(std::fs::write(path, self.with_counts(|raw| raw.to_png())?)?)
+        Ok(std::fs::write(path, self.raw(&self.as_stored()).to_png()?)?)
     }
 
-    fn with_counts<T>(&self, then: impl FnOnce(RawImage<'_>) -> T) -> T {
-        let counts = if self.bit_depth == 8 { Counts::U8(self.to_bytes()) } else { Counts::U16(self.counts.clone()) };
-        then(RawImage { width: self.width, height: self.height, counts: &counts })
+    /// The counts at their bit depth.
+    fn as_stored(&self) -> Counts {
+        if self.bit_depth == 8 { Counts::U8(self.to_bytes()) } else { Counts::U16(self.counts.clone()) }
+    }
+
+    fn raw<'a>(&self, counts: &'a Counts) -> RawImage<'a> {
+        RawImage { width: self.width, height: self.height, counts }
     }
 }
 

@@ -5,7 +5,9 @@
 
 use crate::GrayImage;
 use crate::camera::{Camera, Stereo};
-use crate::grating::refine::{FitOptions, fit_cold};
+use crate::grating::cpu::CpuPixels;
+use crate::grating::refine::{self, FitError, FitOptions, GratingFit, Warm};
+use crate::lattice::intersections::Intersection;
 use crate::lattice::local;
 use crate::report::lattice::{self, Node};
 use crate::report::overlay;
@@ -50,19 +52,22 @@ pub fn start(node: &mut r2r::Node, shared: &Arc<Shared>) -> r2r::Result<()> {
 
 async fn draw_on_demand(shared: Arc<Shared>, camera: Camera, publisher: Publisher<Image>) {
     let mut drawn_ns = i64::MIN;
+    // Of the picture before: the next one's fit begins with it.
+    let mut fit = None;
     loop {
         tokio::time::sleep(Duration::from_secs_f64(1.0 / shared.parameters.number("overlay.rate"))).await;
         let subscribed = publisher.get_inter_process_subscription_count().is_ok_and(|count| count > 0);
         if !subscribed && shared.overlays[camera].receiver_count() == 0 {
-            drawn_ns = i64::MIN;
+            (drawn_ns, fit) = (i64::MIN, None);
             continue;
         }
         let Some(pair) = shared.recent().pop().filter(|pair| pair[camera].stamp_ns != drawn_ns) else { continue };
         drawn_ns = pair[camera].stamp_ns;
         let for_drawing = shared.clone();
-        let Ok(picture) = work::in_background(move || draw(&for_drawing, camera, &pair)).await else {
-            continue;
-        };
+        let mut next = fit.take();
+        let drawing = work::in_background(move || (draw(&for_drawing, camera, &pair, &mut next), next));
+        let Ok((picture, next)) = drawing.await else { continue };
+        fit = next;
         if subscribed && let Err(error) = publisher.publish(&message(&shared, drawn_ns, &picture)) {
             tracing::error!("the {camera} overlay could not be published: {error}");
         }
@@ -84,14 +89,21 @@ fn message(shared: &Shared, stamp_ns: i64, picture: &RgbImage) -> Image {
     message
 }
 
-fn draw(shared: &Shared, camera: Camera, pair: &Pair) -> RgbImage {
+/// `fit`: of the picture before, then of this one.
+fn draw(shared: &Shared, camera: Camera, pair: &Pair, fit: &mut Option<GratingFit>) -> RgbImage {
     let image = pair[camera].to_gray();
-    let (nodes, caption) = grid(shared, camera, pair[camera].stamp_ns, &image);
+    let (nodes, caption) = grid(shared, camera, pair[camera].stamp_ns, &image, fit);
     overlay::live(&image, &nodes, &format!(" {camera}: {caption} "))
 }
 
 /// The crossings to draw, and what to say about them.
-fn grid(shared: &Shared, camera: Camera, stamp_ns: i64, image: &GrayImage) -> (Vec<Node>, String) {
+fn grid(
+    shared: &Shared,
+    camera: Camera,
+    stamp_ns: i64,
+    image: &GrayImage,
+    fit: &mut Option<GratingFit>,
+) -> (Vec<Node>, String) {
     let position_mm = locked(&shared.poses).at(stamp_ns).map(|pose| pose.position_mm());
     let calibration = shared.calibration();
     let (sweeping, seen, before) = {
@@ -122,8 +134,7 @@ fn grid(shared: &Shared, camera: Camera, stamp_ns: i64, image: &GrayImage) -> (V
         return (Vec::new(), "no robot pose: where the grid is can't be told".into());
     };
     let mut nodes = lattice::predicted(&calibration, camera, moved_mm);
-    let measured = fit_cold(image, &FitOptions::default()).map(|fit| local::measure(image, &fit.parameters));
-    let told = match measured {
+    let told = match measured(image, fit) {
         Err(_) => "no grid in the picture".into(),
         Ok(found) => {
             lattice::compare(&mut nodes, &calibration, camera, found.iter().map(|i| i.pixel));
@@ -131,6 +142,17 @@ fn grid(shared: &Shared, camera: Camera, stamp_ns: i64, image: &GrayImage) -> (V
         }
     };
     (nodes, format!("predicted at h {:.3} mm; {told}", moved_mm.z))
+}
+
+/// The crossings in a picture; `fit` is that of the picture before, then of this one.
+fn measured(image: &GrayImage, fit: &mut Option<GratingFit>) -> Result<Vec<Intersection>, FitError> {
+    let mut pixels = CpuPixels::new(image);
+    let before = fit.take();
+    let warm = before.as_ref().map(|last| Warm { last, before: None });
+    let now = refine::fit(&mut pixels, warm, &FitOptions::default())?;
+    let found = local::measure_on(&mut pixels, &now.parameters)?;
+    *fit = Some(now);
+    Ok(found)
 }
 
 fn moved(here_mm: [f64; 3], start_mm: [f64; 3]) -> Vector3<f64> {
