@@ -46,10 +46,7 @@ pub enum BagError {
     Type { topic: String, option: &'static str, found: String, wanted: &'static str },
     #[error("message {number} on {topic}: {cause}")]
     Message { topic: String, number: u64, cause: messages::MessageError },
-    #[error(
-        "the bag's transforms never lead from '{base}' to '{tool}': {cause}; are the frames' names right, was /tf_static \
-         recorded?"
-    )]
+    #[error("the bag's transforms give no pose of '{tool}' in '{base}': {cause}")]
     NoTransform { base: String, tool: String, cause: TransformError },
     #[error(
         "the tool never stands still for {window_s} s within {tolerance_um:.2} µm in {poses} poses over {span_s:.1} s: was the \

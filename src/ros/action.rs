@@ -6,13 +6,15 @@ use crate::ros::shared::Shared;
 use crate::ros::stop::Stop;
 use crate::ros::{locked, time};
 use r2r::grating_calibration::action::Calibrate;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Has the robot for one goal or move; it is free for the next one when this is dropped.
 pub struct Turn {
-    shared: Arc<Shared>,
+    pub shared: Arc<Shared>,
     /// Whether [`cancel`] was called.
     pub cancelled: watch::Receiver<bool>,
 }
@@ -61,6 +63,24 @@ pub fn cancel(shared: &Shared) -> bool {
         cancel.send_replace(true);
         true
     })
+}
+
+/// `work`, which is cancelled when `move_to.armed` is set to false.
+pub async fn while_armed<T>(shared: &Shared, work: impl Future<Output = T>) -> T {
+    let period = Duration::from_secs_f64(shared.parameters.number("control_period"));
+    let disarmed = async {
+        while shared.parameters.flag("move_to.armed") {
+            tokio::time::sleep(period).await;
+        }
+    };
+    let mut work = pin!(work);
+    tokio::select! {
+        // Disarmed already, it does not begin.
+        biased;
+        () = disarmed => { cancel(shared); }
+        done = &mut work => return done,
+    }
+    work.await
 }
 
 /// Offers the action.

@@ -13,10 +13,15 @@ use r2r::grating_calibration::action::Calibrate::{Feedback, FeedbackMessage, Get
 use r2r::unique_identifier_msgs::msg::UUID;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 
 /// Goals that clients can ask about after their end.
 const KEPT: usize = 32;
+
+/// How long a new client's reader of feedback is waited for.
+const LISTENER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How far a goal is; the numbers are those of action_msgs/GoalStatus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,16 +202,33 @@ impl ActionServer {
         let goal = RunningGoal { server: self.clone(), id };
         spawn_blocking(move || {
             let is_told = respond(&goal.server.name, request, SendGoal::Response { accepted, stamp });
-            match run.filter(|_| accepted) {
-                Some(run) if is_told => {
-                    goal.server.publish_status();
-                    run(goal);
-                }
-                // Nothing moves that its client does not know of.
-                Some(_) => goal.end(State::Aborted, Result::default()),
-                None => {}
+            let Some(run) = run.filter(|_| accepted) else { return };
+            // Nothing moves that its client does not know of. An answer to one that has gone counts as sent.
+            if is_told && goal.server.has_listener() {
+                goal.server.publish_status();
+                run(goal);
+            } else {
+                let reason = "its client was not there to be told that it was accepted: send it again";
+                tracing::warn!("{}: a goal was not begun: {reason}", goal.server.name);
+                goal.end(State::Aborted, Result { reason: reason.into(), ..Result::default() });
             }
         });
+    }
+
+    /// Whether a client listens to feedback, as all of rcl do; one that is only being discovered is waited for.
+    fn has_listener(&self) -> bool {
+        let begun = Instant::now();
+        loop {
+            let count = locked(&self.feedback).get_inter_process_subscription_count();
+            // Where it can't be told, the answer has to do.
+            if count.map_or(true, |count| count > 0) {
+                return true;
+            }
+            if begun.elapsed() > LISTENER_PATIENCE {
+                return false;
+            }
+            sleep(Duration::from_millis(20));
+        }
     }
 
     fn respond<S>(&self, request: r2r::ServiceRequest<S>, response: S::Response)
@@ -246,6 +268,16 @@ impl RunningGoal {
             self.server.respond(request, GetResult::Response { status: state as i8, result: result.clone() });
         }
         self.server.publish_status();
+    }
+}
+
+impl Drop for RunningGoal {
+    fn drop(&mut self) {
+        let is_over = locked(&self.server.book).find(&self.id).is_none_or(|entry| entry.state.is_over());
+        if !is_over {
+            let reason = "the node failed: its log says why".into();
+            self.end(State::Aborted, Result { reason, ..Result::default() });
+        }
     }
 }
 

@@ -169,7 +169,7 @@ fn subscribe(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Best effort matches every publisher; deep enough that none is lost while the node is kept waiting: a mean counts them all.
+/// Best effort matches every publisher; deep enough for the poses that come while the node is kept waiting: a mean counts them.
 fn robot_data() -> QosProfile {
     QosProfile::sensor_data().keep_last(100)
 }

@@ -1,6 +1,6 @@
 //! `~/move_to`: one move, only when armed, within the limits of a calibration.
 
-use crate::ros::action::Turn;
+use crate::ros::action::{Turn, while_armed};
 use crate::ros::mover::{Mover, limits};
 use crate::ros::respond::respond;
 use crate::ros::shared::Shared;
@@ -8,7 +8,6 @@ use crate::ros::stop::{Stop, failed};
 use r2r::geometry_msgs::msg::Point;
 use r2r::grating_calibration::srv::MoveTo;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Moves, then answers.
 pub async fn answer(shared: Arc<Shared>, request: r2r::ServiceRequest<MoveTo::Service>) {
@@ -37,7 +36,19 @@ pub async fn run(shared: &Arc<Shared>, asked: &MoveTo::Request) -> Result<(Strin
     let Some(turn) = Turn::take(shared) else {
         return failed("a calibration or another move is under way: wait for its end, or cancel it");
     };
-    let mut mover = Mover::new(shared.clone(), turn.cancelled.clone(), false).await?;
+    if asked.dry_run {
+        return moved(&turn, asked, target_mm).await;
+    }
+    match while_armed(shared, moved(&turn, asked, target_mm)).await {
+        Err(Stop::Cancelled) if !shared.parameters.flag("move_to.armed") => {
+            failed("stopped where it was: move_to.armed was set to false")
+        }
+        moved => moved,
+    }
+}
+
+async fn moved(turn: &Turn, asked: &MoveTo::Request, target_mm: [f64; 3]) -> Result<(String, Point), Stop> {
+    let mut mover = Mover::new(turn.shared.clone(), turn.cancelled.clone(), false).await?;
     let start_mm = mover.start_mm;
     mover.commander.limits().check_step(start_mm, target_mm)?;
     let duration_s = mover.commander.duration_s(start_mm, target_mm);
@@ -45,23 +56,11 @@ pub async fn run(shared: &Arc<Shared>, asked: &MoveTo::Request) -> Result<(Strin
     if asked.dry_run {
         return Ok((format!("allowed; it takes {duration_s:.2} s and the time to settle"), point(start_mm)));
     }
-    let gone = tokio::select! {
-        gone = mover.go_to(target_mm, "the point") => gone,
-        () = disarmed(shared) => failed("stopped where it was: move_to.armed was set to false"),
-    };
-    match gone {
+    match mover.go_to(target_mm, "the point").await {
         Ok(settled) => Ok((format!("at rest after {duration_s:.2} s of motion"), point(settled.position_mm))),
         Err(stop) => {
             mover.hold();
             Err(stop)
         }
-    }
-}
-
-/// Until moves are no longer allowed.
-async fn disarmed(shared: &Shared) {
-    let period = Duration::from_secs_f64(shared.parameters.number("control_period"));
-    while shared.parameters.flag("move_to.armed") {
-        tokio::time::sleep(period).await;
     }
 }

@@ -1,12 +1,17 @@
 //! Answers that arrive.
 
+use crate::ros::locked;
 use r2r::{Error, ServiceRequest, WrappedServiceTypeSupport};
+use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long a client is waited for, and between two tries, in which the service takes requests.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two tries, to begin with. A try that fails keeps the spinning thread, and so poses and cancels, from work for 100 ms.
 const PAUSE: Duration = Duration::from_millis(100);
+/// For one try at a time, however many clients can't be reached.
+static AGAIN: Mutex<()> = Mutex::new(());
 
 /// Answers a request of the service `name`; `false`, with a line in the log, when its client can't be reached.
 ///
@@ -19,14 +24,19 @@ where
     // Not copied with each try.
     request.message = Default::default();
     let begun = Instant::now();
-    loop {
-        match request.clone().respond(response.clone()) {
-            Ok(()) => return true,
-            Err(Error::RCL_RET_TIMEOUT) if begun.elapsed() < PATIENCE => sleep(PAUSE),
-            Err(error) => {
-                tracing::error!("{name}: an answer could not be sent: {error}");
-                return false;
-            }
+    let mut pause = PAUSE;
+    let mut sent = request.clone().respond(response.clone());
+    while matches!(sent, Err(Error::RCL_RET_TIMEOUT)) && begun.elapsed() < PATIENCE {
+        let _one_at_a_time = locked(&AGAIN);
+        sleep(pause);
+        pause *= 2;
+        sent = request.clone().respond(response.clone());
+    }
+    match sent {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::error!("{name}: an answer could not be sent: {error}");
+            false
         }
     }
 }

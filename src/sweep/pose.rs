@@ -58,10 +58,10 @@ impl StampedPose {
     /// quaternion has no length.
     pub fn from_parts(stamp_ns: i64, position_m: [f64; 3], [x, y, z, w]: [f64; 4]) -> Option<Self> {
         let quaternion = Quaternion::new(w, x, y, z);
-        if !position_m.iter().all(|x| x.is_finite()) || !(0.5..2.0).contains(&quaternion.norm()) {
+        let translation = Translation3::from(Vector3::from(position_m) * 1e3);
+        if !translation.vector.iter().all(|x| x.is_finite()) || !(0.5..2.0).contains(&quaternion.norm()) {
             return None;
         }
-        let translation = Translation3::from(Vector3::from(position_m) * 1e3);
         let rotation = UnitQuaternion::from_quaternion(quaternion);
         Some(StampedPose { stamp_ns, pose: Isometry3::from_parts(translation, rotation) })
     }
@@ -100,6 +100,7 @@ mod tests {
     fn nan_and_zero_quaternions_are_no_poses() {
         assert!(StampedPose::from_parts(0, [0.0; 3], UPRIGHT).is_some());
         assert!(StampedPose::from_parts(0, [f64::NAN, 0.0, 0.0], UPRIGHT).is_none());
+        assert!(StampedPose::from_parts(0, [1e306, 0.0, 0.0], UPRIGHT).is_none(), "infinite in mm");
         assert!(StampedPose::from_parts(0, [0.0; 3], [0.0; 4]).is_none());
         assert!(StampedPose::from_parts(0, [0.0; 3], [0.0, f64::INFINITY, 0.0, 1.0]).is_none());
     }

@@ -38,7 +38,7 @@ const FRAMES: usize = 4096;
 /// Why there is no pose.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TransformError {
-    #[error("TF knows no frame '{frame}' above the tool: is base_frame or tool_frame misspelt?")]
+    #[error("TF knows no frame '{frame}' above the tool: is base_frame or tool_frame misspelt, is /tf_static missing?")]
     NoParent { frame: String },
     #[error(
         "the chain of frames above '{tool}' does not reach '{base}' within {LONGEST} links: are both in one tree \

@@ -93,6 +93,15 @@ def test_nothing_moves_unless_armed_then_a_calibration_runs_and_is_cancelled(pag
     assert ask(page, "POST", "/api/cancel", {})[0] == 200
     ended = until(page, lambda now: now["ended"] and not now["progress"], "the end")
     assert ended["ended"]["reason"] == "cancelled" and ended["state"] == "uncalibrated"
+    # Disarmed, it ends as well.
+    assert ask(page, "POST", "/api/calibrate", goal(page) | {"stop_mm": 20.0})[0] == 200
+    until(page, lambda now: now["progress"] and now["progress"]["step"] >= 2, "the second height")
+    page.set("calibration_node", **{"move_to.armed": False})
+    until(page, lambda now: not now["progress"] and now["state"] == "uncalibrated", "the end", seconds=10.0)
+    page.client.spin(0.3)
+    commands = len(page.client.targets)
+    page.client.spin(0.5)
+    assert len(page.client.targets) == commands
 
 
 def test_a_move_is_cancelled(page):

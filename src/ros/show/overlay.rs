@@ -35,6 +35,15 @@ pub struct Drawn {
     pub picture: RgbImage,
 }
 
+/// The fit that the next picture's begins with, and the stamp of the picture whose fit began with nothing.
+struct Last {
+    fit: GratingFit,
+    anew_ns: i64,
+}
+
+/// How long fits begin with the one before: what a hand over the sheet bent is not carried on for ever.
+const ANEW_NS: i64 = 2_000_000_000;
+
 /// The latest drawn pictures; they are drawn for as long as a receiver lives, or a topic has a subscriber.
 pub type Overlays = Stereo<watch::Sender<Option<Arc<Drawn>>>>;
 
@@ -52,22 +61,21 @@ pub fn start(node: &mut r2r::Node, shared: &Arc<Shared>) -> r2r::Result<()> {
 
 async fn draw_on_demand(shared: Arc<Shared>, camera: Camera, publisher: Publisher<Image>) {
     let mut drawn_ns = i64::MIN;
-    // Of the picture before: the next one's fit begins with it.
-    let mut fit = None;
+    let mut last = None;
     loop {
         tokio::time::sleep(Duration::from_secs_f64(1.0 / shared.parameters.number("overlay.rate"))).await;
         let subscribed = publisher.get_inter_process_subscription_count().is_ok_and(|count| count > 0);
         if !subscribed && shared.overlays[camera].receiver_count() == 0 {
-            (drawn_ns, fit) = (i64::MIN, None);
+            (drawn_ns, last) = (i64::MIN, None);
             continue;
         }
         let Some(pair) = shared.recent().pop().filter(|pair| pair[camera].stamp_ns != drawn_ns) else { continue };
         drawn_ns = pair[camera].stamp_ns;
         let for_drawing = shared.clone();
-        let mut next = fit.take();
+        let mut next = last.take();
         let drawing = work::in_background(move || (draw(&for_drawing, camera, &pair, &mut next), next));
         let Ok((picture, next)) = drawing.await else { continue };
-        fit = next;
+        last = next;
         if subscribed && let Err(error) = publisher.publish(&message(&shared, drawn_ns, &picture)) {
             tracing::error!("the {camera} overlay could not be published: {error}");
         }
@@ -89,10 +97,10 @@ fn message(shared: &Shared, stamp_ns: i64, picture: &RgbImage) -> Image {
     message
 }
 
-/// `fit`: of the picture before, then of this one.
-fn draw(shared: &Shared, camera: Camera, pair: &Pair, fit: &mut Option<GratingFit>) -> RgbImage {
+/// `last`: of the picture before, then of this one.
+fn draw(shared: &Shared, camera: Camera, pair: &Pair, last: &mut Option<Last>) -> RgbImage {
     let image = pair[camera].to_gray();
-    let (nodes, caption) = grid(shared, camera, pair[camera].stamp_ns, &image, fit);
+    let (nodes, caption) = grid(shared, camera, pair[camera].stamp_ns, &image, last);
     overlay::live(&image, &nodes, &format!(" {camera}: {caption} "))
 }
 
@@ -102,7 +110,7 @@ fn grid(
     camera: Camera,
     stamp_ns: i64,
     image: &GrayImage,
-    fit: &mut Option<GratingFit>,
+    last: &mut Option<Last>,
 ) -> (Vec<Node>, String) {
     let position_mm = locked(&shared.poses).at(stamp_ns).map(|pose| pose.position_mm());
     let calibration = shared.calibration();
@@ -134,7 +142,7 @@ fn grid(
         return (Vec::new(), "no robot pose: where the grid is can't be told".into());
     };
     let mut nodes = lattice::predicted(&calibration, camera, moved_mm);
-    let told = match measured(image, fit) {
+    let told = match measured(image, stamp_ns, last) {
         Err(_) => "no grid in the picture".into(),
         Ok(found) => {
             lattice::compare(&mut nodes, &calibration, camera, found.iter().map(|i| i.pixel));
@@ -144,14 +152,14 @@ fn grid(
     (nodes, format!("predicted at h {:.3} mm; {told}", moved_mm.z))
 }
 
-/// The crossings in a picture; `fit` is that of the picture before, then of this one.
-fn measured(image: &GrayImage, fit: &mut Option<GratingFit>) -> Result<Vec<Intersection>, FitError> {
+/// The crossings in a picture; `last` is of the picture before, then of this one.
+fn measured(image: &GrayImage, stamp_ns: i64, last: &mut Option<Last>) -> Result<Vec<Intersection>, FitError> {
     let mut pixels = CpuPixels::new(image);
-    let before = fit.take();
-    let warm = before.as_ref().map(|last| Warm { last, before: None });
-    let now = refine::fit(&mut pixels, warm, &FitOptions::default())?;
-    let found = local::measure_on(&mut pixels, &now.parameters)?;
-    *fit = Some(now);
+    let near = last.take().filter(|last| (0..ANEW_NS).contains(&(stamp_ns - last.anew_ns)));
+    let warm = near.as_ref().map(|last| Warm { last: &last.fit, before: None });
+    let fit = refine::fit(&mut pixels, warm, &FitOptions::default())?;
+    let found = local::measure_on(&mut pixels, &fit.parameters)?;
+    *last = Some(Last { fit, anew_ns: near.map_or(stamp_ns, |last| last.anew_ns) });
     Ok(found)
 }
 

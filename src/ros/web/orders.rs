@@ -60,7 +60,10 @@ pub async fn calibrate(State(shared): State<Arc<Shared>>, Json(wanted): Json<Wan
     let Some(turn) = Turn::take(&shared) else {
         return refused(StatusCode::CONFLICT, "a calibration or a move is under way: wait for its end, or cancel it");
     };
-    tokio::spawn(turn.run(goal, Box::new(|_| ())));
+    tokio::spawn(async move {
+        let calibration = turn.run(goal, Box::new(|_| ()));
+        if wanted.dry_run { calibration.await } else { action::while_armed(&shared, calibration).await }
+    });
     Json(json!({})).into_response()
 }
 
@@ -103,7 +106,10 @@ pub struct Place {
 pub async fn move_to(State(shared): State<Arc<Shared>>, Json(place): Json<Place>) -> Response {
     let approach_mm = shared.parameters.vector_mm("click.approach");
     let [x, y, z] = [0, 1, 2].map(|i| 1e-3 * (place.point_mm[i] + approach_mm[i]));
-    match mover::run(&shared, &MoveTo::Request { point: Point { x, y, z }, dry_run: false }).await {
+    let asked = MoveTo::Request { point: Point { x, y, z }, dry_run: false };
+    // On its own: a page that is closed takes nothing with it, the move ends as it should.
+    let moved = tokio::spawn(async move { mover::run(&shared, &asked).await }).await;
+    match moved.unwrap_or_else(|failure| Err(failure.into())) {
         Ok((message, at)) => {
             Json(json!({"message": message, "reached_mm": [1e3 * at.x, 1e3 * at.y, 1e3 * at.z]})).into_response()
         }
