@@ -8,9 +8,10 @@ use crate::ros::calibration_params::specs;
 use crate::ros::clicks::{Clicked, Clicks};
 use crate::ros::files::Files;
 use crate::ros::graph::Graph;
+use crate::ros::parameter_services;
 use crate::ros::params::Parameters;
 use crate::ros::process::{self, Spinner, log_as, wait_for_stop};
-use crate::ros::respond::respond;
+use crate::ros::respond::answer_with;
 use crate::ros::robot::joints::AxisMap;
 use crate::ros::robot::motion::{JointTrajectories, Motion, TargetPoses};
 use crate::ros::shared::Shared;
@@ -42,12 +43,12 @@ async fn serve() -> anyhow::Result<()> {
     let context = r2r::Context::create()?;
     let mut node = r2r::Node::create(context, "calibration_node", "")?;
     let parameters = Parameters::new(specs());
-    let (parameter_services, _changes) = node.make_derived_parameter_handler(parameters.0.clone())?;
-    tokio::spawn(parameter_services);
+    parameter_services::offer(&mut node, &parameters)?;
     log_as(&mut node)?;
     for complaint in parameters.complaints() {
         tracing::error!("parameter {complaint}; its default is used");
     }
+    parameters.warn_of_unknown();
     let (graph, questions) = Graph::new();
     let motion = motion(&mut node, &parameters)?;
     let shared = Arc::new(Shared {
@@ -225,26 +226,15 @@ fn subscribe_tf(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()
     Ok(())
 }
 
-macro_rules! offer_service {
-    ($node:expr, $shared:expr, $name:literal, $service:ident, $answer:path) => {{
-        let requests = $node.create_service::<$service::Service>($name, QosProfile::default())?;
-        let shared = $shared.clone();
-        each(requests, move |request| {
-            let shared = shared.clone();
-            // Large batches take a while: not on the executor's threads.
-            tokio::task::spawn_blocking(move || {
-                let response = $answer(&shared, &request.message);
-                respond($name, request, response);
-            });
-        });
-    }};
-}
-
 fn offer(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
-    offer_service!(node, shared, "pixel_to_world", PixelToWorld, services::pixel_to_world);
-    offer_service!(node, shared, "world_to_pixel", WorldToPixel, services::world_to_pixel);
-    offer_service!(node, shared, "~/save", Save, services::save);
-    offer_service!(node, shared, "~/load", Load, services::load);
+    let known = shared.clone();
+    answer_with::<PixelToWorld::Service>(node, "pixel_to_world", move |asked| services::pixel_to_world(&known, asked))?;
+    let known = shared.clone();
+    answer_with::<WorldToPixel::Service>(node, "world_to_pixel", move |asked| services::world_to_pixel(&known, asked))?;
+    let known = shared.clone();
+    answer_with::<Save::Service>(node, "~/save", move |asked| services::save(&known, asked))?;
+    let known = shared.clone();
+    answer_with::<Load::Service>(node, "~/load", move |asked| services::load(&known, asked))?;
     let checks = node.create_service::<Check::Service>("~/check", QosProfile::default())?;
     each(checks, {
         let shared = shared.clone();

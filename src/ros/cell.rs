@@ -4,6 +4,7 @@ use crate::camera::Stereo;
 use crate::ros::cell_robot::{self, CellRobot};
 use crate::ros::faults::{self, Fault, ImageFaults};
 use crate::ros::graph::Graph;
+use crate::ros::parameter_services;
 use crate::ros::params::{Parameters, Spec};
 use crate::ros::process::{self, Spinner, log_as, wait_for_stop};
 use crate::ros::{locked, time};
@@ -125,11 +126,11 @@ async fn serve() -> anyhow::Result<()> {
     let context = r2r::Context::create()?;
     let mut node = r2r::Node::create(context, "sim_cell", "")?;
     let parameters = Parameters::new(specs()?);
-    let (parameter_services, _changes) = node.make_derived_parameter_handler(parameters.0.clone())?;
-    tokio::spawn(parameter_services);
+    parameter_services::offer(&mut node, &parameters)?;
     if let Some(complaint) = parameters.complaints().first() {
         anyhow::bail!("parameter {complaint}");
     }
+    parameters.warn_of_unknown();
     let scene = Arc::new(Scene::new(read_back(&SceneConfig::default(), "", &parameters)?)?);
     let truth_dir = parameters.text("truth_dir");
     if !truth_dir.is_empty() {

@@ -27,7 +27,7 @@
 //! | [`show`] | markers, dataset and TF, for RViz |
 //! | [`files`] | which files services and goals may name |
 //! | [`graph`] | who publishes what |
-//! | [`params`] | declared, bounded parameters |
+//! | [`params`], [`parameter_services`] | declared, bounded parameters, and `ros2 param` |
 //! | [`process`] | memory, logging, runtime, spinning and stopping of both nodes |
 //! | [`work`] | whose work waits for whose |
 //! | [`cell`], [`cell_robot`], [`faults`] | the `sim_cell` node: a simulated robot with two cameras, and what goes wrong |
@@ -57,6 +57,7 @@ pub mod live;
 pub mod move_to;
 pub mod mover;
 pub mod pairing;
+pub mod parameter_services;
 pub mod params;
 pub mod preflight;
 pub mod process;

@@ -1,8 +1,8 @@
-//! Declared, bounded parameters, served to `ros2 param` through r2r.
+//! Declared, bounded parameters.
 
 use crate::ros::locked;
 use r2r::indexmap::IndexMap;
-use r2r::{Parameter, ParameterValue, RosParams};
+use r2r::{Parameter, ParameterValue};
 use std::sync::{Arc, Mutex};
 
 /// One parameter.
@@ -117,12 +117,14 @@ impl Spec {
 pub struct Table {
     entries: IndexMap<String, (Spec, ParameterValue)>,
     /// What was wrong with values given at start; the defaults stay.
-    pub complaints: Vec<String>,
+    complaints: Vec<String>,
+    /// Names that were given at start and are not declared.
+    unknown: Vec<String>,
 }
 
 /// A table that the parameter services and the node share.
 #[derive(Clone)]
-pub struct Parameters(pub Arc<Mutex<Table>>);
+pub struct Parameters(Arc<Mutex<Table>>);
 
 impl Parameters {
     pub fn new(specs: Vec<Spec>) -> Self {
@@ -130,12 +132,44 @@ impl Parameters {
             let value = spec.default.clone();
             (spec.name.clone(), (spec, value))
         });
-        Parameters(Arc::new(Mutex::new(Table { entries: entries.collect(), complaints: Vec::new() })))
+        Parameters(Arc::new(Mutex::new(Table {
+            entries: entries.collect(),
+            complaints: Vec::new(),
+            unknown: Vec::new(),
+        })))
+    }
+
+    /// Takes the values that a node was started with.
+    pub fn start_with(&self, given: &IndexMap<String, Parameter>) {
+        locked(&self.0).start_with(given);
+    }
+
+    /// Sets all, or none.
+    ///
+    /// # Errors
+    /// Why one of them can't have that value.
+    pub fn set(&self, wanted: &[(&str, ParameterValue)]) -> Result<(), String> {
+        let mut table = locked(&self.0);
+        let changed = |(name, value): &(&str, ParameterValue)| Ok((name.to_string(), table.changed(name, value)?));
+        let accepted = wanted.iter().map(changed).collect::<Result<Vec<_>, String>>()?;
+        for (name, value) in accepted {
+            table.entries.entry(name).and_modify(|(_, current)| *current = value);
+        }
+        Ok(())
+    }
+
+    /// `None` where no such parameter is declared.
+    pub fn get(&self, name: &str) -> Option<ParameterValue> {
+        locked(&self.0).entries.get(name).map(|(_, value)| value.clone())
+    }
+
+    /// What is declared; `None` where nothing is.
+    pub fn spec(&self, name: &str) -> Option<Spec> {
+        locked(&self.0).entries.get(name).map(|(spec, _)| spec.clone())
     }
 
     fn value(&self, name: &str) -> ParameterValue {
-        let table = locked(&self.0);
-        let value = table.entries.get(name).map(|(_, value)| value.clone());
+        let value = self.get(name);
         debug_assert!(value.is_some(), "parameter {name} is not declared");
         value.unwrap_or(ParameterValue::NotSet)
     }
@@ -171,6 +205,14 @@ impl Parameters {
         locked(&self.0).complaints.clone()
     }
 
+    /// What was given at start and has no effect.
+    pub fn warn_of_unknown(&self) {
+        let unknown = locked(&self.0).unknown.join(", ");
+        if !unknown.is_empty() {
+            tracing::warn!("parameters that this node does not have: {unknown}: are they misspelt?");
+        }
+    }
+
     /// All names and values.
     pub fn all(&self) -> Vec<(String, ParameterValue)> {
         let table = locked(&self.0);
@@ -178,43 +220,24 @@ impl Parameters {
     }
 }
 
-impl RosParams for Table {
-    fn register_parameters(
-        &mut self,
-        _prefix: &str,
-        _param: Option<Parameter>,
-        params: &mut IndexMap<String, Parameter>,
-    ) -> r2r::Result<()> {
-        for (name, (spec, value)) in &mut self.entries {
-            if let Some(given) = params.shift_remove(name) {
-                match spec.accept(&given.value) {
-                    Ok(accepted) => *value = accepted,
-                    Err(complaint) => self.complaints.push(complaint),
-                }
+impl Table {
+    /// Takes values that were given at start.
+    fn start_with(&mut self, given: &IndexMap<String, Parameter>) {
+        for (name, given) in given {
+            let Some((spec, value)) = self.entries.get_mut(name) else {
+                self.unknown.push(name.clone());
+                continue;
+            };
+            match spec.accept(&given.value) {
+                Ok(accepted) => *value = accepted,
+                Err(complaint) => self.complaints.push(complaint),
             }
-            params.insert(name.clone(), Parameter { value: value.clone(), description: spec.description });
         }
-        Ok(())
     }
 
-    fn get_parameter(&mut self, name: &str) -> r2r::Result<ParameterValue> {
-        let unknown = r2r::Error::InvalidParameterName { name: name.into() };
-        self.entries.get(name).map(|(_, value)| value.clone()).ok_or(unknown)
-    }
-
-    fn set_parameter(&mut self, name: &str, value: &ParameterValue) -> r2r::Result<()> {
-        let unknown = r2r::Error::InvalidParameterName { name: name.into() };
-        let (spec, current) = self.entries.get_mut(name).ok_or(unknown)?;
-        let refused = |msg| r2r::Error::ParameterValueConv { name: name.into(), msg };
-        *current = spec.change(current, value).map_err(refused)?;
-        Ok(())
-    }
-
-    fn check_parameter(&self, name: &str, value: &ParameterValue) -> r2r::Result<()> {
-        let unknown = r2r::Error::InvalidParameterName { name: name.into() };
-        let (spec, current) = self.entries.get(name).ok_or(unknown)?;
-        let refused = |msg| r2r::Error::ParameterValueConv { name: name.into(), msg };
-        spec.change(current, value).map(|_| ()).map_err(refused)
+    fn changed(&self, name: &str, value: &ParameterValue) -> Result<ParameterValue, String> {
+        let (spec, current) = self.entries.get(name).ok_or_else(|| format!("{name} is unknown: is it misspelt?"))?;
+        spec.change(current, value)
     }
 }
 
@@ -230,15 +253,15 @@ mod tests {
             Spec::numbers("origin", &[], [-1.0, 1e5], &[0, 2], ""),
             Spec::text("motion", "pose", &["pose", "joints"], "").at_start(),
         ]);
-        let set = |name: &str, value: ParameterValue| parameters.0.lock().unwrap().set_parameter(name, &value);
+        let set = |name: &str, value: ParameterValue| parameters.set(&[(name, value)]);
         assert!(set("pitch", ParameterValue::Double(0.002)).is_ok());
-        assert!(set("pitch", ParameterValue::Double(-1.0)).unwrap_err().to_string().contains("-1"));
+        assert!(set("pitch", ParameterValue::Double(-1.0)).unwrap_err().contains("-1"));
         assert!(set("pitch", ParameterValue::String("x".into())).is_err());
         assert!(set("method", ParameterValue::String("magic".into())).is_err());
         assert!(set("origin", ParameterValue::IntegerArray(vec![640, 360])).is_ok());
         assert!(set("origin", ParameterValue::DoubleArray(vec![1.0])).is_err());
         assert!(set("motion", ParameterValue::String("pose".into())).is_ok());
-        assert!(set("motion", ParameterValue::String("joints".into())).unwrap_err().to_string().contains("starts"));
+        assert!(set("motion", ParameterValue::String("joints".into())).unwrap_err().contains("starts"));
         assert!(set("nope", ParameterValue::Bool(true)).is_err());
         assert_eq!(parameters.number("pitch"), 0.002);
         assert_eq!(parameters.numbers("origin"), [640.0, 360.0]);

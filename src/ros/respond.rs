@@ -1,10 +1,11 @@
 //! Answers that arrive.
 
-use crate::ros::locked;
-use r2r::{Error, ServiceRequest, WrappedServiceTypeSupport};
+use crate::ros::{each, locked};
+use r2r::{Error, QosProfile, ServiceRequest, WrappedServiceTypeSupport};
 use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use tokio::task::spawn_blocking;
 
 /// How long a client is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -12,6 +13,28 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 /// For one try at a time, however many clients can't be reached.
 static AGAIN: Mutex<()> = Mutex::new(());
+
+/// Serves `name`: each request on a thread of its own, as large batches take a while.
+///
+/// # Errors
+/// Those of r2r.
+pub fn answer_with<S>(
+    node: &mut r2r::Node,
+    name: &'static str,
+    answer: impl Fn(&S::Request) -> S::Response + Clone + Send + 'static,
+) -> r2r::Result<()>
+where
+    S: WrappedServiceTypeSupport + Clone + 'static,
+{
+    each(node.create_service::<S>(name, QosProfile::services_default())?, move |request: ServiceRequest<S>| {
+        let answer = answer.clone();
+        spawn_blocking(move || {
+            let response = answer(&request.message);
+            respond(name, request, response);
+        });
+    });
+    Ok(())
+}
 
 /// Answers a request of the service `name`; `false`, with a line in the log, when its client can't be reached.
 ///

@@ -118,11 +118,8 @@ class Client:
         return future.result()
 
     def ask(self, send, seconds=60.0):
-        """The answer to `send()`, sent again when nothing comes.
-
-        Fast DDS drops an answer when the server has not found the client's reader within 100 ms, as happens right after both
-        have started. The node sends its own until they arrive; r2r's services for parameters don't. And a server that was
-        killed is on offer until its lease has run out: it may get what is meant for its successor.
+        """The answer to `send()`, sent again when nothing comes: a server that was killed is on offer until its lease has run
+        out, and may get what is meant for its successor.
         """
         end = time.monotonic() + seconds
         while True:
@@ -138,8 +135,7 @@ class Client:
         if name not in self.services:
             self.services[name] = self.node.create_client(kind, name)
         assert self.services[name].wait_for_service(timeout_sec=20.0), f"{name} is not offered"
-        send = lambda: self.services[name].call_async(request)  # noqa: E731
-        return self.ask(send, seconds) if name.endswith("_parameters") else self.wait(send(), seconds)
+        return self.wait(self.services[name].call_async(request), seconds)
 
     def pixel_to_world(self, **fields):
         return self.call(PixelToWorld, "pixel_to_world", PixelToWorld.Request(**fields))

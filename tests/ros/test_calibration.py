@@ -5,6 +5,7 @@ import random
 import time
 
 import pytest
+import rclpy
 import yaml
 
 from action_msgs.msg import GoalStatus
@@ -12,7 +13,9 @@ from geometry_msgs.msg import Point, PoseStamped, Vector3
 from grating_calibration.action import Calibrate
 from grating_calibration.msg import CalibrationStatus, Pixel, PixelEstimate, PointEstimate
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
-from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
+from grating_calibration.srv import PixelToWorld
+from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters, SetParametersAtomically
+from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import Header
 
 from conftest import ROOT
@@ -231,7 +234,7 @@ def test_a_damaged_file_leaves_the_node_unserving_but_alive(cell):
 
 
 def test_parameters_are_declared_described_and_bounded(cell):
-    cell.start_node({"pitch": -1.0})
+    cell.start_node({"pitch": -1.0, "pich": 0.001})
     client = cell.client
     service = "calibration_node/{}_parameters".format
     names = client.call(ListParameters, service("list"), ListParameters.Request()).result.names
@@ -245,6 +248,9 @@ def test_parameters_are_declared_described_and_bounded(cell):
     # An impossible value at start is told and not taken.
     assert value("pitch") == 0.0011
     assert "pitch = -1" in cell.processes.log("calibration_node")
+    assert "does not have: pich:" in cell.processes.log("calibration_node")
+    below = client.call(ListParameters, service("list"), ListParameters.Request(prefixes=["settle"])).result
+    assert "settle.window" in below.names and below.prefixes == ["settle"] and "pitch" not in below.names
 
     def change(name, number):
         wanted = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=number)
@@ -255,6 +261,32 @@ def test_parameters_are_declared_described_and_bounded(cell):
     refused = change("pitch", 7.0)
     assert not refused.successful and "7" in refused.reason
     assert value("pitch") == 0.002
+    # All or none.
+    both = [Parameter(name=name, value=ParameterValue(type=3, double_value=0.003)) for name in ("pitch", "pich")]
+    request = SetParametersAtomically.Request(parameters=both)
+    refused = client.call(SetParametersAtomically, "calibration_node/set_parameters_atomically", request).result
+    assert not refused.successful and "pich is unknown" in refused.reason and value("pitch") == 0.002
+
+
+def test_clients_that_have_just_started_get_their_answers(cell):
+    cell.start_node()
+    for _ in range(12):
+        # A participant of its own, as each program has: the node has never heard of it.
+        context = rclpy.Context()
+        rclpy.init(context=context)
+        try:
+            node = rclpy.create_node("newcomer", context=context)
+            executor = SingleThreadedExecutor(context=context)
+            executor.add_node(node)
+            parameters = node.create_client(GetParameters, "calibration_node/get_parameters")
+            points = node.create_client(PixelToWorld, "pixel_to_world")
+            assert parameters.wait_for_service(20.0) and points.wait_for_service(20.0)
+            answers = [parameters.call_async(GetParameters.Request(names=["pitch"])), points.call_async(PixelToWorld.Request())]
+            for answer in answers:
+                executor.spin_until_future_complete(answer, timeout_sec=10.0)
+                assert answer.done(), cell.processes.log("calibration_node")
+        finally:
+            rclpy.shutdown(context=context)
 
 
 @pytest.mark.parametrize("name", ["calibration_node", "sim_cell"])
