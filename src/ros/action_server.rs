@@ -198,18 +198,22 @@ impl ActionServer {
         let goal = std::mem::take(&mut request.message.goal);
         let is_new = locked(&self.book).find(&id).is_none();
         let run = if is_new { take(goal) } else { None };
-        let accepted = run.is_some() && locked(&self.book).begin(info);
-        let goal = RunningGoal { server: self.clone(), id };
+        let server = self.clone();
+        let begun = run.filter(|_| locked(&self.book).begin(info));
+        let begun = begun.map(|run| (run, RunningGoal { server: self.clone(), id }));
         spawn_blocking(move || {
-            let is_told = respond(&goal.server.name, request, SendGoal::Response { accepted, stamp });
-            let Some(run) = run.filter(|_| accepted) else { return };
+            let answer = SendGoal::Response { accepted: begun.is_some(), stamp };
+            let is_told = respond(&server.name, request, answer);
+            let Some((run, goal)) = begun else { return };
             // Nothing moves that its client does not know of. An answer to one that has gone counts as sent.
-            if is_told && goal.server.has_listener() {
-                goal.server.publish_status();
+            if is_told && server.has_listener() {
+                server.publish_status();
                 run(goal);
             } else {
+                // Whoever sends it again finds the robot free.
+                drop(run);
                 let reason = "its client was not there to be told that it was accepted: send it again";
-                tracing::warn!("{}: a goal was not begun: {reason}", goal.server.name);
+                tracing::warn!("{}: a goal was not begun: {reason}", server.name);
                 goal.end(State::Aborted, Result { reason: reason.into(), ..Result::default() });
             }
         });

@@ -9,8 +9,9 @@ use tokio::task::spawn_blocking;
 
 /// How long a client is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two tries, to begin with. A try that fails keeps the spinning thread, and so poses and cancels, from work for 100 ms.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Between two tries, at first and at most. A try that fails keeps the spinning thread, and so poses and cancels, from work for
+/// 100 ms.
+const PAUSE: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 /// For one try at a time, however many clients can't be reached.
 static AGAIN: Mutex<()> = Mutex::new(());
 
@@ -47,12 +48,12 @@ where
     // Not copied with each try.
     request.message = Default::default();
     let begun = Instant::now();
-    let mut pause = PAUSE;
+    let [mut pause, longest] = PAUSE;
     let mut sent = request.clone().respond(response.clone());
     while matches!(sent, Err(Error::RCL_RET_TIMEOUT)) && begun.elapsed() < PATIENCE {
         let _one_at_a_time = locked(&AGAIN);
         sleep(pause);
-        pause *= 2;
+        pause = longest.min(2 * pause);
         sent = request.clone().respond(response.clone());
     }
     match sent {
