@@ -15,6 +15,7 @@ from grating_calibration.msg import CalibrationStatus, Pixel, PixelEstimate, Poi
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from grating_calibration.srv import PixelToWorld
 from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters, SetParametersAtomically
+from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import Header
 
@@ -133,6 +134,13 @@ def test_cancel_stops_the_robot_and_leaves_the_node_ready(cell):
     cell.start()
     client = cell.client
     handle = cell.calibrating(4)
+    # The same goal again, by another client, is refused and leaves the one that runs alone.
+    twin = ActionClient(client.node, Calibrate, "calibration_node/calibrate")
+    assert twin.wait_for_server(timeout_sec=20.0)
+    assert not client.wait(twin.send_goal_async(cell.goal(), goal_uuid=handle.goal_id)).accepted
+    twin.destroy()
+    client.spin(0.3)
+    assert handle.status == GoalStatus.STATUS_EXECUTING
     answer = client.wait(handle.cancel_goal_async())
     assert len(answer.goals_canceling) == 1
     ended = client.result(handle)
