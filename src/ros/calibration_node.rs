@@ -170,9 +170,10 @@ fn subscribe(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Best effort matches every publisher; deep enough for the poses that come while the node is kept waiting: a mean counts them.
+/// Best effort matches every publisher. Deep enough for the poses that come in a moment in which the node is kept waiting, since
+/// a mean counts them; no deeper, since a node that can't keep up must get late ones rather not at all than first.
 fn robot_data() -> QosProfile {
-    QosProfile::sensor_data().keep_last(100)
+    QosProfile::sensor_data().keep_last(20)
 }
 
 fn subscribe_clicks(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
@@ -202,7 +203,9 @@ fn subscribe_tf(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()
     let buffer = Arc::new(Mutex::new(TransformBuffer::default()));
     let latched = QosProfile::default().transient_local();
     // Static transforms must come late, too: preflight names who doesn't keep them.
-    for (topic, qos, is_static) in [("/tf", robot_data(), false), ("/tf_static", latched, true)] {
+    for (topic, qos, is_static) in
+        [("/tf", QosProfile::sensor_data().keep_last(100), false), ("/tf_static", latched, true)]
+    {
         let transforms = node.subscribe::<TFMessage>(topic, qos)?;
         let (shared, buffer, base, tool) = (shared.clone(), buffer.clone(), base.clone(), tool.clone());
         each(transforms, move |message| {
