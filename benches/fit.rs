@@ -2,14 +2,16 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use grating_calibration::camera::{Camera, Stereo};
-use grating_calibration::grating::cpu::Cpu;
-use grating_calibration::grating::quadratic::QuadraticPhase;
-use grating_calibration::grating::refine::{FitOptions, Warm, fit_cold, fit_warm};
-use grating_calibration::grating::search::{DRAWS, Problem, plain_sums};
+use grating_calibration::grating::backend::cpu::Cpu;
+use grating_calibration::grating::fit::refine::{FitOptions, Warm, fit_cold, fit_warm};
+use grating_calibration::grating::published::quadratic::QuadraticPhase;
+use grating_calibration::grating::published::search::{DRAWS, Problem, plain_sums};
 use grating_calibration::lattice::local;
-use grating_calibration::sim::{Scene, SceneConfig};
-use grating_calibration::sweep::pose::ToolPose;
-use grating_calibration::sweep::session::{CalibrationSettings, SweepSession};
+use grating_calibration::pose::tool_pose::ToolPose;
+use grating_calibration::sim::config::SceneConfig;
+use grating_calibration::sim::scene::Scene;
+use grating_calibration::sweep::session::SweepSession;
+use grating_calibration::sweep::settings::CalibrationSettings;
 use nalgebra::Vector3;
 use std::hint::black_box;
 

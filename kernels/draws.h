@@ -1,4 +1,4 @@
-// Random numbers by counter: the same on every device, in any order. Twin of src/grating/draws.rs.
+// Random numbers by counter: the same on every device, in any order. Twin of src/grating/published/draws.rs.
 #pragma once
 
 // Philox4x32-10: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.

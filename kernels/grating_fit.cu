@@ -1,5 +1,5 @@
 // What touches every pixel: cost (4) of the stochastic search, the normal equations of the default method, and the sums
-// of the local measurement. Host: src/grating/cuda.rs. Compiled at run time by NVRTC for the device that is found; tests
+// of the local measurement. Host: src/grating/backend/cuda. Compiled at run time by NVRTC for the device that is found; tests
 // compile the same source for the CPU (tests/kernels). docs/performance.md counts what each must cost at least.
 
 #include "layout.h"
@@ -405,7 +405,7 @@ level_maps(Pass pass, const float *__restrict__ image, const double *__restrict_
   maps[2 * pixels + at] = (image[at] - value[3]) / fmaxf(value[2], 1e-6f);
 }
 
-// The sums of src/grating/window.rs, one window a block.
+// The sums of src/grating/pixel_sums/window.rs, one window a block.
 extern "C" __global__ void __launch_bounds__(WINDOW_THREADS)
 window_sums(Pass pass, const float *__restrict__ maps, const Window *__restrict__ windows, double *__restrict__ totals) {
   __shared__ float parts[WINDOW_SUMS][WINDOW_THREADS + 1];

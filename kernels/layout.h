@@ -1,4 +1,4 @@
-// What host and device both know of: sizes and structures. Twin of src/grating/cuda/layout.rs; a test holds them together.
+// What host and device both know of: sizes and structures. Twin of src/grating/backend/cuda/layout.rs; a test holds them together.
 #pragma once
 
 // --- search ----------------------------------------------------------------------------------------------------------
@@ -17,7 +17,7 @@
 // Blocks add to one of as many copies, so that few wait for each other.
 #define SUM_COPIES 8
 
-// Phase of one set, Eq. (1), (2), in its own (x, y): x along the lines. QuadraticPhase in src/grating/quadratic.rs
+// Phase of one set, Eq. (1), (2), in its own (x, y): x along the lines. QuadraticPhase in src/grating/published/quadratic.rs
 struct Quadratic {
   double xy, yy, seed, x, y, constant;
 };
@@ -83,7 +83,7 @@ struct Pass {
 #define WINDOW_THREADS 128
 #define WINDOW_SUMS 22
 
-// src/grating/window.rs
+// src/grating/pixel_sums/window.rs
 struct Window {
   // Of h's band and of v's, end exclusive.
   int columns[2][2], rows[2][2];

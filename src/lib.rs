@@ -25,9 +25,11 @@ pub mod bag;
 pub mod camera;
 pub mod folder;
 pub mod grating;
+pub mod gray_image;
 pub mod lattice;
 pub mod least_squares;
 pub mod mapping;
+pub mod pose;
 pub mod report;
 #[cfg(feature = "ros")]
 pub mod ros;
@@ -36,19 +38,4 @@ pub mod statistics;
 pub mod sweep;
 pub mod target;
 
-/// A grey image, row-major, brightness in 0 … 1 of the sensor's full scale.
-pub type GrayImage = image::ImageBuffer<image::Luma<f32>, Vec<f32>>;
-
-/// A [`GrayImage`] from 8-bit counts; `None` unless there are `width` · `height` of them.
-pub fn gray_from_u8(width: u32, height: u32, counts: &[u8]) -> Option<GrayImage> {
-    let scale = 1.0 / f32::from(u8::MAX);
-    GrayImage::from_raw(width, height, counts.iter().map(|&count| f32::from(count) * scale).collect())
-        .filter(|_| counts.len() == width as usize * height as usize)
-}
-
-/// A [`GrayImage`] from 16-bit counts; `None` unless there are `width` · `height` of them.
-pub fn gray_from_u16(width: u32, height: u32, counts: &[u16]) -> Option<GrayImage> {
-    let scale = 1.0 / f32::from(u16::MAX);
-    GrayImage::from_raw(width, height, counts.iter().map(|&count| f32::from(count) * scale).collect())
-        .filter(|_| counts.len() == width as usize * height as usize)
-}
+pub use gray_image::{GrayImage, gray_from_u8, gray_from_u16};

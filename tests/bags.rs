@@ -1,12 +1,14 @@
 //! Recorded sweeps: bags of this test's own and of an independent writer give what the folder gives; damage is named.
 #![cfg(feature = "bags")]
 
-use grating_calibration::bag::{BagError, BagSettings, Extracted, PoseSource, extract};
+use grating_calibration::bag::error::BagError;
+use grating_calibration::bag::extract::{BagSettings, Extracted, PoseSource, extract};
 use grating_calibration::camera::{Camera, Stereo};
-use grating_calibration::folder;
-use grating_calibration::mapping::Calibration;
-use grating_calibration::sim::{Scene, SceneConfig};
-use grating_calibration::sweep::settle::SettleSettings;
+use grating_calibration::folder::pairs;
+use grating_calibration::mapping::calibration::Calibration;
+use grating_calibration::sim::config::SceneConfig;
+use grating_calibration::sim::scene::Scene;
+use grating_calibration::sweep::motion::settle::SettleSettings;
 use nalgebra::Vector3;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -179,7 +181,7 @@ fn check(extracted: &Extracted, folder: &Path) {
     assert_eq!((extracted.pairs, extracted.skipped.as_slice()), (HEIGHTS as usize, &[][..]));
     // The stale picture of every height but the first.
     assert_eq!(extracted.retaken, HEIGHTS - 1);
-    let pairs = folder::pairs(&folder.join("left"), &folder.join("right"), &folder.join("poses.csv")).unwrap();
+    let pairs = pairs::list(&folder.join("left"), &folder.join("right"), &folder.join("poses.csv")).unwrap();
     for (step, (pair, chosen)) in pairs.iter().zip(&recording().chosen).enumerate() {
         for (path, pixels) in [(&pair.images.left, &chosen.left), (&pair.images.right, &chosen.right)] {
             assert!(image::open(path).unwrap().into_luma8().as_raw() == pixels, "{}", path.display());

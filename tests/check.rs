@@ -2,11 +2,13 @@
 
 use grating_calibration::GrayImage;
 use grating_calibration::camera::Stereo;
-use grating_calibration::mapping::Calibration;
-use grating_calibration::sim::{Scene, SceneConfig};
-use grating_calibration::sweep::check::{Found, Tolerances, Verdict, check};
-use grating_calibration::sweep::pose::ToolPose;
-use grating_calibration::sweep::session::{CalibrationSettings, SweepSession};
+use grating_calibration::mapping::calibration::Calibration;
+use grating_calibration::pose::tool_pose::ToolPose;
+use grating_calibration::sim::config::SceneConfig;
+use grating_calibration::sim::scene::Scene;
+use grating_calibration::sweep::drift::{Found, Tolerances, Verdict, check};
+use grating_calibration::sweep::session::SweepSession;
+use grating_calibration::sweep::settings::CalibrationSettings;
 use nalgebra::Vector3;
 
 /// The node's defaults.

@@ -123,8 +123,8 @@ fn messages_table() -> String {
 fn parameters_table() -> String {
     let mut text = String::new();
     for (title, files) in [
-        ("calibration_node", ["src/ros/calibration_params.rs", "src/ros/robot/joints.rs"]),
-        ("sim_cell", ["src/ros/cell.rs", "src/ros/faults.rs"]),
+        ("calibration_node", ["src/ros/node/parameters.rs", "src/ros/robot/joints.rs"]),
+        ("sim_cell", ["src/ros/sim_cell/cell.rs", "src/ros/sim_cell/faults.rs"]),
     ] {
         text += &format!("## {title}\n\n| parameter | default | bounds | |\n| --- | --- | --- | --- |\n");
         for file in files {

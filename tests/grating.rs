@@ -1,7 +1,7 @@
 //! Any solvable grating is recovered from nothing but its image: eight lines or more across the shorter side.
 
 use grating_calibration::GrayImage;
-use grating_calibration::grating::refine::{FitOptions, fit_cold};
+use grating_calibration::grating::fit::refine::{FitOptions, fit_cold};
 use grating_calibration::lattice::local;
 use nalgebra::{Matrix2, Rotation2, Vector2};
 use proptest::prelude::*;

@@ -2,9 +2,10 @@
 
 use grating_calibration::GrayImage;
 use grating_calibration::camera::Camera;
-use grating_calibration::grating::refine::{FitOptions, fit_cold};
+use grating_calibration::grating::fit::refine::{FitOptions, fit_cold};
 use grating_calibration::lattice::local;
-use grating_calibration::sim::{Preset, Scene};
+use grating_calibration::sim::preset::Preset;
+use grating_calibration::sim::scene::Scene;
 use nalgebra::{Vector2, Vector3};
 
 /// Errors of all intersections in images of `preset` at a few heights.

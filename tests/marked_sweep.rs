@@ -2,11 +2,15 @@
 
 use grating_calibration::GrayImage;
 use grating_calibration::camera::{Camera, Stereo};
-use grating_calibration::sim::config::OriginMark;
+use grating_calibration::mapping::method::Method;
+use grating_calibration::pose::tool_pose::ToolPose;
+use grating_calibration::sim::config::{OriginMark, SceneConfig};
+use grating_calibration::sim::preset::Preset;
+use grating_calibration::sim::scene::Scene;
 use grating_calibration::sim::truth::{Axes, points_in_common_volume};
-use grating_calibration::sim::{Preset, Scene, SceneConfig};
-use grating_calibration::sweep::pose::ToolPose;
-use grating_calibration::sweep::session::{CalibrationSettings, Method, SweepError, SweepSession};
+use grating_calibration::sweep::error::SweepError;
+use grating_calibration::sweep::session::SweepSession;
+use grating_calibration::sweep::settings::CalibrationSettings;
 use image::imageops::flip_horizontal;
 use nalgebra::{Vector2, Vector3};
 

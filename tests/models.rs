@@ -1,15 +1,17 @@
 //! Mapping models on exact pairs, and calibration.yaml against every kind of damage.
 
-use grating_calibration::camera::Stereo;
-use grating_calibration::mapping::calibration::{Calibration, CalibrationContext, fit_calibration};
-use grating_calibration::mapping::invert::PairSolver;
-use grating_calibration::mapping::model::ModelKind;
-use grating_calibration::mapping::select::fit_ladder;
-use grating_calibration::mapping::{CameraDataset, Correspondence, Model};
+use grating_calibration::camera::{Camera, Stereo};
+use grating_calibration::mapping::calibration::Calibration;
+use grating_calibration::mapping::calibration::answer::AnswerStatus;
+use grating_calibration::mapping::calibration::fit::{CalibrationContext, fit_calibration};
+use grating_calibration::mapping::dataset::{CameraDataset, Correspondence};
+use grating_calibration::mapping::inverse::invert::PairSolver;
+use grating_calibration::mapping::method::Method;
+use grating_calibration::mapping::models::model::{Model, ModelKind};
+use grating_calibration::mapping::selection::ladder::fit_ladder;
+use grating_calibration::sim::config::SceneConfig;
+use grating_calibration::sim::scene::Scene;
 use grating_calibration::sim::truth::{Axes, points_in_common_volume};
-use grating_calibration::sim::{Scene, SceneConfig};
-use grating_calibration::sweep::session::Method;
-use grating_calibration::{camera::Camera, mapping::AnswerStatus};
 use nalgebra::{Matrix2, Matrix4, Vector2, Vector3};
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::SmallRng};

@@ -4,17 +4,23 @@
 //! injected below the phase tracking, which stops most of them before.
 
 use grating_calibration::camera::{Camera, Stereo};
-use grating_calibration::mapping::Calibration;
-use grating_calibration::mapping::bundle::{Bundle, Observation, Views};
-use grating_calibration::mapping::consistency::{Doubt, put_right};
-use grating_calibration::mapping::scale::{self, Scale};
-use grating_calibration::mapping::{origins, placement};
+use grating_calibration::mapping::bundle::Bundle;
+use grating_calibration::mapping::calibration::Calibration;
+use grating_calibration::mapping::checks::consistency::{Doubt, put_right};
+use grating_calibration::mapping::checks::scale::{self, Scale};
+use grating_calibration::mapping::checks::{origins, placement};
+use grating_calibration::mapping::views::{Observation, Views};
+use grating_calibration::pose::tool_pose::ToolPose;
+use grating_calibration::sim::config::SceneConfig;
+use grating_calibration::sim::preset::Preset;
+use grating_calibration::sim::scene::Scene;
 use grating_calibration::sim::truth::{Axes, points_in_common_volume};
-use grating_calibration::sim::{Preset, Scene, SceneConfig};
+use grating_calibration::sweep::error::SweepError;
 use grating_calibration::sweep::finish::calibrate_views;
+use grating_calibration::sweep::outcome::PairReport;
 use grating_calibration::sweep::plausibility;
-use grating_calibration::sweep::pose::ToolPose;
-use grating_calibration::sweep::session::{CalibrationSettings, PairReport, SweepError, SweepSession};
+use grating_calibration::sweep::session::SweepSession;
+use grating_calibration::sweep::settings::CalibrationSettings;
 use nalgebra::{Matrix2, Rotation3, Vector2, Vector3};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use rand_distr::StandardNormal;

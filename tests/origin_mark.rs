@@ -2,12 +2,13 @@
 
 use grating_calibration::GrayImage;
 use grating_calibration::camera::Camera;
-use grating_calibration::grating::refine::{FitOptions, fit_cold};
+use grating_calibration::grating::fit::refine::{FitOptions, fit_cold};
 use grating_calibration::lattice::local;
-use grating_calibration::lattice::mark::Mark;
-use grating_calibration::lattice::origin::{self, OriginError, OriginMark};
-use grating_calibration::sim::config::OriginMark as Printed;
-use grating_calibration::sim::{Preset, Scene, SceneConfig};
+use grating_calibration::lattice::origin_mark::locate::{self, OriginError, OriginMark};
+use grating_calibration::lattice::origin_mark::mark::Mark;
+use grating_calibration::sim::config::{OriginMark as Printed, SceneConfig};
+use grating_calibration::sim::preset::Preset;
+use grating_calibration::sim::scene::Scene;
 use image::imageops;
 use nalgebra::{Matrix2, Vector2, Vector3};
 
@@ -26,7 +27,7 @@ fn small(mut config: SceneConfig) -> SceneConfig {
 }
 
 fn find(image: &GrayImage) -> Result<OriginMark, OriginError> {
-    origin::find(image, &fit_cold(image, &FitOptions::default()).unwrap().parameters)
+    locate::find(image, &fit_cold(image, &FitOptions::default()).unwrap().parameters)
 }
 
 /// The image of the left camera at h = 0, and where the origin is in it.
@@ -109,7 +110,7 @@ fn one_cell_in_doubt_is_made_up_for_a_wrong_one_is_not() {
     let with = |changes: &[([i32; 2], f32)]| {
         let mut image = clean.clone();
         changes.iter().for_each(|(cell, level)| cover(&mut image, &scene, *cell, *level));
-        origin::find(&image, &fit.parameters)
+        locate::find(&image, &fit.parameters)
     };
     for cell in [[0, 0], [-3, 1], [1, 1], [2, -1], [-1, 0]] {
         assert_eq!(with(&[(cell, half)]).unwrap().mark.pitch_mm(), 1.1, "{cell:?}");
@@ -142,7 +143,7 @@ fn no_mark_and_two_marks_and_half_a_mark_are_told_apart() {
     let (image, at) = picture(small(marked(Preset::Mild)));
     let fit = fit_cold(&image, &FitOptions::default()).unwrap();
     // Its dots again, eight lines to the right.
-    let found = origin::find(&image, &fit.parameters).unwrap();
+    let found = locate::find(&image, &fit.parameters).unwrap();
     let mut two = image.clone();
     for [column, row] in found.mark.dots() {
         let centre = Vector2::new(f64::from(column) + 8.5, f64::from(row) + 0.5);
@@ -153,7 +154,7 @@ fn no_mark_and_two_marks_and_half_a_mark_are_told_apart() {
             }
         }
     }
-    let error = origin::find(&two, &fit.parameters).unwrap_err();
+    let error = locate::find(&two, &fit.parameters).unwrap_err();
     assert!(matches!(error, OriginError::Several { .. }), "{error}");
     // The left border runs through the mark.
     let left = (at.x - 25.0) as u32;
@@ -177,7 +178,7 @@ fn dots_bend_only_the_intersections_next_to_them() {
     for frame in 0..3 {
         let image = scene.picture(Camera::Left, Vector3::zeros(), frame).to_gray();
         let fit = fit_cold(&image, &FitOptions::default()).unwrap();
-        let found = origin::find(&image, &fit.parameters).unwrap();
+        let found = locate::find(&image, &fit.parameters).unwrap();
         for i in local::measure(&image, &fit.parameters) {
             let lines = [i.lines.v - found.origin.v, found.origin.h - i.lines.h];
             let mut near = (-1..=1).flat_map(|x| (-1..=1).map(move |y| [lines[0] + x, lines[1] + y]));

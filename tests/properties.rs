@@ -1,13 +1,17 @@
 //! Arbitrary bytes and numbers: an answer or a clear error; never a panic, never NaN with status OK.
 
 use grating_calibration::camera::{Camera, Stereo};
-use grating_calibration::folder::journal::{self, Header, Journal, Pair};
-use grating_calibration::folder::{decode_gray, parse_poses, table};
-use grating_calibration::mapping::Calibration;
-use grating_calibration::mapping::answer::PointAnswer;
-use grating_calibration::sim::{Scene, SceneConfig};
-use grating_calibration::sweep::pose::ToolPose;
-use grating_calibration::sweep::session::{CalibrationSettings, SweepSession};
+use grating_calibration::folder::pairs::decode_gray;
+use grating_calibration::folder::poses_csv::parse_poses;
+use grating_calibration::folder::recording::journal::{self, Header, Journal, Pair};
+use grating_calibration::folder::table;
+use grating_calibration::mapping::calibration::Calibration;
+use grating_calibration::mapping::calibration::answer::PointAnswer;
+use grating_calibration::pose::tool_pose::ToolPose;
+use grating_calibration::sim::config::SceneConfig;
+use grating_calibration::sim::scene::Scene;
+use grating_calibration::sweep::session::SweepSession;
+use grating_calibration::sweep::settings::CalibrationSettings;
 use nalgebra::{Vector2, Vector3};
 use proptest::prelude::*;
 use std::path::Path;

@@ -2,12 +2,14 @@
 
 use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::folder::image_file::{Counts, RawImage};
-use grating_calibration::folder::journal::{Header, JOURNAL};
-use grating_calibration::folder::record::{Recorder, read_back};
-use grating_calibration::mapping::Calibration;
-use grating_calibration::sim::{Scene, SceneConfig};
-use grating_calibration::sweep::pose::ToolPose;
-use grating_calibration::sweep::session::{CalibrationSettings, SweepSession};
+use grating_calibration::folder::recording::journal::{Header, JOURNAL};
+use grating_calibration::folder::recording::record::{Recorder, read_back};
+use grating_calibration::mapping::calibration::Calibration;
+use grating_calibration::pose::tool_pose::ToolPose;
+use grating_calibration::sim::config::SceneConfig;
+use grating_calibration::sim::scene::Scene;
+use grating_calibration::sweep::session::SweepSession;
+use grating_calibration::sweep::settings::CalibrationSettings;
 use nalgebra::{Vector2, Vector3};
 use std::path::Path;
 

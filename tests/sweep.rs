@@ -2,13 +2,16 @@
 
 use grating_calibration::GrayImage;
 use grating_calibration::camera::{Camera, Stereo};
-use grating_calibration::mapping::AnswerStatus;
+use grating_calibration::mapping::calibration::answer::AnswerStatus;
+use grating_calibration::mapping::method::Method;
+use grating_calibration::pose::tool_pose::ToolPose;
+use grating_calibration::sim::config::SceneConfig;
+use grating_calibration::sim::scene::Scene;
 use grating_calibration::sim::truth::{Axes, points_in_common_volume};
-use grating_calibration::sim::{Scene, SceneConfig};
-use grating_calibration::sweep::pose::ToolPose;
-use grating_calibration::sweep::session::{
-    CalibrationOutcome, CalibrationSettings, Method, PairReport, SweepError, SweepSession,
-};
+use grating_calibration::sweep::error::SweepError;
+use grating_calibration::sweep::outcome::{CalibrationOutcome, PairReport};
+use grating_calibration::sweep::session::SweepSession;
+use grating_calibration::sweep::settings::CalibrationSettings;
 use nalgebra::{Vector2, Vector3};
 
 /// Half-size images: a quarter of the time, lines half as wide.

@@ -1,8 +1,9 @@
 //! The printed target: its files, rasterised by others, seen by a camera straight above the sheet.
 
 use grating_calibration::GrayImage;
-use grating_calibration::grating::refine::{FitOptions, fit_cold};
-use grating_calibration::lattice::{local, origin};
+use grating_calibration::grating::fit::refine::{FitOptions, fit_cold};
+use grating_calibration::lattice::local;
+use grating_calibration::lattice::origin_mark::locate;
 use grating_calibration::target::{Paper, Shape, Target, TargetError};
 use nalgebra::{Matrix2, Vector2};
 use resvg::{tiny_skia, usvg};
@@ -73,7 +74,7 @@ impl Window {
 /// The mark says where the origin is, what the pitch is and which way is up; every crossing is where it belongs.
 fn check(image: &GrayImage, window: &Window, target: &Target, pitch_mm: f64) {
     let fit = fit_cold(image, &FitOptions::default()).unwrap();
-    let found = origin::find(image, &fit.parameters).unwrap();
+    let found = locate::find(image, &fit.parameters).unwrap();
     assert_eq!((found.mark.pitch_mm(), found.turn), (pitch_mm, Matrix2::identity()));
     assert!((found.pixel - window.pixel(target.origin_mm)).norm() < 0.3);
     let (mut numbers, mut pixels) = (Vec::new(), Vec::new());

@@ -4,13 +4,15 @@
 //! crossings projected by the simulator with the noise that measured ones have, and from noisy poses.
 
 use grating_calibration::camera::{Camera, Stereo};
-use grating_calibration::mapping::AnswerStatus;
-use grating_calibration::mapping::bundle::{self, Observation, Views};
-use grating_calibration::mapping::calibration::{CalibrationContext, fit_calibration};
+use grating_calibration::mapping::bundle;
+use grating_calibration::mapping::calibration::answer::AnswerStatus;
+use grating_calibration::mapping::calibration::fit::{CalibrationContext, fit_calibration};
+use grating_calibration::mapping::method::Method;
+use grating_calibration::mapping::views::{Observation, Views};
+use grating_calibration::sim::preset::Preset;
+use grating_calibration::sim::scene::Scene;
 use grating_calibration::sim::truth::{Axes, points_in_common_volume};
-use grating_calibration::sim::{Preset, Scene};
-use grating_calibration::sweep::plan::Plan;
-use grating_calibration::sweep::session::Method;
+use grating_calibration::sweep::motion::plan::Plan;
 use nalgebra::{Matrix2, Matrix3, Vector2, Vector3};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use rand_distr::StandardNormal;

@@ -2,7 +2,7 @@
 #![no_main]
 
 use grating_calibration::camera::Camera;
-use grating_calibration::mapping::Calibration;
+use grating_calibration::mapping::calibration::Calibration;
 use libfuzzer_sys::fuzz_target;
 use nalgebra::{Vector2, Vector3};
 use std::path::Path;

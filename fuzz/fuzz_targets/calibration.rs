@@ -1,7 +1,7 @@
 //! Any bytes as calibration.yaml: refused, or a calibration that answers with numbers.
 #![no_main]
 
-use grating_calibration::mapping::Calibration;
+use grating_calibration::mapping::calibration::Calibration;
 use libfuzzer_sys::fuzz_target;
 use nalgebra::Vector2;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Any bytes as an image file.
 #![no_main]
 
-use grating_calibration::folder::decode_gray;
+use grating_calibration::folder::pairs::decode_gray;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

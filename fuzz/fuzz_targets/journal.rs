@@ -1,7 +1,7 @@
 //! Any bytes as the journal of a sweep: what is sound of it is no more than there is, in order and finite.
 #![no_main]
 
-use grating_calibration::folder::journal::parse;
+use grating_calibration::folder::recording::journal::parse;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

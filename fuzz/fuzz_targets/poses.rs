@@ -1,7 +1,7 @@
 //! Any bytes as poses.csv.
 #![no_main]
 
-use grating_calibration::folder::parse_poses;
+use grating_calibration::folder::poses_csv::parse_poses;
 use libfuzzer_sys::fuzz_target;
 use std::path::Path;
 

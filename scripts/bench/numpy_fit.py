@@ -1,4 +1,4 @@
-"""The default method's warm fit of one image, written with NumPy: the peer of `grating/refine.rs`.
+"""The default method's warm fit of one image, written with NumPy: the peer of `grating/fit/refine.rs`.
 
 Gauss–Newton on cost (4) with the same unknowns (phases of degree 7, gain and offset of degree 4, duty), every third pixel,
 the same robust weights, until the phases move by less than 0.01 rad. From the formulas, not from the Rust code.

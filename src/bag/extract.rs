@@ -3,17 +3,18 @@
 //! Twice through the bag: first the poses tell the rests, then the images go by, few of them in memory at once.
 
 use crate::GrayImage;
-use crate::bag::BagError;
+use crate::bag::error::BagError;
 use crate::bag::messages::{self, Image, MessageError};
-use crate::bag::rests::{Rest, rests};
+use crate::bag::stationary::{Rest, rests};
 use crate::bag::storage::{Bag, Message};
 use crate::camera::{Camera, Stereo};
 use crate::folder::image_file::{Counts, RawImage};
-use crate::folder::{PoseRow, journal::image_path, write_poses};
-use crate::sweep::pose::{StampedPose, ToolPose};
-use crate::sweep::settle::SettleSettings;
-use crate::sweep::stillness::shift_px;
-use crate::sweep::transforms::TransformBuffer;
+use crate::folder::poses_csv::{PoseRow, write_poses};
+use crate::folder::recording::journal::image_path;
+use crate::pose::tool_pose::{StampedPose, ToolPose};
+use crate::pose::transforms::TransformBuffer;
+use crate::sweep::images::stillness::shift_px;
+use crate::sweep::motion::settle::SettleSettings;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 

@@ -2,8 +2,8 @@
 
 use crate::bag::cdr::{Cdr, CdrError};
 use crate::folder::image_file::Counts;
-use crate::sweep::pose::StampedPose;
-use crate::sweep::transforms::StampedTransform;
+use crate::pose::tool_pose::StampedPose;
+use crate::pose::transforms::StampedTransform;
 use nalgebra::Quaternion;
 
 /// Why a message can't be used.

@@ -1,6 +1,6 @@
 //! The messages of a bag in the order they were recorded: rosbag2's mcap and sqlite3 storages.
 
-use crate::bag::BagError;
+use crate::bag::error::BagError;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs::File;

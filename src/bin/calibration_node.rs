@@ -1,5 +1,5 @@
-//! The `calibration_node`; see [`grating_calibration::ros::calibration_node`].
+//! The `calibration_node`; see [`grating_calibration::ros::node::calibration_node`].
 
 fn main() -> anyhow::Result<()> {
-    grating_calibration::ros::calibration_node::run()
+    grating_calibration::ros::node::calibration_node::run()
 }

@@ -4,7 +4,8 @@
 //! a cell is the logarithm of its mean brightness, minus the mean of its neighbours', so that light and lens hardly count.
 
 use crate::GrayImage;
-use crate::lattice::intersections::{Intersection, LineNumbers};
+use crate::grating::phase_field::LineNumbers;
+use crate::lattice::intersections::Intersection;
 use nalgebra::Vector2;
 use rustc_hash::FxHashMap;
 

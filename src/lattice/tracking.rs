@@ -5,7 +5,8 @@
 //! every intersection is predicted from the heights before, all renumberings are scored by how far the intersections
 //! then lie from their predictions, and the best must win by a margin.
 
-use crate::lattice::intersections::{Intersection, LineNumbers};
+use crate::grating::phase_field::LineNumbers;
+use crate::lattice::intersections::Intersection;
 use crate::statistics::median;
 use nalgebra::Vector2;
 use rustc_hash::FxHashMap;

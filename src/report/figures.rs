@@ -2,11 +2,12 @@
 
 use crate::camera::{Camera, Stereo};
 use crate::lattice::tracking::MIN_MARGIN;
-use crate::mapping::stereo_ladder::{self, shared_pairs};
-use crate::mapping::{Calibration, CameraDataset};
+use crate::mapping::calibration::{Calibration, ladder_rows};
+use crate::mapping::dataset::CameraDataset;
+use crate::mapping::selection::stereo_ladder::shared_pairs;
 use crate::report::figure::{Across, Cells, Chart, Content, Figure, Map, Scale, Series, Style, Width};
 use crate::report::lens;
-use crate::sweep::session::{CalibrationOutcome, PairReport};
+use crate::sweep::outcome::{CalibrationOutcome, PairReport};
 use nalgebra::Vector2;
 
 /// Cells of the maps.
@@ -54,7 +55,7 @@ fn chart(name: &str, title: &str, caption: &str, width: Width, chart: Chart) -> 
 
 /// Error of stereo points that the models have not seen, model by model.
 fn models(calibration: &Calibration) -> Option<Figure> {
-    let rows: Vec<_> = stereo_ladder::rows(calibration).into_iter().filter(|row| row.stereo.is_some()).collect();
+    let rows: Vec<_> = ladder_rows::rows(calibration).into_iter().filter(|row| row.stereo.is_some()).collect();
     let series = |axis: usize| Series {
         name: ["x", "y", "z"][axis].into(),
         points: (0..)
@@ -63,7 +64,7 @@ fn models(calibration: &Calibration) -> Option<Figure> {
             .collect(),
         style: Style::Markers,
     };
-    let name = |row: &stereo_ladder::LadderRow| match row.served.left || row.served.right {
+    let name = |row: &ladder_rows::LadderRow| match row.served.left || row.served.right {
         true => format!("{} *", row.model),
         false => row.model.to_string(),
     };

@@ -4,7 +4,7 @@
 //! of the pixel, here polynomials of degree [`DEGREE`]. They follow a lens with k1 = −0.18 to a third of a micrometre.
 
 use crate::camera::Camera;
-use crate::mapping::Calibration;
+use crate::mapping::calibration::Calibration;
 use crate::mapping::views::Observation;
 use nalgebra::{DMatrix, Matrix3x2, Vector2, Vector3};
 use std::collections::HashMap;

@@ -5,7 +5,7 @@
 //! ```
 
 use crate::camera::Camera;
-use crate::mapping::Calibration;
+use crate::mapping::calibration::Calibration;
 use nalgebra::{DMatrix, Matrix3, Vector2, Vector3};
 
 /// Lines across and down, and points along each.

@@ -2,10 +2,11 @@
 
 use crate::GrayImage;
 use crate::camera::Camera;
-use crate::grating::normal_equations::GratingParameters;
-use crate::lattice::intersections::{Intersection, PhaseField};
-use crate::lattice::origin::OriginMark;
-use crate::mapping::Calibration;
+use crate::grating::parameters::GratingParameters;
+use crate::grating::phase_field::PhaseField;
+use crate::lattice::intersections::Intersection;
+use crate::lattice::origin_mark::locate::OriginMark;
+use crate::mapping::calibration::Calibration;
 use crate::report::canvas::{Canvas, Colour};
 use crate::report::lattice::{self, Node, segments};
 use image::RgbImage;

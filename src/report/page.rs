@@ -2,14 +2,13 @@
 
 use crate::GrayImage;
 use crate::camera::{Camera, Stereo};
-use crate::mapping::calibration::{Calibration, FORMAT_VERSION};
-use crate::mapping::select::LadderEntry;
-use crate::mapping::stereo_ladder;
+use crate::mapping::calibration::{Calibration, FORMAT_VERSION, ladder_rows};
+use crate::mapping::selection::ladder::LadderEntry;
 use crate::report::draw::DrawError;
 use crate::report::figure::Figure;
 use crate::report::figures::Figures;
 use crate::report::overlay;
-use crate::sweep::session::CalibrationOutcome;
+use crate::sweep::outcome::CalibrationOutcome;
 use base64::Engine;
 use image::codecs::jpeg::JpegEncoder;
 use std::fmt::Write;
@@ -211,7 +210,7 @@ fn ladder(calibration: &Calibration) -> String {
          <th><tr class=units><td><td colspan=6>px RMS per axis<td colspan=3>µm RMS<td>",
     );
     let number = |value: Option<f64>, digits| value.map_or("–".into(), |value| format!("{value:.digits$}"));
-    for row in stereo_ladder::rows(calibration) {
+    for row in ladder_rows::rows(calibration) {
         let cameras = Camera::BOTH.into_iter().filter(|camera| row.served[*camera]);
         let served = cameras.map(|camera| camera.to_string()).collect::<Vec<_>>().join(", ");
         let class = if served.is_empty() { "" } else { "served" };

@@ -1,75 +1,31 @@
 //! Everything that knows r2r or OpenCV.
 //!
-//! | file | holds |
+//! | folder | holds |
 //! | --- | --- |
-//! | [`calibration_node`] | the node: wires the rest together |
-//! | [`calibration_params`] | its parameters |
-//! | [`shared`] | what its tasks share |
-//! | [`goal`] | what a goal asks for |
-//! | [`preflight`] | everything that can be found out before the robot moves |
-//! | [`action`] | goals, one at a time, from the action and from the page |
-//! | [`action_server`] | the services and topics of an action |
+//! | [`support`] | process, threads, parameters, answers that arrive, who publishes what |
+//! | [`input`] | images and poses as they come |
+//! | [`robot`] | set points out; the only folder that commands the robot |
+//! | [`goal`] | the `~/calibrate` action, from preflight to file |
+//! | [`service`] | `pixel_to_world`, `world_to_pixel`, `~/save`, `~/load`, `~/check`, `~/move_to` |
+//! | [`click`] | clicks in the images become points |
+//! | [`show`] | what RViz, rqt and diagnostics see |
 //! | [`web`] | the live page |
-//! | [`calibrate`] | the `~/calibrate` action: one sweep from preflight to file |
-//! | [`mover`] | moves the tool and watches it |
-//! | [`still`] | a pair of images that is fresh and still |
-//! | [`stop`] | why a goal ended early |
-//! | [`robot`] | measured poses in, set points out; the only folder that commands the robot |
-//! | [`frames`], [`pairing`] | images of the last moments, paired by stamp |
-//! | [`images`] | sensor_msgs/Image → brightness |
-//! | [`services`] | `pixel_to_world`, `world_to_pixel`, `~/save`, `~/load` |
-//! | [`respond`](mod@respond) | answers that arrive |
-//! | [`check`] | `~/check`: does the calibration still hold? |
-//! | [`move_to`] | `~/move_to`, when armed |
-//! | [`clicks`], [`click_record`] | clicks in the pictures become points, and rows of a file |
-//! | [`diagnostics`] | `/diagnostics`, once a second |
-//! | [`live`] | what a calibration has shown so far |
-//! | [`show`] | markers, dataset and TF, for RViz |
-//! | [`files`] | which files services and goals may name |
-//! | [`graph`] | who publishes what |
-//! | [`params`], [`parameter_services`] | declared, bounded parameters, and `ros2 param` |
-//! | [`process`] | memory, logging, runtime, spinning and stopping of both nodes |
-//! | [`work`] | whose work waits for whose |
-//! | [`cell`], [`cell_robot`], [`faults`] | the `sim_cell` node: a simulated robot with two cameras, and what goes wrong |
+//! | [`node`] | the node: wires the rest together |
+//! | [`sim_cell`] | the `sim_cell` node: a simulated robot with two cameras, and its faults |
+
+pub mod click;
+pub mod goal;
+pub mod input;
+pub mod node;
+pub mod robot;
+pub mod service;
+pub mod show;
+pub mod sim_cell;
+pub mod support;
+pub mod web;
 
 use futures::{Stream, StreamExt};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-pub mod action;
-pub mod action_server;
-pub mod backends;
-pub mod calibrate;
-pub mod calibration_node;
-pub mod calibration_params;
-pub mod cell;
-pub mod cell_robot;
-pub mod check;
-pub mod click_record;
-pub mod clicks;
-pub mod diagnostics;
-pub mod faults;
-pub mod files;
-pub mod frames;
-pub mod goal;
-pub mod graph;
-pub mod images;
-pub mod live;
-pub mod move_to;
-pub mod mover;
-pub mod pairing;
-pub mod parameter_services;
-pub mod params;
-pub mod preflight;
-pub mod process;
-pub mod respond;
-pub mod robot;
-pub mod services;
-pub mod shared;
-pub mod show;
-pub mod still;
-pub mod stop;
-pub mod web;
-pub mod work;
 
 /// Nanoseconds of a stamp.
 pub fn nanoseconds(stamp: &r2r::builtin_interfaces::msg::Time) -> i64 {

@@ -3,8 +3,8 @@
 //! Serialised as YAML (`scene.yaml`); every field may be left out and then has its default.
 
 use crate::camera::Stereo;
-use crate::sim::SceneError;
-use crate::sim::mark::pattern_tells;
+use crate::sim::error::SceneError;
+use crate::sim::sheet::mark::pattern_tells;
 use serde::{Deserialize, Serialize};
 
 /// A whole scene. `SceneConfig::default()` is the standard cell.
@@ -189,7 +189,7 @@ pub enum OriginMark {
         centre_mm: [f64; 2],
         diameter_mm: f64,
     },
-    /// Dots half a pitch wide in cells around it that tell origin, axes and pitch ([`crate::sim::mark`]); the pitch must be
+    /// Dots half a pitch wide in cells around it that tell origin, axes and pitch ([`crate::sim::sheet::mark`]); the pitch must be
     /// a whole number of hundredths of a millimetre, up to 20.47.
     Pattern,
 }

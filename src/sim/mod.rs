@@ -1,14 +1,11 @@
 //! A ray-traced cell: printed grid, light, two lenses, sensor, robot. The judge of the estimator.
 //!
-//! | file | holds |
+//! | file or folder | holds |
 //! | --- | --- |
 //! | [`config`] | every parameter of a scene, with defaults and bounds |
 //! | [`preset`] | named scenes |
-//! | [`lens`] | ray ↔ pixel: Brown's model plus a smooth part that no Brown model holds |
-//! | [`view`] | a lens at its place on the tool, and its table of rays |
-//! | [`print`] | the printed grid: which part of a pixel's footprint is ink |
-//! | [`mark`] | where the dots of the origin mark are |
-//! | [`sensor`] | light → counts: noise, gamma, saturation, 8 or 16 bits |
+//! | [`sheet`] | the printed sheet: lines, dots of the origin mark |
+//! | [`optics`] | lens, its place on the tool, sensor |
 //! | [`scene`] | all of it together: pictures and exact projections |
 //! | [`truth`] | points with their pixels, for a judge |
 //! | [`robot`] | how the tool moves |
@@ -24,18 +21,10 @@
 //! Nothing here calls the estimator's stages: an error of theirs cannot hide behind the same error in the judge.
 
 pub mod config;
-pub mod lens;
-pub mod mark;
-pub mod normal;
+pub mod error;
+pub mod optics;
 pub mod preset;
-pub mod print;
 pub mod robot;
 pub mod scene;
-pub mod sensor;
+pub mod sheet;
 pub mod truth;
-pub mod view;
-
-pub use config::SceneConfig;
-pub use preset::Preset;
-pub use scene::{Scene, SceneError};
-pub use sensor::Picture;

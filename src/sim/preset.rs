@@ -94,7 +94,7 @@ impl Preset {
 mod tests {
     use super::*;
     use crate::camera::Camera;
-    use crate::sim::Scene;
+    use crate::sim::scene::Scene;
     use nalgebra::Vector3;
 
     /// Share of the pixels of a picture without noise for which `is` holds, given their counts in two scenes.

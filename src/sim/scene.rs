@@ -2,22 +2,12 @@
 
 use crate::camera::{Camera, Stereo};
 use crate::sim::config::SceneConfig;
-use crate::sim::print::Print;
-use crate::sim::sensor::{self, Picture};
-use crate::sim::view::View;
+use crate::sim::error::SceneError;
+use crate::sim::optics::sensor::{self, Picture};
+use crate::sim::optics::view::View;
+use crate::sim::sheet::print::Print;
 use nalgebra::{Matrix3, Vector2, Vector3};
 use rayon::prelude::*;
-
-/// Why there is no such scene.
-#[derive(Debug, thiserror::Error)]
-pub enum SceneError {
-    #[error("{name} is {value}, it must be within {bound}")]
-    Parameter { name: String, value: f64, bound: String },
-    #[error("the lens has no ray for pixel ({u}, {v}): weaken its distortion or narrow lens.field_deg")]
-    Lens { u: u32, v: u32 },
-    #[error("the {camera} camera does not see the grid's origin at h = 0: move grid.offset_mm or the camera")]
-    OriginUnseen { camera: Camera },
-}
 
 /// The printed grid, the light and the two cameras. Deterministic: the same config gives the same pictures.
 pub struct Scene {

@@ -1,7 +1,8 @@
 //! What a judge compares an estimate with: random points that both cameras see, with their exact pixels.
 
 use crate::camera::{Camera, Stereo};
-use crate::sim::scene::{Scene, SceneError};
+use crate::sim::error::SceneError;
+use crate::sim::scene::Scene;
 use nalgebra::{Matrix3, Vector2, Vector3};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde::{Deserialize, Serialize};

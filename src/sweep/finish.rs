@@ -5,12 +5,16 @@
 //! ```
 
 use crate::camera::Stereo;
-use crate::mapping::bundle::{self, Bundle, Views};
-use crate::mapping::calibration::{CalibrationContext, fit_calibration};
-use crate::mapping::checks::Checks;
-use crate::mapping::{consistency, origins, placement, scale};
+use crate::mapping::bundle::{self, Bundle};
+use crate::mapping::calibration::fit::{CalibrationContext, fit_calibration};
+use crate::mapping::checks::record::Checks;
+use crate::mapping::checks::{consistency, origins, placement, scale};
+use crate::mapping::method::Method;
+use crate::mapping::views::Views;
+use crate::sweep::error::{MIN_PAIRS, SweepError};
+use crate::sweep::outcome::{CalibrationOutcome, PairReport};
 use crate::sweep::plausibility;
-use crate::sweep::session::{CalibrationOutcome, CalibrationSettings, MIN_PAIRS, Method, PairReport, SweepError};
+use crate::sweep::settings::CalibrationSettings;
 
 /// Fits the mapping models and judges them.
 ///

@@ -5,12 +5,13 @@
 
 use crate::GrayImage;
 use crate::camera::{Camera, Stereo};
-use crate::grating::normal_equations::GratingParameters;
-use crate::grating::refine::GratingFit;
-use crate::lattice::intersections::{Intersection, LineNumbers, PhaseField, solve};
-use crate::lattice::mark::Mark;
-use crate::lattice::origin::{self, OriginError, OriginMark};
-use crate::sweep::session::SweepError;
+use crate::grating::fit::refine::GratingFit;
+use crate::grating::parameters::GratingParameters;
+use crate::grating::phase_field::{LineNumbers, PhaseField};
+use crate::lattice::intersections::{Intersection, solve};
+use crate::lattice::origin_mark::locate::{self, OriginError, OriginMark};
+use crate::lattice::origin_mark::mark::Mark;
+use crate::sweep::error::SweepError;
 use nalgebra::{Matrix2, Vector2};
 
 /// Stated and marked pitch differ by no more than this fraction: a printer's scale is off by a percent at most.
@@ -37,7 +38,7 @@ impl Start {
         fit: &GratingParameters,
         click_px: Option<Vector2<f64>>,
     ) -> Result<Self, SweepError> {
-        match (origin::find(image, fit), click_px) {
+        match (locate::find(image, fit), click_px) {
             (Err(cause), None) => Err(SweepError::Mark { camera, cause }),
             (Ok(mark), None) => Ok(Start { origin_px: mark.pixel, mark: Ok(mark), clicked: false }),
             (Ok(mark), Some(click_px)) if mark.origin != LineNumbers::nearest(fit.phases(click_px)) => {

@@ -3,7 +3,8 @@
 use crate::camera::{Camera, Stereo};
 use crate::lattice::tracking::MIN_MARGIN;
 use crate::mapping::dataset::CameraDataset;
-use crate::sweep::session::{PairReport, SweepError};
+use crate::sweep::error::SweepError;
+use crate::sweep::outcome::PairReport;
 
 /// Swept ranges that no such cell has: heights are in other units, mm.
 const LEAST_RANGE_MM: f64 = 0.2;

@@ -6,169 +6,20 @@
 
 use crate::GrayImage;
 use crate::camera::{Camera, Stereo};
-use crate::grating::backend::{BackendError, Chosen, Image, TakenPair};
-use crate::grating::refine::{FitError, FitOptions};
-use crate::grating::stochastic::OriginalSettings;
+use crate::grating::backend::Image;
+use crate::grating::backend::choice::{Chosen, TakenPair};
 use crate::lattice::intersections::Intersection;
-use crate::lattice::origin::OriginError;
 use crate::lattice::texture::CellShade;
-use crate::lattice::tracking::TrackingError;
-use crate::mapping::bundle::{Cell, Observation, Views};
-use crate::mapping::calibration::Calibration;
-use crate::mapping::dataset::CameraDataset;
-use crate::mapping::select::SelectError;
+use crate::mapping::views::{Cell, Observation, Views};
+use crate::pose::tool_pose::ToolPose;
+use crate::sweep::error::SweepError;
 use crate::sweep::finish::calibrate_views;
+use crate::sweep::motion::height_or_jog::Place;
 use crate::sweep::origin::Common;
-use crate::sweep::place::Place;
-use crate::sweep::pose::ToolPose;
+use crate::sweep::outcome::{CalibrationOutcome, PairReport};
+use crate::sweep::settings::CalibrationSettings;
 use crate::sweep::track::{CameraPair, CameraTrack};
 use nalgebra::{Vector2, Vector3};
-use serde::{Deserialize, Serialize};
-
-/// How the images are fitted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Method {
-    /// Automatic start, Levenberg–Marquardt, local measurement, the best model of the ladder.
-    #[default]
-    Auto,
-    /// As published: stochastic search on Eq. (1)–(4), Eq. (5)–(16).
-    Original,
-}
-
-impl std::fmt::Display for Method {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Method::Auto => "auto",
-            Method::Original => "original",
-        })
-    }
-}
-
-/// What a calibration needs to know besides images and poses.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CalibrationSettings {
-    pub method: Method,
-    /// Pitch of the printed lines, mm; none: the origin mark tells it.
-    pub pitch_mm: Option<f64>,
-    /// Pixel of the grid's origin in the first pair; none: the origin mark tells it.
-    pub origin_px: Stereo<Option<Vector2<f64>>>,
-    /// How the default method fits an image.
-    pub fit: FitOptions,
-    /// How hard the original method searches.
-    pub original: OriginalSettings,
-    /// Worst RMS error along any axis with which a robot may still go by the result, mm.
-    pub usable_rms_mm: f64,
-}
-
-impl CalibrationSettings {
-    /// Defaults for everything that has one.
-    pub fn new(pitch_mm: f64, origin_px: Stereo<Vector2<f64>>) -> Self {
-        let origin_px = origin_px.map(Some);
-        CalibrationSettings { pitch_mm: Some(pitch_mm), origin_px, ..CalibrationSettings::by_mark() }
-    }
-
-    /// Origin, axes and pitch from the origin mark.
-    pub fn by_mark() -> Self {
-        CalibrationSettings {
-            method: Method::Auto,
-            pitch_mm: None,
-            origin_px: Stereo::default(),
-            fit: FitOptions::default(),
-            original: OriginalSettings::default(),
-            usable_rms_mm: 0.05,
-        }
-    }
-}
-
-/// What one image pair gave.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PairReport {
-    pub height_mm: f64,
-    /// Intersections found.
-    pub intersections: Stereo<usize>,
-    /// RMS residual of the grating fit over the RMS of what it explains.
-    pub residual: Stereo<f64>,
-    /// Margin of the phase tracking over the runner-up, pitches; infinite for the first pair.
-    pub phase_margin: Stereo<f64>,
-    /// Time of fit and intersections, ms.
-    pub fit_ms: Stereo<f64>,
-}
-
-/// Why a sweep can't go on, or end.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum SweepError {
-    #[error("pitch is {pitch_mm} mm: give the distance between neighbouring printed lines, above 0")]
-    Pitch { pitch_mm: f64 },
-    #[error("{camera} image of pair {pair}: {cause}")]
-    Fit { camera: Camera, pair: usize, cause: FitError },
-    #[error("{camera} image of pair {pair}: {cause}")]
-    Tracking { camera: Camera, pair: usize, cause: TrackingError },
-    #[error(
-        "{camera} image of pair {pair} is {found:?} px, the session was started with {expected:?} px: restart the sweep or \
-         fix the camera's resolution"
-    )]
-    ImageSize { camera: Camera, pair: usize, found: [u32; 2], expected: [u32; 2] },
-    #[error(
-        "{camera} origin ({u:.1}, {v:.1}) px is no grid intersection: the nearest is {distance_px:.1} px away; click the \
-         crossing that is the grid's origin in the first {camera} image"
-    )]
-    Origin { camera: Camera, u: f64, v: f64, distance_px: f64 },
-    #[error("{camera} image: {cause}")]
-    Mark { camera: Camera, cause: OriginError },
-    #[error(
-        "{camera} image: the origin was given at ({:.1}, {:.1}) px, the origin mark is at ({:.1}, {:.1}) px: leave the pixel \
-         out, or click the mark's centre", .click_px[0], .click_px[1], .mark_px[0], .mark_px[1]
-    )]
-    OtherOrigin { camera: Camera, click_px: [f64; 2], mark_px: [f64; 2] },
-    #[error(
-        "the pitch was given as {stated_mm} mm, the origin mark tells {mark_mm} mm: a printer is not that far off; measure \
-         the pitch again, or leave it out"
-    )]
-    OtherPitch { stated_mm: f64, mark_mm: f64 },
-    #[error(
-        "the origin marks tell {left_mm} mm in the left image and {right_mm} mm in the right one: both cameras must see the \
-         same sheet"
-    )]
-    OtherMarks { left_mm: f64, right_mm: f64 },
-    #[error("the pitch is not known: no origin mark is in view that tells it; give --pitch-mm (pitch of the node)")]
-    PitchUnknown,
-    #[error("the measured pose of pair {pair} is not a finite number: give what was measured, or leave the pair out")]
-    Pose { pair: usize },
-    #[error(
-        "the heights span {range_mm} mm, {least_mm} … {most_mm} mm are possible: are they in other units (metres, \
-         micrometres)? mm are needed"
-    )]
-    Range { range_mm: f64, least_mm: f64, most_mm: f64 },
-    #[error("only {pairs} image pairs, at least {MIN_PAIRS} heights are needed: visit more of them")]
-    TooFew { pairs: usize },
-    #[error("{camera} camera: {cause}")]
-    Mapping { camera: String, cause: SelectError },
-}
-
-impl SweepError {
-    /// What failed if it was the device, not the image.
-    fn lost_device(&self) -> Option<&BackendError> {
-        match self {
-            SweepError::Fit { cause: FitError::Device(lost), .. } => Some(lost),
-            _ => None,
-        }
-    }
-}
-
-/// Fewest heights that say anything about a third dimension.
-pub const MIN_PAIRS: usize = 5;
-
-/// A finished calibration with what led to it.
-#[derive(Clone, Debug)]
-pub struct CalibrationOutcome {
-    pub calibration: Calibration,
-    pub pairs: Vec<PairReport>,
-    pub data: Stereo<CameraDataset>,
-    /// Where each pair's pose was minus where it was measured, about the mean of all, robot axes, mm; none where nothing
-    /// tells.
-    pub pose_errors_mm: Vec<Vector3<f64>>,
-}
 
 /// A calibration under way. No I/O: whoever feeds it with the same images and poses gets the same numbers.
 pub struct SweepSession {

@@ -2,15 +2,18 @@
 
 use crate::camera::Camera;
 use crate::grating::backend::{Backend, BackendError, Pixels};
-use crate::grating::refine::{self, FitError, FitOptions, GratingFit, Warm, fit_cold_on};
-use crate::grating::stochastic::OriginalFitter;
-use crate::lattice::intersections::{Intersection, LineNumbers};
+use crate::grating::fit::refine::{self, FitError, FitOptions, GratingFit, Warm, fit_cold_on};
+use crate::grating::phase_field::LineNumbers;
+use crate::lattice::intersections::Intersection;
 use crate::lattice::local;
 use crate::lattice::texture::{self, CellShade};
 use crate::lattice::tracking::Tracker;
+use crate::mapping::method::Method;
+use crate::sweep::error::SweepError;
+use crate::sweep::motion::height_or_jog::Place;
 use crate::sweep::origin::{Start, lines_at};
-use crate::sweep::place::Place;
-use crate::sweep::session::{CalibrationSettings, Method, SweepError};
+use crate::sweep::original::OriginalFitter;
+use crate::sweep::settings::CalibrationSettings;
 use nalgebra::Vector2;
 use std::time::Instant;
 

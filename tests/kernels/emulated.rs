@@ -1,10 +1,10 @@
 //! A device that runs the kernels on the CPU: see `cpu.h`.
 
 use grating_calibration::grating::backend::BackendError;
-use grating_calibration::grating::cuda::device::{Argument, Device, Launch, Queue};
-use grating_calibration::grating::cuda::layout::{self, Pass, Round, Search};
-use grating_calibration::grating::quadratic::QuadraticPhase;
-use grating_calibration::grating::window::{Window, WindowSums};
+use grating_calibration::grating::backend::cuda::device::{Argument, Device, Launch, Queue};
+use grating_calibration::grating::backend::cuda::layout::{self, Pass, Round, Search};
+use grating_calibration::grating::pixel_sums::window::{Window, WindowSums};
+use grating_calibration::grating::published::quadratic::QuadraticPhase;
 use libloading::{Library, Symbol};
 use std::ffi::{CString, c_char, c_int, c_uint, c_void};
 use std::mem::offset_of;

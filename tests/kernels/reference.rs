@@ -2,9 +2,10 @@
 
 use grating_calibration::GrayImage;
 use grating_calibration::grating::chebyshev::{exponents, values_at};
-use grating_calibration::grating::normal_equations::{GratingParameters, NormalEquations, Region};
-use grating_calibration::grating::quadratic::QuadraticPhase;
-use grating_calibration::grating::search::{Problem, Sums};
+use grating_calibration::grating::parameters::GratingParameters;
+use grating_calibration::grating::pixel_sums::normal_equations::{NormalEquations, Region};
+use grating_calibration::grating::published::quadratic::QuadraticPhase;
+use grating_calibration::grating::published::search::{Problem, Sums};
 use nalgebra::{DMatrix, DVector, Vector2};
 
 pub fn sums(problem: &Problem, candidates: &[QuadraticPhase]) -> Vec<Sums> {

@@ -4,19 +4,21 @@ use crate::calibrate;
 use anyhow::Context;
 use grating_calibration::GrayImage;
 use grating_calibration::camera::{Camera, Stereo};
-use grating_calibration::folder::{self, PairFiles};
-use grating_calibration::grating::backend::{Backend, BackendChoice, BackendError, Chosen};
-use grating_calibration::grating::cpu::{Cpu, peak_multiply_adds};
-use grating_calibration::grating::cuda::device::Kernel;
-use grating_calibration::grating::cuda::driver::LaunchTime;
-use grating_calibration::grating::cuda::{Cuda, driver};
-use grating_calibration::grating::quadratic::{QuadraticGratings, QuadraticPhase};
-use grating_calibration::grating::refine::{FitOptions, GratingFit, Warm, fit_cold, fit_warm_on};
-use grating_calibration::grating::search::{DRAWS, Round, SearchPlan, plain_sums};
+use grating_calibration::folder::pairs::{self, PairFiles};
+use grating_calibration::grating::backend::choice::{BackendChoice, Chosen};
+use grating_calibration::grating::backend::cpu::{Cpu, peak_multiply_adds};
+use grating_calibration::grating::backend::cuda::Cuda;
+use grating_calibration::grating::backend::cuda::device::Kernel;
+use grating_calibration::grating::backend::cuda::driver::{self, LaunchTime};
+use grating_calibration::grating::backend::{Backend, BackendError};
+use grating_calibration::grating::fit::refine::{FitOptions, GratingFit, Warm, fit_cold, fit_warm_on};
+use grating_calibration::grating::published::quadratic::{QuadraticGratings, QuadraticPhase};
+use grating_calibration::grating::published::search::{DRAWS, Round, SearchPlan, plain_sums};
 use grating_calibration::lattice::local;
+use grating_calibration::sim::config::SceneConfig;
+use grating_calibration::sim::scene::Scene;
 use grating_calibration::sim::truth::TruthFile;
-use grating_calibration::sim::{Scene, SceneConfig};
-use grating_calibration::sweep::session::CalibrationSettings;
+use grating_calibration::sweep::settings::CalibrationSettings;
 use nalgebra::{Vector2, Vector3};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -182,7 +184,7 @@ impl Sweep {
         let [left, right, poses] = ["left", "right", "poses.csv"].map(|name| folder.join(name));
         let origins = Stereo { left: truth.origin_left, right: truth.origin_right };
         let settings = CalibrationSettings::new(truth.pitch_mm, origins.map(Vector2::from));
-        Ok(Sweep { pairs: folder::pairs(&left, &right, &poses)?, settings })
+        Ok(Sweep { pairs: pairs::list(&left, &right, &poses)?, settings })
     }
 }
 

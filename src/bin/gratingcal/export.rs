@@ -1,7 +1,8 @@
 //! `gratingcal export`: the cameras of a calibration for other software.
 
 use clap::Args;
-use grating_calibration::mapping::{Calibration, export};
+use grating_calibration::folder::camera_files;
+use grating_calibration::mapping::calibration::Calibration;
 use nalgebra::{Isometry3, Translation3};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,7 +32,7 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let calibration = Calibration::load(&args.calibration)?;
     let [x, y, z] = args.tool_offset_mm;
     let tool_from_calibration = Isometry3::from(Translation3::new(x, y, z));
-    for path in export::write(&calibration, &args.calibration, &args.tool_frame, &tool_from_calibration)? {
+    for path in camera_files::write(&calibration, &args.calibration, &args.tool_frame, &tool_from_calibration)? {
         say!("wrote {}", path.display())?;
     }
     Ok(ExitCode::SUCCESS)

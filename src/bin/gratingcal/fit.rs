@@ -2,10 +2,11 @@
 
 use anyhow::Context;
 use clap::Args;
-use grating_calibration::folder;
-use grating_calibration::grating::backend::{BackendChoice, Chosen};
-use grating_calibration::grating::refine::{FitOptions, fit_cold_on};
-use grating_calibration::lattice::{local, origin};
+use grating_calibration::folder::pairs;
+use grating_calibration::grating::backend::choice::{BackendChoice, Chosen};
+use grating_calibration::grating::fit::refine::{FitOptions, fit_cold_on};
+use grating_calibration::lattice::local;
+use grating_calibration::lattice::origin_mark::locate;
 use grating_calibration::report::overlay;
 use nalgebra::{Matrix2, Vector2};
 use std::path::PathBuf;
@@ -30,14 +31,14 @@ pub struct FitArgs {
 pub fn run(args: &FitArgs) -> anyhow::Result<ExitCode> {
     let backend = Chosen::of(args.backend)?;
     let name = args.image.display().to_string();
-    let image = folder::read_gray(&args.image)?;
+    let image = pairs::read_gray(&args.image)?;
     let start = Instant::now();
     let mut pixels = backend.backend().take((&image).into())?;
     let fit = fit_cold_on(&mut *pixels, &FitOptions::default()).with_context(|| name.clone())?;
     let fit_ms = start.elapsed().as_secs_f64() * 1e3;
     let intersections = local::measure_on(&mut *pixels, &fit.parameters)?;
     let total_ms = start.elapsed().as_secs_f64() * 1e3;
-    let mark = origin::find(&image, &fit.parameters);
+    let mark = locate::find(&image, &fit.parameters);
     if let Some(path) = &args.overlay {
         overlay::draw(&image, &fit.parameters, &intersections, mark.as_ref().ok())
             .save(path)
@@ -52,7 +53,7 @@ pub fn run(args: &FitArgs) -> anyhow::Result<ExitCode> {
             })
             .collect();
         // Axes: where +x and +y lead from the origin, px a pitch.
-        let axes = |found: &origin::OriginMark| {
+        let axes = |found: &locate::OriginMark| {
             let at = |x, y| found.pixel_at(&fit.parameters, Vector2::new(x, y)).map(|p| p - found.pixel);
             [at(1.0, 0.0), at(0.0, 1.0)].map(|axis| axis.map(<[f64; 2]>::from))
         };

@@ -8,20 +8,16 @@ macro_rules! say {
     }};
 }
 
-#[cfg(feature = "bags")]
-mod bag;
 mod bench;
 mod calibrate;
 mod export;
 mod fit;
 mod map;
-mod pixel_to_world;
 mod points;
+mod query;
 mod report;
 mod simulate;
-mod stdin;
 mod target;
-mod world_to_pixel;
 
 use clap::{Parser, Subcommand};
 
@@ -38,9 +34,9 @@ enum Command {
     /// Fit the images of a sweep and write calibration.yaml.
     Calibrate(Box<calibrate::CalibrateArgs>),
     /// Pixels (CSV on stdin) to points (CSV on stdout).
-    PixelToWorld(pixel_to_world::PixelToWorldArgs),
+    PixelToWorld(query::pixel_to_world::PixelToWorldArgs),
     /// Points (CSV on stdin) to pixels (CSV on stdout).
-    WorldToPixel(world_to_pixel::WorldToPixelArgs),
+    WorldToPixel(query::world_to_pixel::WorldToPixelArgs),
     /// Fit the models to correspondences from another detector.
     Map(map::MapArgs),
     /// Write the report of a calibration and the sweep it was made of, or another one.
@@ -64,8 +60,8 @@ fn main() -> std::process::ExitCode {
         .init();
     let result = match Cli::parse().command {
         Command::Calibrate(args) => calibrate::run(&args),
-        Command::PixelToWorld(args) => pixel_to_world::run(&args),
-        Command::WorldToPixel(args) => world_to_pixel::run(&args),
+        Command::PixelToWorld(args) => query::pixel_to_world::run(&args),
+        Command::WorldToPixel(args) => query::world_to_pixel::run(&args),
         Command::Map(args) => map::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Export(args) => export::run(&args),

@@ -3,9 +3,10 @@
 use crate::points;
 use anyhow::Context;
 use clap::Args;
-use grating_calibration::mapping::calibration::{CalibrationContext, fit_calibration};
+use grating_calibration::mapping::calibration::fit::{CalibrationContext, fit_calibration};
+use grating_calibration::mapping::method::Method;
 use grating_calibration::report::Report;
-use grating_calibration::sweep::session::{CalibrationOutcome, Method};
+use grating_calibration::sweep::outcome::CalibrationOutcome;
 use std::path::PathBuf;
 use std::process::ExitCode;
 

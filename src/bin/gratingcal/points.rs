@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail, ensure};
 use grating_calibration::camera::{Camera, Stereo};
-use grating_calibration::mapping::{CameraDataset, Correspondence};
+use grating_calibration::mapping::dataset::{CameraDataset, Correspondence};
 use nalgebra::{Matrix2, Vector2, Vector3};
 use std::io::Read;
 

@@ -6,11 +6,11 @@
 use anyhow::ensure;
 use clap::Args;
 use grating_calibration::camera::{Camera, Stereo};
-use grating_calibration::folder;
-use grating_calibration::grating::backend::{BackendChoice, Chosen};
-use grating_calibration::mapping::Calibration;
+use grating_calibration::folder::pairs;
+use grating_calibration::grating::backend::choice::{BackendChoice, Chosen};
+use grating_calibration::mapping::calibration::Calibration;
 use grating_calibration::report::Report;
-use grating_calibration::sweep::session::CalibrationSettings;
+use grating_calibration::sweep::settings::CalibrationSettings;
 use nalgebra::Vector3;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,7 +33,7 @@ pub struct ReportArgs {
 
 pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     let calibration = Calibration::load(&args.calibration)?;
-    let pairs = folder::pairs(&args.sweep.join("left"), &args.sweep.join("right"), &args.sweep.join("poses.csv"))?;
+    let pairs = pairs::list(&args.sweep.join("left"), &args.sweep.join("right"), &args.sweep.join("poses.csv"))?;
     // Where the calibration has its origin in the first pair; the crossing next to it is taken.
     let origins = Camera::BOTH.map(|camera| calibration.point_to_pixel(camera, Vector3::zeros()));
     for (camera, origin) in Camera::BOTH.into_iter().zip(&origins) {

@@ -1,7 +1,7 @@
 //! What intersections say about each other.
 
 use super::Measured;
-use crate::lattice::intersections::LineNumbers;
+use crate::grating::phase_field::LineNumbers;
 use crate::statistics::{median, spread};
 use nalgebra::{Matrix3, Vector2, Vector3};
 use rustc_hash::FxHashMap;

@@ -1,9 +1,9 @@
 //! Where the windows of the local measurement lie, and what their sums are.
 
 use crate::GrayImage;
-use crate::grating::normal_equations::GratingParameters;
-use crate::grating::window::{PER_LINE, Window, WindowSums};
-use crate::lattice::intersections::PhaseField;
+use crate::grating::parameters::GratingParameters;
+use crate::grating::phase_field::PhaseField;
+use crate::grating::pixel_sums::window::{PER_LINE, Window, WindowSums};
 use nalgebra::{Matrix2, Vector2};
 use std::f64::consts::{PI, TAU};
 

@@ -1,8 +1,8 @@
 //! The only caller of [`Motion`]: within limits, at limited speed, in small set points.
 
 use crate::ros::robot::motion::{Motion, MotionError, SetPoint};
-use crate::sweep::limits::{LimitError, Limits};
-use crate::sweep::profile::{Profile, distance};
+use crate::sweep::motion::limits::{LimitError, Limits};
+use crate::sweep::motion::profile::{Profile, distance};
 use nalgebra::UnitQuaternion;
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@
 //! joint = offset + scale · coordinate,   coordinate in m, joint in the joint's own unit
 //! ```
 
-use crate::ros::params::{Parameters, Spec};
+use crate::ros::support::params::{Parameters, Spec};
 use r2r::sensor_msgs::msg::JointState;
 
 /// Axes x, y, z of the base frame and their joints.

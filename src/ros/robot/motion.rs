@@ -29,7 +29,7 @@ pub enum MotionError {
     Joint(#[from] JointError),
 }
 
-/// A way to command a robot. [`crate::ros::robot::Commander`] is the only caller.
+/// A way to command a robot. [`crate::ros::robot::commander::Commander`] is the only caller.
 pub trait Motion: Send + Sync {
     /// # Errors
     /// [`MotionError`] when the robot can't be told, or can't go there.

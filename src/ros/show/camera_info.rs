@@ -2,11 +2,11 @@
 //! image_proc pairs them; R and P rectify the pair; latched for those who want the numbers only.
 
 use crate::camera::{Camera, Stereo};
-use crate::mapping::export::{rectification, rows};
-use crate::mapping::rectify::{Rectified, rectify};
-use crate::mapping::standard::StandardCamera;
-use crate::ros::frames::Pair;
-use crate::ros::shared::Shared;
+use crate::folder::camera_files::{rectification, rows};
+use crate::mapping::interop::rectify::{Rectified, rectify};
+use crate::mapping::interop::standard::StandardCamera;
+use crate::ros::input::frames::Pair;
+use crate::ros::node::shared::Shared;
 use crate::ros::time;
 use r2r::sensor_msgs::msg::CameraInfo;
 use r2r::{Publisher, QosProfile};

@@ -1,8 +1,8 @@
 //! `~/dataset`: every crossing of the sweep in the calibration frame, with its error.
 
-use crate::ros::live::DataPoint;
-use crate::ros::shared::Shared;
+use crate::ros::node::shared::Shared;
 use crate::ros::show::colour;
+use crate::ros::show::live::DataPoint;
 use r2r::sensor_msgs::msg::{PointCloud2, PointField};
 
 /// Most points that are sent: 20 bytes each, 0.8 MB.

@@ -4,10 +4,10 @@
 //! latest only. Positions without a stamp follow the tool.
 
 use crate::camera::Camera;
-use crate::mapping::frustum::Frustum;
-use crate::mapping::model::Volume;
+use crate::mapping::calibration::frustum::Frustum;
+use crate::mapping::volume::Volume;
 use crate::report::lattice::{Node, segments};
-use crate::ros::shared::Shared;
+use crate::ros::node::shared::Shared;
 use crate::ros::show::colour;
 use nalgebra::Vector3;
 use r2r::geometry_msgs::msg::Point;

@@ -12,12 +12,14 @@
 
 pub mod camera_info;
 pub mod cloud;
+pub mod diagnostics;
+pub mod live;
 pub mod markers;
 pub mod overlay;
 pub mod transform;
 
-use crate::ros::shared::Shared;
-use crate::ros::work;
+use crate::ros::node::shared::Shared;
+use crate::ros::support::work;
 use r2r::{Publisher, QosProfile};
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,18 +5,18 @@
 
 use crate::GrayImage;
 use crate::camera::{Camera, Stereo};
-use crate::grating::cpu::CpuPixels;
-use crate::grating::refine::{self, FitError, FitOptions, GratingFit, Warm};
+use crate::grating::backend::cpu::CpuPixels;
+use crate::grating::fit::refine::{self, FitError, FitOptions, GratingFit, Warm};
 use crate::lattice::intersections::Intersection;
 use crate::lattice::local;
 use crate::report::lattice::{self, Node};
 use crate::report::overlay;
-use crate::ros::frames::Pair;
-use crate::ros::live::carried_on;
-use crate::ros::locked;
-use crate::ros::shared::Shared;
-use crate::ros::{time, work};
-use crate::sweep::profile::distance;
+use crate::ros::input::frames::Pair;
+use crate::ros::node::shared::Shared;
+use crate::ros::show::live::carried_on;
+use crate::ros::support::work;
+use crate::ros::{locked, time};
+use crate::sweep::motion::profile::distance;
 use image::RgbImage;
 use nalgebra::Vector3;
 use r2r::sensor_msgs::msg::Image;

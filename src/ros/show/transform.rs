@@ -2,9 +2,8 @@
 //!
 //! Nobody else publishes this frame, so the robot's own tree stays as it is.
 
-use crate::ros::locked;
-use crate::ros::shared::Shared;
-use crate::ros::time;
+use crate::ros::node::shared::Shared;
+use crate::ros::{locked, time};
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion, Vector3, Vector4};
 use r2r::QosProfile;
 use r2r::geometry_msgs::msg::TransformStamped;

@@ -3,7 +3,7 @@
 //! A foreign page that sends requests here is told by `Origin` and `Sec-Fetch-Site`; a foreign name that was made to lead
 //! here (DNS rebinding) by `Host`.
 
-use crate::ros::shared::Shared;
+use crate::ros::node::shared::Shared;
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};

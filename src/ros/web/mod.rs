@@ -13,7 +13,7 @@ pub mod orders;
 pub mod pictures;
 pub mod state;
 
-use crate::ros::shared::Shared;
+use crate::ros::node::shared::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};

@@ -1,11 +1,12 @@
 //! What the page may ask for. Whatever moves the robot needs `move_to.armed`, as the service does.
 
 use crate::camera::Camera;
-use crate::ros::action::{self, Turn};
-use crate::ros::clicks::{self, Clicked};
-use crate::ros::shared::Shared;
+use crate::ros::click::click_record;
+use crate::ros::click::clicks::{self, Clicked};
+use crate::ros::goal::action::{self, Turn};
+use crate::ros::node::shared::Shared;
+use crate::ros::service::move_to as mover;
 use crate::ros::web::state;
-use crate::ros::{click_record, move_to as mover};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -2,8 +2,8 @@
 
 use crate::GrayImage;
 use crate::camera::Camera;
-use crate::ros::shared::Shared;
-use crate::ros::work;
+use crate::ros::node::shared::Shared;
+use crate::ros::support::work;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};

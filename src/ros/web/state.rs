@@ -1,11 +1,11 @@
 //! What the page shows, as JSON: at once, and again after each change.
 
 use crate::camera::{Camera, Stereo};
-use crate::mapping::stereo_ladder;
-use crate::mapping::{AnswerStatus, Calibration};
-use crate::ros::mover::fresh_pose;
+use crate::mapping::calibration::answer::AnswerStatus;
+use crate::mapping::calibration::{Calibration, ladder_rows};
 use crate::ros::nanoseconds;
-use crate::ros::shared::Shared;
+use crate::ros::node::shared::Shared;
+use crate::ros::robot::mover::fresh_pose;
 use axum::Json;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -99,7 +99,7 @@ fn figures(calibration: &Calibration) -> Value {
         "rms_um": calibration.stereo.rms_mm.map(|mm| 1e3 * mm),
         "max_um": 1e3 * calibration.stereo.max_mm,
         "sentences": calibration.checks.sentences(),
-        "ladder": stereo_ladder::rows(calibration),
+        "ladder": ladder_rows::rows(calibration),
     })
 }
 

@@ -1,0 +1,87 @@
+//! Image pairs on disk: `DIR/00000.png …` beside a `poses.csv`.
+
+use crate::camera::Stereo;
+use crate::folder::error::FolderError;
+use crate::folder::poses_csv::parse_poses;
+use crate::folder::whole_file::read_whole;
+use crate::pose::tool_pose::ToolPose;
+use crate::{GrayImage, gray_from_u8, gray_from_u16};
+use std::path::{Path, PathBuf};
+
+/// An image pair on disk with its pose.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PairFiles {
+    pub images: Stereo<PathBuf>,
+    pub pose: ToolPose,
+}
+
+const EXTENSIONS: [&str; 7] = ["png", "tif", "tiff", "bmp", "pgm", "jpg", "jpeg"];
+
+/// No `poses.csv` is longer, bytes: a million rows need less.
+const LONGEST_POSES: u64 = 64 << 20;
+
+/// All pairs that `poses` lists, lowest height first.
+///
+/// # Errors
+/// [`FolderError`] naming the file and row.
+pub fn list(left: &Path, right: &Path, poses: &Path) -> Result<Vec<PairFiles>, FolderError> {
+    let text = read_whole(poses, LONGEST_POSES).map_err(|cause| FolderError::Io { path: poses.into(), cause })?;
+    parse_poses(&text, poses)?
+        .iter()
+        .map(|row| {
+            Ok(PairFiles {
+                images: Stereo { left: find(left, row.index)?, right: find(right, row.index)? },
+                pose: row.pose,
+            })
+        })
+        .collect()
+}
+
+fn find(folder: &Path, index: u32) -> Result<PathBuf, FolderError> {
+    let candidates = EXTENSIONS.iter().map(|extension| folder.join(format!("{index:05}.{extension}")));
+    candidates.into_iter().find(|path| path.exists()).ok_or(FolderError::NoImage { folder: folder.into(), index })
+}
+
+/// No image file is longer, bytes: 8192×8192 pixels of three colours and 16 bits, not compressed, are not.
+const LONGEST_IMAGE: u64 = 512 << 20;
+
+/// Reads an image of 8 or 16 bits, grey or colour, as brightness.
+///
+/// # Errors
+/// [`FolderError::Io`], [`FolderError::Image`].
+pub fn read_gray(path: &Path) -> Result<GrayImage, FolderError> {
+    let bytes = read_whole(path, LONGEST_IMAGE).map_err(|cause| FolderError::Io { path: path.into(), cause })?;
+    decode_gray(&bytes).map_err(|cause| FolderError::Image { path: path.into(), cause })
+}
+
+/// Both images of a pair; they are decoded at the same time.
+///
+/// # Errors
+/// As [`read_gray`].
+pub fn read_pair(images: Stereo<&Path>) -> Result<Stereo<GrayImage>, FolderError> {
+    std::thread::scope(|scope| {
+        // Threads of their own: those of rayon may be at work on the pair before.
+        let right = scope.spawn(|| read_gray(images.right));
+        let left = read_gray(images.left);
+        let right = right.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok(Stereo { left: left?, right: right? })
+    })
+}
+
+/// The image that a file holds. What it claims to be is not believed: memory is bounded by the decoder.
+///
+/// # Errors
+/// When it is none, or too large.
+pub fn decode_gray(bytes: &[u8]) -> image::ImageResult<GrayImage> {
+    let image = image::ImageReader::new(std::io::Cursor::new(bytes)).with_guessed_format()?.decode()?;
+    let (width, height) = (image.width(), image.height());
+    let gray = match image {
+        image::DynamicImage::ImageLuma8(gray) => gray_from_u8(width, height, gray.as_raw()),
+        image::DynamicImage::ImageLuma16(gray) => gray_from_u16(width, height, gray.as_raw()),
+        other => gray_from_u16(width, height, other.to_luma16().as_raw()),
+    };
+    gray.ok_or_else(|| {
+        let kind = image::error::ParameterErrorKind::DimensionMismatch;
+        image::ImageError::Parameter(image::error::ParameterError::from_kind(kind))
+    })
+}

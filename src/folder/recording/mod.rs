@@ -1,0 +1,9 @@
+//! The record of a calibration under way, from which it is resumed.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`journal`] | its journal: one line a pair, each with a checksum |
+//! | [`record`] | images, poses and journal together |
+
+pub mod journal;
+pub mod record;

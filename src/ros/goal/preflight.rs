@@ -1,0 +1,192 @@
+//! Everything that can be found out before the robot moves, each with its remedy.
+
+use crate::camera::{Camera, Stereo};
+use crate::grating::fit::refine::fit_cold;
+use crate::mapping::method::Method;
+use crate::pose::tool_pose::ToolPose;
+use crate::ros::goal::job::Job;
+use crate::ros::input::images::StampedImage;
+use crate::ros::locked;
+use crate::ros::node::shared::Shared;
+use crate::ros::robot::mover::Mover;
+use crate::sweep::error::SweepError;
+use crate::sweep::images::quality::Picture;
+use crate::sweep::session::SweepSession;
+use crate::sweep::settings::CalibrationSettings;
+use std::path::{Path, PathBuf};
+
+/// What is wrong before the robot has moved.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    #[error(transparent)]
+    Limit(#[from] crate::sweep::motion::limits::LimitError),
+    #[error(
+        "nobody listens on {topic}: is the robot's controller running, is {topic} remapped, does its QoS ask for more than \
+         RELIABLE and VOLATILE, which is what is offered?"
+    )]
+    Unheard { topic: &'static str },
+    #[error("{topic} is published as {found} by {node}, {wanted} is needed: remap {topic}, or that publisher")]
+    Kind { topic: &'static str, node: String, found: String, wanted: &'static str },
+    #[error(
+        "{topic} is published by {node} with durability VOLATILE, TRANSIENT_LOCAL is needed: who starts later never gets it; \
+         let a StaticTransformBroadcaster publish it"
+    )]
+    NotLatched { topic: &'static str, node: String },
+    #[error(
+        "robot poses are given in frame '{found}', base_frame is '{wanted}': set base_frame, or let the driver publish in it"
+    )]
+    PoseFrame { found: String, wanted: String },
+    #[error(
+        "{rate_hz:.0} robot poses come a second, at least {needed_hz:.0} are needed to see the tool at rest within \
+         settle.window = {window_s} s: let the driver publish faster, or widen settle.window"
+    )]
+    PoseRate { rate_hz: f64, needed_hz: f64, window_s: f64 },
+    #[error("images of both cameras are {left:?} and {right:?} px: at least 64×64 are needed")]
+    ImageSize { left: [u32; 2], right: [u32; 2] },
+    #[error(transparent)]
+    Picture(#[from] crate::sweep::images::quality::PictureError),
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    #[error(
+        "lines are {left_px:.1} px apart in the left image and {right_px:.1} px in the right one: do both cameras see the \
+         same sheet from about the same distance?"
+    )]
+    UnlikePitch { left_px: f64, right_px: f64 },
+    #[error("{folder} can't be written to: {cause}: create it, or give the node the right to write there")]
+    Write { folder: PathBuf, cause: std::io::Error },
+    #[error(
+        "{folder} has {free_mib} MiB free, {needed_mib} MiB are needed: make room, or record elsewhere (record_dir)"
+    )]
+    Disk { folder: PathBuf, free_mib: u64, needed_mib: u64 },
+}
+
+/// Room for calibration and journal, bytes.
+const FILES_BYTES: u64 = 16 << 20;
+/// Fewest poses within the settling window.
+const POSES_AT_REST: f64 = 4.0;
+
+/// Fewest poses a second that show the tool at rest within `window_s`.
+pub fn needed_hz(window_s: f64) -> f64 {
+    POSES_AT_REST / window_s
+}
+
+/// Publishers that this node can't understand, or whose QoS keeps their messages from it. All its other subscriptions ask
+/// for the least (BEST_EFFORT, VOLATILE), which every publisher offers.
+pub async fn publishers(shared: &Shared) -> Vec<Problem> {
+    const IMAGE: &str = "sensor_msgs/msg/Image";
+    let mut topics = vec![("left/image_raw", IMAGE), ("right/image_raw", IMAGE), shared.pose_source()];
+    let is_static = |topic| topic == "/tf_static";
+    if shared.pose_source().0 == "/tf" {
+        topics.push(("/tf_static", shared.pose_source().1));
+    }
+    let mut problems = Vec::new();
+    for (topic, wanted) in topics {
+        let Some((_, found)) = shared.graph.publishers(topic).await else { continue };
+        for end in found {
+            if end.kind != wanted {
+                problems.push(Problem::Kind { topic, node: end.node, found: end.kind, wanted });
+            } else if is_static(topic) && !end.is_latched {
+                problems.push(Problem::NotLatched { topic, node: end.node });
+            }
+        }
+    }
+    problems
+}
+
+/// Limits, robot, and disk.
+pub fn before_images(mover: &Mover, job: &Job) -> Vec<Problem> {
+    let shared = &mover.shared;
+    let mut problems = Vec::new();
+    for offset_mm in &job.plan.offsets_mm {
+        let target_mm = std::array::from_fn(|i| mover.start_mm[i] + offset_mm[i]);
+        if let Err(error) = mover.commander.limits().check_box(target_mm) {
+            // One is enough: the others say the same.
+            problems.push(error.into());
+            break;
+        }
+    }
+    if shared.motion.listeners() == Some(0) {
+        problems.push(Problem::Unheard { topic: shared.motion.topic() });
+    }
+    let found = locked(&shared.pose_frame).clone();
+    let wanted = shared.parameters.text("base_frame");
+    // Many drivers leave it empty.
+    if !found.is_empty() && found != wanted {
+        problems.push(Problem::PoseFrame { found, wanted });
+    }
+    let (rate_hz, window_s) = (locked(&shared.poses).rate_hz(), mover.settings.settle.window_s);
+    let needed_hz = needed_hz(window_s);
+    if rate_hz < needed_hz {
+        problems.push(Problem::PoseRate { rate_hz, needed_hz, window_s });
+    }
+    problems
+}
+
+/// Whether there is room and right to write; `image_bytes` of one pair.
+pub fn disk(job: &Job, image_bytes: u64) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let images = image_bytes * job.plan.offsets_mm.len() as u64;
+    if let Some(folder) = &job.record {
+        if let Err(cause) = std::fs::create_dir_all(folder) {
+            problems.push(Problem::Write { folder: folder.clone(), cause });
+        } else {
+            problems.extend(room(folder, FILES_BYTES + images));
+        }
+    }
+    if let Some(file) = &job.file {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        problems.extend(room(folder, FILES_BYTES));
+    }
+    problems
+}
+
+fn room(folder: &Path, needed: u64) -> Option<Problem> {
+    if let Err(cause) = tempfile::NamedTempFile::new_in(folder) {
+        return Some(Problem::Write { folder: folder.into(), cause });
+    }
+    // Where the file system does not tell, writing will.
+    let found = rustix::fs::statvfs(folder).ok()?;
+    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    (free < needed).then(|| Problem::Disk { folder: folder.into(), free_mib: mib(free), needed_mib: mib(needed) })
+}
+
+/// Whether both images show the grid, well enough, and, in the first pair, tell its origin. Takes a second or so: not for
+/// the executor.
+pub fn images(pair: &Stereo<StampedImage>, is_first: bool, settings: &CalibrationSettings) -> Vec<Problem> {
+    let sizes = Stereo::from_fn(|camera| [pair[camera].width, pair[camera].height]);
+    if Camera::BOTH.iter().any(|camera| sizes[*camera].iter().any(|side| *side < 64)) {
+        return vec![Problem::ImageSize { left: sizes.left, right: sizes.right }];
+    }
+    let mut problems = Vec::new();
+    let mut pitches_px = Vec::new();
+    let grays = Stereo::from_fn(|camera| pair[camera].to_gray());
+    for camera in Camera::BOTH {
+        match fit_cold(&grays[camera], &settings.fit) {
+            Err(cause) => problems.push(SweepError::Fit { camera, pair: 0, cause }.into()),
+            Ok(fit) => {
+                let picture = Picture::of(&grays[camera], &fit);
+                pitches_px.push(picture.pitch_px);
+                problems.extend(picture.errors(camera, &grays[camera]).into_iter().map(Problem::from));
+            }
+        }
+    }
+    if let [left_px, right_px] = pitches_px[..]
+        && !(0.5..2.0).contains(&(left_px / right_px))
+    {
+        problems.push(Problem::UnlikePitch { left_px, right_px });
+    }
+    if problems.is_empty() && is_first {
+        let pose = ToolPose::at([0.0; 3]);
+        // Whatever the method: origin, mark and pitch are found in the default fit.
+        let settings = CalibrationSettings { method: Method::Auto, ..settings.clone() };
+        let tried = SweepSession::new(settings).and_then(|mut session| session.add_pair(grays.as_ref(), pose));
+        problems.extend(tried.err().map(Problem::from));
+    }
+    problems
+}
+
+/// All problems in one text.
+pub fn text(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,171 @@
+//! The images of the last moments: pairs by stamp, what was seen before, and how the cameras are doing.
+
+use crate::camera::{Camera, Stereo};
+use crate::ros::input::images::{ImageError, StampedImage};
+use crate::ros::input::pairing::Pairing;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Both images of one moment.
+pub type Pair = Arc<Stereo<StampedImage>>;
+
+/// Contents that are remembered of each camera.
+const REMEMBERED: usize = 512;
+/// Arrivals that the frame rate is counted over.
+const ARRIVALS: usize = 16;
+
+/// What came from both cameras.
+#[derive(Debug, Default)]
+pub struct Frames {
+    pairing: Pairing,
+    cameras: Stereo<CameraFrames>,
+    /// The pair before the latest one, and the latest one.
+    recent: VecDeque<Pair>,
+}
+
+/// What came from one camera.
+#[derive(Debug, Default)]
+struct CameraFrames {
+    received: u64,
+    bad: u64,
+    last_error: Option<ImageError>,
+    size: [u32; 2],
+    frame_id: String,
+    /// Stamp and checksum of the content, oldest first.
+    seen: VecDeque<(i64, u32)>,
+    arrivals: VecDeque<Instant>,
+}
+
+/// How a camera is doing.
+#[derive(Clone, Debug)]
+pub struct CameraHealth {
+    pub received: u64,
+    /// Messages that were no usable image.
+    pub bad: u64,
+    pub last_error: Option<ImageError>,
+    pub size: [u32; 2],
+    pub frame_id: String,
+    /// Time since the last good image; `None` before the first.
+    pub age_s: Option<f64>,
+    /// Images a second.
+    pub rate_hz: f64,
+}
+
+impl Frames {
+    /// Adds an image; gives the pair that it completes.
+    pub fn add(&mut self, camera: Camera, image: StampedImage, frame_id: String, tolerance_ns: i64) -> Option<Pair> {
+        let side = &mut self.cameras[camera];
+        side.received += 1;
+        side.size = [image.width, image.height];
+        side.frame_id = frame_id;
+        push(&mut side.seen, (image.stamp_ns, image.crc), REMEMBERED);
+        push(&mut side.arrivals, Instant::now(), ARRIVALS);
+        let pair = Arc::new(self.pairing.add(camera, image, tolerance_ns)?);
+        push(&mut self.recent, pair.clone(), 2);
+        Some(pair)
+    }
+
+    /// Counts a message that was no image; `true` the first time, when it is worth a log line.
+    pub fn add_bad(&mut self, camera: Camera, error: ImageError) -> bool {
+        let side = &mut self.cameras[camera];
+        side.bad += 1;
+        let new = side.last_error.as_ref() != Some(&error);
+        side.last_error = Some(error);
+        new
+    }
+
+    /// The latest two pairs, older first.
+    pub fn recent(&self) -> Vec<Pair> {
+        self.recent.iter().cloned().collect()
+    }
+
+    /// Whether `image` shows what this camera had already sent by `before_ns`: sent again, or frozen.
+    pub fn is_repeated(&self, camera: Camera, image: &StampedImage, before_ns: i64) -> bool {
+        self.cameras[camera].seen.iter().any(|(stamp_ns, crc)| *stamp_ns < before_ns && *crc == image.crc)
+    }
+
+    pub fn health(&self, camera: Camera) -> CameraHealth {
+        let side = &self.cameras[camera];
+        let span_s = match (side.arrivals.front(), side.arrivals.back()) {
+            (Some(first), Some(last)) => last.duration_since(*first).as_secs_f64(),
+            _ => 0.0,
+        };
+        CameraHealth {
+            received: side.received,
+            bad: side.bad,
+            last_error: side.last_error.clone(),
+            size: side.size,
+            frame_id: side.frame_id.clone(),
+            age_s: side.arrivals.back().map(|last| last.elapsed().as_secs_f64()),
+            rate_hz: if span_s > 0.0 { (side.arrivals.len() - 1) as f64 / span_s } else { 0.0 },
+        }
+    }
+
+    /// Images that never found a partner.
+    pub fn leftovers(&self) -> u64 {
+        self.pairing.leftovers
+    }
+
+    /// What may be the matter when no pair comes.
+    pub fn troubles(&self) -> String {
+        let [left, right] = Camera::BOTH.map(|camera| self.health(camera));
+        let silent = [("left", &left), ("right", &right)].into_iter().filter_map(|(name, health)| match health.age_s {
+            None => Some(format!("the {name} camera never sent a usable image")),
+            Some(age_s) if age_s > 1.0 => Some(format!("the {name} camera has been silent for {age_s:.1} s")),
+            Some(_) => None,
+        });
+        let bad = [("left", &left), ("right", &right)].into_iter().filter_map(|(name, health)| {
+            health.last_error.as_ref().map(|error| format!("{} bad {name} images, the last: {error}", health.bad))
+        });
+        let troubles: Vec<String> = silent.chain(bad).collect();
+        let troubles = if troubles.is_empty() { String::new() } else { format!("{}; ", troubles.join("; ")) };
+        format!(
+            "{troubles}{} left and {} right images came so far, {} without a partner; are the cameras running, are \
+             left/image_raw and right/image_raw remapped, is sync_tolerance large enough?",
+            left.received,
+            right.received,
+            self.leftovers()
+        )
+    }
+}
+
+fn push<T>(queue: &mut VecDeque<T>, item: T, most: usize) {
+    if queue.len() >= most {
+        queue.pop_front();
+    }
+    queue.push_back(item);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::folder::image_file::Counts;
+
+    fn image(stamp_ns: i64, crc: u32) -> StampedImage {
+        StampedImage { stamp_ns, width: 1, height: 1, crc, counts: Counts::U8(vec![0]) }
+    }
+
+    #[test]
+    fn what_was_seen_before_a_moment_is_known_again_later() {
+        let mut frames = Frames::default();
+        for (stamp_ns, crc) in [(100, 1), (200, 2), (300, 3)] {
+            frames.add(Camera::Left, image(stamp_ns, crc), "tool0".into(), 0);
+        }
+        assert!(frames.is_repeated(Camera::Left, &image(400, 2), 250));
+        assert!(!frames.is_repeated(Camera::Left, &image(400, 3), 250));
+        assert!(!frames.is_repeated(Camera::Left, &image(400, 9), 250));
+        assert!(!frames.is_repeated(Camera::Right, &image(400, 2), 250));
+    }
+
+    #[test]
+    fn the_latest_two_pairs_are_kept_and_silence_is_named() {
+        let mut frames = Frames::default();
+        assert!(frames.troubles().contains("right camera never sent"));
+        for stamp_ns in [1, 2, 3] {
+            assert!(frames.add(Camera::Left, image(stamp_ns, 0), String::new(), 0).is_none());
+            assert!(frames.add(Camera::Right, image(stamp_ns, 0), String::new(), 0).is_some());
+        }
+        assert_eq!(frames.recent().iter().map(|pair| pair.left.stamp_ns).collect::<Vec<_>>(), [2, 3]);
+    }
+}

@@ -1,0 +1,21 @@
+//! What all parts of the nodes stand on.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`process`] | memory, logging, runtime, spinning and stopping of both nodes |
+//! | [`work`] | whose work waits for whose |
+//! | [`params`] | declared, bounded parameters |
+//! | [`parameter_services`] | the services of `ros2 param` |
+//! | [`respond`] | answers that arrive |
+//! | [`graph`] | who publishes what |
+//! | [`files`] | which files services and goals may name |
+//! | [`backends`] | the backend in use |
+
+pub mod backends;
+pub mod files;
+pub mod graph;
+pub mod parameter_services;
+pub mod params;
+pub mod process;
+pub mod respond;
+pub mod work;

@@ -1,0 +1,27 @@
+//! Where an image pair belongs: a height, or a jog at the first one.
+
+use crate::pose::tool_pose::ToolPose;
+use nalgebra::Vector2;
+
+/// Poses this far from the first one along x and y, but not above or below it by more than the second, are jogs, mm.
+pub const JOG_MM: f64 = 0.05;
+pub const JOG_HEIGHT_MM: f64 = 0.05;
+
+/// Where a pair was taken, relative to the first one.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub height_mm: f64,
+    /// Displacement along x and y if it is a jog.
+    pub jog_mm: Option<Vector2<f64>>,
+}
+
+impl Place {
+    /// Of the pose `pose`, when the sweep began at `first`.
+    pub fn of(pose: &ToolPose, first: &ToolPose) -> Self {
+        let height_mm = pose.z_mm - first.z_mm;
+        let moved = Vector2::new(pose.x_mm - first.x_mm, pose.y_mm - first.y_mm);
+        // A sideways drift on the way up is no jog.
+        let is_jog = height_mm.abs() < JOG_HEIGHT_MM && moved.norm() > JOG_MM;
+        Place { height_mm, jog_mm: is_jog.then_some(moved) }
+    }
+}
