@@ -5,7 +5,7 @@ ENV := source scripts/env.sh
 .PHONY: setup build demo test test-gpu bench scaling accuracy fuzz soak shell
 
 setup:
-	@scripts/setup.sh
+	@scripts/setup/run.sh
 
 # CMake refuses Python packages below its source folder; through a link the private ROS is not below it.
 build: setup
@@ -17,11 +17,11 @@ demo: build
 	@$(ENV) && python3 demo/run.py
 
 test: build
-	@$(ENV) && scripts/test.sh
+	@$(ENV) && scripts/test/all.sh
 
 # On a machine with an NVIDIA GPU: the kernels' tests there, compute-sanitizer; docs/benchmarks_gpu.md, with PyTorch beside it.
 test-gpu:
-	@scripts/test_gpu.sh
+	@scripts/test/gpu.sh
 
 # docs/benchmarks.md, in some ten minutes: ours, OpenCV and NumPy in one run.
 bench: build
@@ -37,11 +37,11 @@ accuracy:
 
 # Every reader of foreign bytes, SECONDS_EACH=60 each; needs nightly Rust and cargo-fuzz. make test runs bounded cases.
 fuzz:
-	@scripts/fuzz.sh
+	@scripts/test/fuzz.sh
 
 # Demo sweeps again and again for MINUTES=60: memory and open files must stay flat.
 soak: build
-	@$(ENV) && python3 scripts/soak.py --minutes $(or $(MINUTES),60)
+	@$(ENV) && python3 scripts/test/soak.py --minutes $(or $(MINUTES),60)
 
 shell: build
 	@$(ENV) && exec bash

@@ -219,7 +219,7 @@ fn a_bag_gives_what_the_folder_gives() {
     assert_eq!(Calibration { created: String::new(), ..bag }, Calibration { created: String::new(), ..from_folder });
 }
 
-/// The independent writer's Python packages; scripts/rosbags.sh gets them, and scripts/test.sh calls it.
+/// The independent writer's Python packages; scripts/setup/rosbags.sh gets them, and scripts/test/all.sh calls it.
 fn rosbags() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ros/rosbags");
     folder.join(".ready").exists().then_some(folder)
@@ -228,7 +228,7 @@ fn rosbags() -> Option<PathBuf> {
 #[test]
 fn bags_of_an_independent_writer_are_read() {
     let Some(packages) = rosbags() else {
-        eprintln!("not run: scripts/rosbags.sh gets what it needs");
+        eprintln!("not run: scripts/setup/rosbags.sh gets what it needs");
         return;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -51,7 +51,7 @@ impl Window {
         GrayImage::from_fn(WIDTH, HEIGHT, |u, v| image::Luma([0.1 + 0.8 * brightness(u, v)]))
     }
 
-    /// `None` where poppler is not installed; scripts/setup.sh does.
+    /// `None` where poppler is not installed; scripts/setup/run.sh does.
     fn pdf(&self, pdf: &[u8]) -> Option<GrayImage> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("target.pdf");

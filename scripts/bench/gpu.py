@@ -1,4 +1,4 @@
-"""Writes docs/benchmarks_gpu.md from what scripts/test_gpu.sh found on a machine with an NVIDIA GPU.
+"""Writes docs/benchmarks_gpu.md from what scripts/test/gpu.sh found on a machine with an NVIDIA GPU.
 
     gpu.py FOLDER [--latency latency.json] [--out docs/benchmarks_gpu.md]
 

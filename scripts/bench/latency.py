@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import planner  # noqa: E402
 import rclpy  # noqa: E402
@@ -82,7 +82,7 @@ def measure(folder, seconds, heights):
     for row in rows:
         row["idle"] = of(clients[row["client"]](row["pairs"], seconds / 4))
     sweeps = subprocess.Popen(
-        [sys.executable, ROOT / "scripts/planner.py", folder, str(heights)],
+        [sys.executable, ROOT / "scripts/lib/planner.py", folder, str(heights)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:

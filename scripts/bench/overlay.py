@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import numpy as np  # noqa: E402
 import planner  # noqa: E402

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 command -v cargo >/dev/null || { echo "bench: cargo is missing; install Rust 1.89 or newer (rustup.rs)" >&2; exit 1; }
-python=$(scripts/peers.sh)
+python=$(scripts/setup/private_python.sh peers)/bin/python
 mkdir -p .ros/bench && rm -f .ros/bench/latency.json .ros/bench/overlay.json
 if [ -x install/grating_calibration/lib/grating_calibration/calibration_node ]; then
   (

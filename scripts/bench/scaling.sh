@@ -4,6 +4,6 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 command -v cargo >/dev/null || { echo "scaling: cargo is missing; install Rust 1.89 or newer (rustup.rs)" >&2; exit 1; }
-python=$(scripts/peers.sh)
+python=$(scripts/setup/private_python.sh peers)/bin/python
 cargo build --locked --release --quiet --bin gratingcal
 exec "$python" scripts/bench/scaling.py "$@"

@@ -1,7 +1,7 @@
 """Records topics as `ros2 bag record` does, byte by byte as they come, until its standard input ends. Says `recording` once
 something has come on each of them.
 
-record_bag.py DIR TOPIC=PACKAGE/msg/TYPE …        The bag is written by the PyPI package rosbags (scripts/rosbags.sh).
+record_bag.py DIR TOPIC=PACKAGE/msg/TYPE …        The bag is written by the PyPI package rosbags (scripts/setup/rosbags.sh).
 """
 
 import sys

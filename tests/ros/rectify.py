@@ -1,4 +1,4 @@
-"""What OpenCV makes of the exported cameras; prints JSON. Runs in the Python of scripts/peers.sh.
+"""What OpenCV makes of the exported cameras; prints JSON. Runs in the Python of `scripts/setup/private_python.sh peers`.
 
 python rectify.py calibration.yaml < {"points_mm": [[x, y, z] …], "left": [[u, v] …], "right": …, "lines": {"left": [[[u, v] …] …], …}}
 """

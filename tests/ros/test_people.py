@@ -241,9 +241,10 @@ def test_other_software_gets_a_camera_that_rectifies(shown):
         told["points_mm"].append([float(row[name]) for name in ("x_mm", "y_mm", "z_mm")])
         for side in ("left", "right"):
             told[side].append([float(row[f"u_{side}"]), float(row[f"v_{side}"])])
-    python = subprocess.run([ROOT / "scripts/peers.sh"], check=True, capture_output=True, text=True).stdout.strip()
+    private_python = [ROOT / "scripts/setup/private_python.sh", "peers"]
+    python = subprocess.run(private_python, check=True, capture_output=True, text=True).stdout.strip() + "/bin/python"
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("LD_", "PYTHON", "VIRTUAL"))}
-    command = [ROOT / python, ROOT / "tests/ros/rectify.py", shown.folder / "calibration.yaml"]
+    command = [python, ROOT / "tests/ros/rectify.py", shown.folder / "calibration.yaml"]
     done = subprocess.run(command, input=json.dumps(told), capture_output=True, text=True, env=clean)
     assert done.returncode == 0, done.stderr
     opencv = json.loads(done.stdout)

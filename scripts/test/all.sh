@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All checks, in the environment of scripts/env.sh: format, lints, core tests without ROS, node tests, ROS integration.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 step() { echo; echo "== $* ($(date +%T))"; }
 
@@ -28,10 +28,10 @@ else
   step "cargo-deny is not installed: advisories and licences are not checked (cargo install cargo-deny)"
 fi
 step "an independent writer of bags"
-scripts/rosbags.sh >/dev/null
+scripts/setup/rosbags.sh >/dev/null
 step "core tests, as on a machine without ROS and OpenCV"
 # With these the kernels are compiled for several GPUs, though none is here.
-cuda=$(echo "$(scripts/private_python.sh cuda)"/lib/python3*/site-packages/nvidia/cu13)
+cuda=$(echo "$(scripts/setup/private_python.sh cuda)"/lib/python3*/site-packages/nvidia/cu13)
 GRATING_COMPILER=required GRATING_PTXAS=$cuda/bin/ptxas LD_LIBRARY_PATH=$cuda/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} \
   cargo test "${core[@]}" "${checked[@]}"
 step "tests of the ROS room"

@@ -18,7 +18,7 @@ from grating_calibration.action import Calibrate
 from grating_calibration.msg import Pixel, PointEstimate  # noqa: F401  (users of this module take them from here)
 from grating_calibration.srv import MoveTo, PixelToWorld
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / "install/grating_calibration/lib/grating_calibration"
 # A quarter of the pixels, for more rounds.
 SMALL_CELL = {"rig.width": 640, "rig.height": 360, "sensor.blur_px": 0.6, "lens.freeform_px": 0.25, "frame_rate": 10.0}

@@ -15,8 +15,10 @@ import sys
 import tempfile
 import time
 
-import planner
-from planner import Pixel, PixelToWorld
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+
+import planner  # noqa: E402
+from planner import Pixel, PixelToWorld  # noqa: E402
 
 MOST_GROWTH = 0.05
 # Rounds until caches and thread pools have their size.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints the folder with the PyPI package rosbags, made once: an independent writer of the bags that the tests read.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 fail() { echo "${0##*/}: $*" >&2; exit 1; }
 

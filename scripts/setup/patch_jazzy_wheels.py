@@ -1,6 +1,6 @@
-"""Mends a ROS 2 Jazzy installed from PyPI so that C, C++ and Rust programs build and run against it.
+"""Patches a ROS 2 Jazzy installed from PyPI so that C, C++ and Rust programs build and run against it.
 
-Run with the Python of the venv that holds it. Each mend says why it is needed; all are idempotent.
+Run with the Python of the venv that holds it. Each patch says why it is needed; all are idempotent.
 """
 
 import pathlib
@@ -36,11 +36,11 @@ def correct_cmake_paths():
     site = sysconfig.get_path("purelib")
     for file in PREFIX.glob("share/*/cmake/*.cmake"):
         text = file.read_text()
-        mended = re.sub(r"/opt/python/cp\d+-cp\d+/include/python3\.\d+", include, text)
-        mended = re.sub(r"/opt/python/cp\d+-cp\d+/lib/python3\.\d+/site-packages", site, mended)
-        mended = re.sub(r"/[^\s;\"]*(?=/numpy/_core/include)", site, mended)
-        if mended != text:
-            file.write_text(mended)
+        patched = re.sub(r"/opt/python/cp\d+-cp\d+/include/python3\.\d+", include, text)
+        patched = re.sub(r"/opt/python/cp\d+-cp\d+/lib/python3\.\d+/site-packages", site, patched)
+        patched = re.sub(r"/[^\s;\"]*(?=/numpy/_core/include)", site, patched)
+        if patched != text:
+            file.write_text(patched)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 # Where cargo is missing, what was built elsewhere is run: target/release/gratingcal and target/release/deps/kernels-*.
 # LATENCY=FILE: what scripts/bench/latency.py --out FILE found on this machine becomes part of the document.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 if command -v cargo >/dev/null; then
   cargo build --locked --release --bin gratingcal

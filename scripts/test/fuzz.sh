@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes every reader of foreign bytes for SECONDS_EACH (60) seconds; ends with an error at the first finding.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 fail() { echo "fuzz: $*" >&2; exit 1; }
 
