@@ -15,9 +15,10 @@ import subprocess
 import sys
 import time
 
+import numpy as np
+
 import chessboard
 import judge
-import numpy as np
 import table
 from cells import CELLS
 
@@ -65,9 +66,10 @@ def calibrate(folder, truth, out, *extra):
 
 def ask(file, points, pixels):
     """Figures of a calibration file: pairs, and each camera with the plane that every point lies on."""
-    table_of = lambda header, columns: header + "\n" + "\n".join(  # noqa: E731
-        ",".join(f"{x:.9f}" for x in row) for row in np.column_stack(columns)
-    )
+
+    def table_of(header, columns):
+        return "\n".join([header, *(",".join(f"{x:.9f}" for x in row) for row in np.column_stack(columns))])
+
     pairs = table_of("u_left,v_left,u_right,v_right", pixels)
     stereo = judge.of_csv(points, run("pixel-to-world", "--calibration", file, "--covariance", stdin=pairs), 3)
     sides = []

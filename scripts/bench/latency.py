@@ -19,11 +19,12 @@ import time
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
-import planner  # noqa: E402
 import rclpy  # noqa: E402
+from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
+
+import planner  # noqa: E402
 import service  # noqa: E402
 from planner import ROOT, Pixel, PixelToWorld  # noqa: E402
-from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
 
 CLIENT = ROOT / "build/grating_calibration/cargo/release/examples/pixel_to_world_client"
 PAIRS = (1, 100, 1000, 10_000, 100_000)

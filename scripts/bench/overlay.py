@@ -25,9 +25,7 @@ import time
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import numpy as np  # noqa: E402
-import planner  # noqa: E402
 import rclpy  # noqa: E402
-import service  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from geometry_msgs.msg import PoseStamped  # noqa: E402
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa: E402
@@ -35,6 +33,9 @@ from rcl_interfaces.srv import SetParameters  # noqa: E402
 from rclpy.qos import qos_profile_sensor_data  # noqa: E402
 from rclpy.serialization import deserialize_message  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
+
+import planner  # noqa: E402
+import service  # noqa: E402
 
 CAMERAS = ("left", "right")
 SOURCES = {"left": (Image, "left/image_raw"), "right": (Image, "right/image_raw"), "pose": (PoseStamped, "robot/pose")}

@@ -20,10 +20,11 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts/accuracy"))
 
-import cell  # noqa: E402
-import chessboard  # noqa: E402
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
+
+import cell  # noqa: E402
+import chessboard  # noqa: E402
 import numpy_fit  # noqa: E402
 import service  # noqa: E402
 from cell import GRATINGCAL, simulate  # noqa: E402
@@ -120,7 +121,9 @@ def main():
     simd = [t / 64 for t in simd]
     evaluations = 1280 * 720
     rate = evaluations / statistics.median(simd)
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
+    cpu = next(
+        (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor()
+    )
     out = [
         "# Benchmarks", "",
         f"Written by `make bench` on {datetime.date.today()}: {cpu}, {os.cpu_count()} cores. Times depend on the machine and "

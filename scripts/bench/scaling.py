@@ -1,6 +1,6 @@
 """Time and memory against pixels, heights, intersections and threads; writes docs/scaling.md and docs/scaling.svg.
 
-    scaling.py [--quick] [--out docs]
+scaling.py [--quick] [--out docs]
 """
 
 import argparse
@@ -12,10 +12,11 @@ import pathlib
 import statistics
 import tempfile
 
-import cell
 import matplotlib
 import matplotlib.ticker
 import numpy as np
+
+import cell
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt  # noqa: E402
@@ -57,7 +58,9 @@ def heights(folder, counts, threads):
         step = (max(counts) - 1) // (count - 1)
         with poses.open("w") as file:
             csv.writer(file).writerows([rows[0], *rows[1::step]])
-        _, wall_s, peak_mib = cell.measured(cell.calibrate(lines, truth, folder / "c.yaml", poses), accepted=(0, 1), **environment)
+        _, wall_s, peak_mib = cell.measured(
+            cell.calibrate(lines, truth, folder / "c.yaml", poses), accepted=(0, 1), **environment
+        )
         return wall_s, peak_mib
 
     middle = counts[len(counts) // 2]

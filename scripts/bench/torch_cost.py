@@ -1,6 +1,6 @@
 """Evaluations of Eq. (3) a second of cost (4) as one writes it in PyTorch, eager and compiled: the GPU kernels' peer.
 
-    torch_cost.py [--device cuda]
+torch_cost.py [--device cuda]
 """
 
 import argparse

@@ -54,7 +54,7 @@ for name, plugin in (("sqlite3", StoragePlugin.SQLITE3), ("mcap", StoragePlugin.
     with Writer(folder / name, version=9, storage_plugin=plugin) as bag:
         connections = {}
 
-        def write(topic, stamp_ns, message):
+        def write(topic, stamp_ns, message, bag=bag, connections=connections):
             if topic not in connections:
                 connections[topic] = bag.add_connection(topic, message.__msgtype__, typestore=store)
             bag.write(connections[topic], stamp_ns, store.serialize_cdr(message, message.__msgtype__))

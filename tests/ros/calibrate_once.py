@@ -6,7 +6,7 @@ import sys
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "scripts/lib"))
 
-from planner import Planner, PixelToWorld  # noqa: E402
+from planner import PixelToWorld, Planner  # noqa: E402
 
 heights, *origins = map(float, sys.argv[1:])
 planner = Planner(origins)

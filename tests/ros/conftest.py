@@ -7,9 +7,10 @@ import random
 import subprocess
 import time
 
-import fault_matrix
 import pytest
 import yaml
+
+import fault_matrix
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / "install/grating_calibration/lib/grating_calibration"
@@ -19,15 +20,15 @@ os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
 
 import rclpy  # noqa: E402
 import rclpy.parameter  # noqa: E402
+from action_msgs.msg import GoalStatus  # noqa: E402
+from geometry_msgs.msg import PoseStamped  # noqa: E402
+from rcl_interfaces.srv import GetParameters, SetParameters  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile  # noqa: E402
 
-from action_msgs.msg import GoalStatus  # noqa: E402
-from geometry_msgs.msg import PoseStamped  # noqa: E402
 from grating_calibration.action import Calibrate  # noqa: E402
 from grating_calibration.msg import CalibrationStatus, Pixel  # noqa: E402
 from grating_calibration.srv import Load, PixelToWorld, Save, WorldToPixel  # noqa: E402
-from rcl_interfaces.srv import GetParameters, SetParameters  # noqa: E402
 
 # A quarter of the pixels: the whole suite runs in a minute or two.
 SMALL_CELL = {

@@ -7,19 +7,18 @@ import time
 import pytest
 import rclpy
 import yaml
-
 from action_msgs.msg import GoalStatus
 from geometry_msgs.msg import Point, PoseStamped, Vector3
-from grating_calibration.action import Calibrate
-from grating_calibration.msg import CalibrationStatus, Pixel, PixelEstimate, PointEstimate
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
-from grating_calibration.srv import PixelToWorld
 from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters, SetParametersAtomically
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import Header
 
 from conftest import ROOT
+from grating_calibration.action import Calibrate
+from grating_calibration.msg import CalibrationStatus, Pixel, PixelEstimate, PointEstimate
+from grating_calibration.srv import PixelToWorld
 
 
 def test_a_whole_calibration_then_every_status_then_a_restart(cell):

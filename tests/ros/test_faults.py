@@ -6,11 +6,11 @@ One cell and one node go through all the faults: each must leave the node fit fo
 import subprocess
 
 import pytest
+from geometry_msgs.msg import Point
 
 import fault_matrix
 from conftest import ROOT, Cell
 from fault_matrix import HEIGHTS, NODE, ROWS, row
-from geometry_msgs.msg import Point
 from grating_calibration.srv import MoveTo
 
 BY_TEST = {"second_goal", "service_storm", "parameters", "full_disk", "node_killed", "two_cells"}

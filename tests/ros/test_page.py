@@ -7,10 +7,10 @@ import threading
 import time
 
 import pytest
+from geometry_msgs.msg import Point
 
 from browser import Browser, chromium
 from conftest import Cell
-from geometry_msgs.msg import Point
 
 PAGE = "127.0.0.1"
 
@@ -22,7 +22,9 @@ def page(tmp_path_factory):
         port = free.getsockname()[1]
     cell = Cell(tmp_path_factory.mktemp("page"))
     cell.port = port
-    cell.start(node={"web.enabled": "true", "web.port": port, "overlay.rate": 5.0, "calibration_file": cell.folder / "calibration.yaml"})
+    cell.start(
+        node={"web.enabled": "true", "web.port": port, "overlay.rate": 5.0, "calibration_file": cell.folder / "calibration.yaml"}
+    )
     cell.client.until(lambda: "live page: http" in cell.processes.log("calibration_node"), what="the page")
     yield cell
     cell.close()
@@ -64,7 +66,11 @@ def test_foreign_pages_and_names_are_refused(page):
         {"Origin": "null"},
         {"Sec_Fetch_Site": "cross-site"},
     ):
-        for method, path, body in (("GET", "/api/state", None), ("POST", "/api/calibrate", goal(page)), ("GET", "/picture/left", None)):
+        for method, path, body in (
+            ("GET", "/api/state", None),
+            ("POST", "/api/calibrate", goal(page)),
+            ("GET", "/picture/left", None),
+        ):
             status, _, text = ask(page, method, path, body, **headers)
             assert status == 403, (headers, path, text)
     assert ask(page, "POST", "/api/cancel", {}, Origin=f"http://{own}")[0] == 409
@@ -160,7 +166,9 @@ def test_the_page_in_a_browser(page, request):
         sheet = browser.js("state.robot.position_mm[2]") - 2.5
         for side in ("left", "right"):
             pixel = getattr(spot, side)[0].pixel
-            browser.click(f"(() => {{ const b = document.getElementById('{side}').getBoundingClientRect(); return [b.left + ({pixel.u} + .5) / 640 * b.width, b.top + ({pixel.v} + .5) / 360 * b.height]; }})()")
+            browser.click(
+                f"(() => {{ const b = document.getElementById('{side}').getBoundingClientRect(); return [b.left + ({pixel.u} + .5) / 640 * b.width, b.top + ({pixel.v} + .5) / 360 * b.height]; }})()"
+            )
             browser.until("document.getElementById('loupe').open", "the loupe")
             assert abs(browser.js("chosen.u") - pixel.u) < 1.5 and abs(browser.js("chosen.v") - pixel.v) < 1.5
             browser.js(f"nudge({pixel.u} - chosen.u, {pixel.v} - chosen.v)")
@@ -169,7 +177,11 @@ def test_the_page_in_a_browser(page, request):
             browser.until(f"state.clicks.length > {count}", "the answer")
         last = browser.js("state.clicks.at(-1)")
         assert last["by"] == "stereo" and last["status"] == "ok", last
-        assert abs(last["point_mm"][0] - 1.1) < 0.02 and abs(last["point_mm"][1] - 2.2) < 0.02 and abs(last["point_mm"][2] - sheet) < 0.2, last
+        assert (
+            abs(last["point_mm"][0] - 1.1) < 0.02
+            and abs(last["point_mm"][1] - 2.2) < 0.02
+            and abs(last["point_mm"][2] - sheet) < 0.2
+        ), last
         assert browser.js("document.querySelectorAll('#points tbody tr').length") == browser.js("state.clicks.length")
         rows = ask(page, "GET", "/points.csv")[2].decode().splitlines()
         assert rows[0].startswith("time,camera,by,") and ",stereo," in rows[-1]

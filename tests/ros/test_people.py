@@ -10,9 +10,7 @@ import xml.etree.ElementTree
 
 import pytest
 import yaml
-
 from geometry_msgs.msg import Point, PointStamped
-from grating_calibration.msg import Click, PointEstimate
 from rcl_interfaces.msg import Log
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
@@ -20,6 +18,7 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
 from conftest import ROOT, Cell, save_png
+from grating_calibration.msg import Click, PointEstimate
 
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 HEIGHTS, STEP = 7, 0.0005
@@ -86,7 +85,10 @@ def test_markers_show_the_whole_scene_to_whoever_comes_late(shown):
     # Sent while the sweep went on, too, and never too much of it.
     grown = [len(array.markers) for array in shown.markers.messages]
     assert len(grown) >= HEIGHTS - 1
-    assert 10 * max(shown.markers.sizes) + 2 * max(shown.dataset.sizes) < 5e6, (max(shown.markers.sizes), max(shown.dataset.sizes))
+    assert 10 * max(shown.markers.sizes) + 2 * max(shown.dataset.sizes) < 5e6, (
+        max(shown.markers.sizes),
+        max(shown.dataset.sizes),
+    )
 
 
 def test_the_dataset_grows_and_ends_with_the_models_error(shown):
@@ -100,7 +102,9 @@ def test_the_dataset_grows_and_ends_with_the_models_error(shown):
     assert heights == set(range(HEIGHTS))
     errors = sorted(point[4] for point in points)
     assert 0.0 < errors[len(errors) // 2] < 10.0
-    good, bad = (next(point[3] for point in points if test(point[4])) for test in ((lambda e: e < 1), (lambda e: e == errors[-1])))
+    good, bad = (
+        next(point[3] for point in points if test(point[4])) for test in ((lambda e: e < 1), (lambda e: e == errors[-1]))
+    )
     assert good >> 8 & 255 > 200 and good >> 16 < 100
     assert bad >> 16 > good >> 16
 

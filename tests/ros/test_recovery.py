@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 import yaml
-
 from action_msgs.msg import GoalStatus
+
 from conftest import Cell
 from fault_matrix import HEIGHTS, NODE, row
 from grating_calibration.msg import PointEstimate
@@ -84,7 +84,10 @@ def test_two_cells_on_one_graph_calibrate_at_once(tmp_path):
             folder.mkdir()
             one = Cell(folder, name)
             cells.append(one)
-            one.start(cell={"grid.pitch_mm": 1e3 * pitch, "frame_rate": 5.0}, node=NODE | {"pitch": pitch, "calibration_file": folder / "c.yaml"})
+            one.start(
+                cell={"grid.pitch_mm": 1e3 * pitch, "frame_rate": 5.0},
+                node=NODE | {"pitch": pitch, "calibration_file": folder / "c.yaml"},
+            )
         handles = [one.client.send(one.goal(heights=HEIGHTS)) for one in cells]
         assert all(handle.accepted for handle in handles)
         for one, handle in zip(cells, handles, strict=True):
@@ -95,9 +98,10 @@ def test_two_cells_on_one_graph_calibrate_at_once(tmp_path):
             answer = one.client.pixel_to_world(left=left[:1], right=right[:1]).answers[0]
             assert answer.status == PointEstimate.OK
             assert abs(1e3 * answer.point.x - points[0][0]) < 0.05 and abs(1e3 * answer.point.y - points[0][1]) < 0.05
-            assert yaml.safe_load((one.folder / "c.yaml").read_text())["pitch_mm"] != yaml.safe_load(
-                (other.folder / "c.yaml").read_text()
-            )["pitch_mm"]
+            assert (
+                yaml.safe_load((one.folder / "c.yaml").read_text())["pitch_mm"]
+                != yaml.safe_load((other.folder / "c.yaml").read_text())["pitch_mm"]
+            )
     finally:
         for one in cells:
             one.close()

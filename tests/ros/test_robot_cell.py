@@ -4,13 +4,13 @@ import math
 
 import pytest
 import yaml
-
 from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import Point
-from grating_calibration.srv import Check, MoveTo
 from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
+
+from grating_calibration.srv import Check, MoveTo
 
 
 def calibrated(cell, **fields):

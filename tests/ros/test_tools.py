@@ -158,7 +158,12 @@ def test_rviz_shows_what_the_node_publishes(recorded):
     config = yaml.safe_load((ROOT / "config/grating_calibration.rviz").read_text())
     manager = config["Visualization Manager"]
     displays = {display["Name"]: display for display in manager["Displays"]}
-    kinds = {"MarkerArray": "visualization_msgs", "PointCloud2": "sensor_msgs", "Image": "sensor_msgs", "PointStamped": "geometry_msgs"}
+    kinds = {
+        "MarkerArray": "visualization_msgs",
+        "PointCloud2": "sensor_msgs",
+        "Image": "sensor_msgs",
+        "PointStamped": "geometry_msgs",
+    }
     shown = set()
     for display in displays.values():
         kind = display["Class"].removeprefix("rviz_default_plugins/")
@@ -178,7 +183,10 @@ def test_rviz_shows_what_the_node_publishes(recorded):
         reliable = publisher.qos_profile.reliability == QoSReliabilityPolicy.RELIABLE
         assert reliable or wanted["Reliability Policy"] == "Best Effort", wanted
         shown.add(wanted["Value"])
-    assert shown == {"clicked_point", *(f"calibration_node/{name}" for name in ("grid_markers", "dataset", "left/overlay", "right/overlay"))}
+    assert shown == {
+        "clicked_point",
+        *(f"calibration_node/{name}" for name in ("grid_markers", "dataset", "left/overlay", "right/overlay")),
+    }
     assert manager["Global Options"]["Fixed Frame"] == recorded.client.poses[-1].header.frame_id
     # Pictures have a dock each, called as their display.
     docks = {name for name, of in config["Window Geometry"].items() if isinstance(of, dict)}
@@ -244,13 +252,17 @@ def test_ros2_launch_starts_cell_and_node_in_a_namespace(ros2, tmp_path):
     command = ["ros2", "launch", "grating_calibration", "calibrate.launch.py", "sim:=true", "namespace:=launched", "rviz:=true",
                f"sim_params_file:={tmp_path / 'cell.yaml'}", f"calibration_file:={tmp_path / 'calibration.yaml'}"]  # fmt: skip
     log = open(tmp_path / "launch.log", "w")
-    launched = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=os.environ | {"ROS_LOG_DIR": str(tmp_path)})
+    launched = subprocess.Popen(
+        command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=os.environ | {"ROS_LOG_DIR": str(tmp_path)}
+    )
     try:
         # From the cell through the node: its own diagnosis, where the namespace puts it.
         latched = ("--qos-durability", "transient_local", "--qos-reliability", "reliable")
         told = ros2("topic", "echo", "--once", *DIRECT, *latched, "/launched/calibration_node/calibration", STATUS)
         assert "state: 0" in told, told
-        assert ros2("param", "get", *DIRECT, "/launched/calibration_node", "calibration_file").strip().endswith("calibration.yaml")
+        assert (
+            ros2("param", "get", *DIRECT, "/launched/calibration_node", "calibration_file").strip().endswith("calibration.yaml")
+        )
         assert "width: 640" in ros2("topic", "echo", "--once", *DIRECT, "--no-arr", "/launched/left/image_raw", IMAGE)
     finally:
         os.killpg(launched.pid, signal.SIGINT)
