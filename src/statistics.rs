@@ -1,4 +1,20 @@
-//! Small statistics that several stages need.
+//! Comparisons that NaN can't slip through, and small statistics that several stages need.
+
+/// Whether `value` is at most `limit`, in the same unit. NaN is within no limit.
+pub fn is_within(value: f64, limit: f64) -> bool {
+    value <= limit
+}
+
+/// Whether `value` is above `limit`, in the same unit. NaN exceeds every limit, where `value > limit` would let it pass.
+pub fn exceeds(value: f64, limit: f64) -> bool {
+    !is_within(value, limit)
+}
+
+/// Whether `value` is below `minimum`, in the same unit. NaN falls short of every minimum; with [`f64::MIN_POSITIVE`]
+/// it tells what is not positive.
+pub fn falls_short(value: f64, minimum: f64) -> bool {
+    !is_within(minimum, value)
+}
 
 /// The upper median; `None` of nothing. Reorders `values`.
 pub fn median(values: &mut [f64]) -> Option<f64> {
@@ -34,9 +50,19 @@ pub fn weighted_median(pairs: &mut [(f64, f64)]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{median, spread, weighted_median};
+    use super::{exceeds, falls_short, is_within, median, spread, weighted_median};
     use rand::{Rng, SeedableRng, rngs::SmallRng};
     use rand_distr::StandardNormal;
+
+    #[test]
+    fn nan_is_within_no_limit_and_reaches_no_minimum() {
+        assert!(is_within(1.0, 1.0) && !exceeds(1.0, 1.0) && !falls_short(1.0, 1.0));
+        assert!(exceeds(1.1, 1.0) && falls_short(0.9, 1.0) && !exceeds(0.9, 1.0) && !falls_short(1.1, 1.0));
+        for (value, limit) in [(f64::NAN, 1.0), (1.0, f64::NAN), (f64::NAN, f64::INFINITY), (f64::NAN, f64::NAN)] {
+            assert!(!is_within(value, limit) && exceeds(value, limit) && falls_short(value, limit));
+        }
+        assert!(falls_short(0.0, f64::MIN_POSITIVE) && !falls_short(1e-300, f64::MIN_POSITIVE));
+    }
 
     #[test]
     fn heavy_values_pull_the_weighted_median() {

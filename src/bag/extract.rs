@@ -13,6 +13,7 @@ use crate::folder::poses_csv::{PoseRow, write_poses};
 use crate::folder::recording::journal::image_path;
 use crate::pose::tool_pose::{StampedPose, ToolPose};
 use crate::pose::transforms::TransformBuffer;
+use crate::statistics::exceeds;
 use crate::sweep::images::stillness::shift_px;
 use crate::sweep::motion::settle::SettleSettings;
 use std::collections::{BTreeMap, HashMap};
@@ -294,8 +295,7 @@ impl Chooser<'_> {
             return Ok(());
         };
         sight.moved_px = Some(moved_px);
-        // Written so that NaN is passed over.
-        if !(moved_px <= self.settings.image_tolerance_px) {
+        if exceeds(moved_px, self.settings.image_tolerance_px) {
             self.retaken += 1;
             return Ok(());
         }

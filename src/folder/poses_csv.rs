@@ -3,7 +3,7 @@
 use crate::folder::error::FolderError;
 use crate::folder::whole_file::write_whole;
 use crate::pose::tool_pose::ToolPose;
-use crate::statistics::median;
+use crate::statistics::{exceeds, median};
 use crate::sweep::motion::height_or_jog::{JOG_HEIGHT_MM, JOG_MM};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -58,8 +58,7 @@ impl CsvRow {
             parts => {
                 let parts = parts.map(|part| part.unwrap_or(f64::NAN));
                 let norm = parts.iter().map(|part| part * part).sum::<f64>().sqrt();
-                // Written so that NaN is refused.
-                if !((norm - 1.0).abs() <= NORM_TOLERANCE) {
+                if exceeds((norm - 1.0).abs(), NORM_TOLERANCE) {
                     return Err(FolderError::NoRotation { path: path.into(), row: number, norm });
                 }
                 Some(parts)

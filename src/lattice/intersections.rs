@@ -3,6 +3,7 @@
 //! Line n of a grating is where phase = 3π/2 + 2πn. Erratum of the published note: (6) and (8) name n_h where n_v is meant.
 
 use crate::grating::phase_field::{LineNumbers, PhaseField};
+use crate::statistics::exceeds;
 use nalgebra::{Matrix2, Vector2};
 use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
@@ -33,7 +34,7 @@ fn newton(field: &impl PhaseField, lines: LineNumbers, start: Vector2<f64>) -> O
     for _ in 0..10 {
         let (phases, jacobian) = field.phases_and_jacobian(pixel);
         let step = jacobian.try_inverse()? * (phases - wanted);
-        if !(step.norm() < 1e5) {
+        if exceeds(step.norm(), 1e5) {
             return None;
         }
         pixel -= step;

@@ -1,6 +1,7 @@
 //! Lines, rings and text on a colour picture, with a dark rim so that they are read on bright and dark ground alike.
 
 use crate::GrayImage;
+use crate::statistics::exceeds;
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{OriginDimensions, Point, Size};
 use embedded_graphics::mono_font::MonoTextStyleBuilder;
@@ -59,7 +60,7 @@ impl Canvas {
     pub fn line(&mut self, from: Vector2<f64>, to: Vector2<f64>, colour: Colour) {
         let dots = (DOTS * (to - from).norm()).ceil();
         // Ends far outside, or not finite, are not walked to.
-        if !(dots < 1e5) {
+        if exceeds(dots, 1e5) {
             return;
         }
         for dot in 0..=dots as usize {

@@ -7,6 +7,7 @@ use crate::mapping::dataset::CameraDataset;
 use crate::mapping::selection::stereo_ladder::shared_pairs;
 use crate::report::figure::{Across, Cells, Chart, Content, Figure, Map, Scale, Series, Style, Width};
 use crate::report::lens;
+use crate::statistics::falls_short;
 use crate::sweep::outcome::{CalibrationOutcome, PairReport};
 use nalgebra::Vector2;
 
@@ -98,7 +99,7 @@ fn histogram(outcome: &CalibrationOutcome) -> Option<Figure> {
     let count = misses.len() as f64;
     let rms = (0..3).map(|axis| (misses.iter().map(|m| m[axis] * m[axis]).sum::<f64>() / count).sqrt());
     let reach = 3.5 * rms.fold(0.0, f64::max);
-    if misses.len() < 50 || !(reach > 0.0) {
+    if misses.len() < 50 || falls_short(reach, f64::MIN_POSITIVE) {
         return None;
     }
     let width = 2.0 * reach / BINS as f64;

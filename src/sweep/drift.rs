@@ -16,6 +16,7 @@ use crate::grating::fit::refine::{FitError, FitOptions, fit_cold};
 use crate::lattice::intersections::Intersection;
 use crate::lattice::local;
 use crate::mapping::calibration::Calibration;
+use crate::statistics::exceeds;
 use nalgebra::{DMatrix, DVector, Matrix3, SMatrix, SVector, Vector2, Vector3};
 
 /// What was found.
@@ -65,8 +66,7 @@ impl Found {
     /// Good, or whose fault it is.
     pub fn verdict(&self, tolerances: &Tolerances) -> Verdict {
         let off = self.scale - 1.0;
-        // Written so that NaN is bad.
-        if !(self.residual_px <= tolerances.residual_px) {
+        if exceeds(self.residual_px, tolerances.residual_px) {
             return Verdict::WrongTarget;
         }
         let (aligned, to_scale) = (self.shift_px <= tolerances.shift_px, off.abs() <= tolerances.scale);

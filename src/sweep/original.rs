@@ -13,6 +13,7 @@ use crate::grating::phase_field::LineNumbers;
 use crate::grating::published::quadratic::{QuadraticGratings, QuadraticPhase};
 use crate::grating::published::search::{DRAWS, Round, SearchPlan};
 use crate::lattice::intersections::Intersection;
+use crate::statistics::exceeds;
 use nalgebra::{Matrix2, Vector2};
 use serde::{Deserialize, Serialize};
 
@@ -94,7 +95,7 @@ impl OriginalFitter {
             image_number: self.images,
         };
         let (gratings, cost) = backend.search(&plan)?;
-        if !(cost <= MAX_COST) {
+        if exceeds(cost, MAX_COST) {
             return Err(FitError::Unexplained { residual: (cost / (1.0 - cost).max(1e-9)).sqrt(), limit: 2.4 });
         }
         self.last = Some(gratings);

@@ -3,6 +3,7 @@
 use crate::camera::{Camera, Stereo};
 use crate::lattice::tracking::MIN_MARGIN;
 use crate::mapping::dataset::CameraDataset;
+use crate::statistics::falls_short;
 use crate::sweep::error::SweepError;
 use crate::sweep::outcome::PairReport;
 
@@ -46,14 +47,15 @@ pub fn doubts(pairs: &[PairReport], data: &Stereo<CameraDataset>) -> Vec<String>
     let mut doubts = Vec::new();
     for camera in Camera::BOTH {
         let margin = |pair: &&PairReport| pair.phase_margin[camera];
-        // Written so that NaN is too small.
-        let worst =
-            pairs.iter().filter(|pair| !(margin(pair) >= MIN_MARGIN)).min_by(|a, b| margin(a).total_cmp(&margin(b)));
+        let worst = pairs
+            .iter()
+            .filter(|pair| falls_short(margin(pair), MIN_MARGIN))
+            .min_by(|a, b| margin(a).total_cmp(&margin(b)));
         doubts.extend(
             worst.map(|pair| Doubt::Margin { camera, height_mm: pair.height_mm, margin: margin(&pair) }.to_string()),
         );
         let share = coverage(&data[camera]);
-        if !(share >= LEAST_COVERAGE) {
+        if falls_short(share, LEAST_COVERAGE) {
             doubts.push(Doubt::Coverage { camera, share }.to_string());
         }
     }

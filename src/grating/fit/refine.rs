@@ -13,6 +13,7 @@ use crate::grating::model::ORIGINAL_DUTY;
 use crate::grating::parameters::{GratingParameters, MAX_NARROWING};
 use crate::grating::pixel_sums::normal_equations::{NormalEquations, Region};
 use crate::least_squares::solve_equilibrated;
+use crate::statistics::exceeds;
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
@@ -435,8 +436,7 @@ impl Search<'_> {
         options: &FitOptions,
     ) -> Result<GratingFit, FitError> {
         let residual = equations.rms / equations.signal_rms.max(1e-9);
-        // Written so that NaN is refused too.
-        if !(residual <= options.max_residual) {
+        if exceeds(residual, options.max_residual) {
             return Err(FitError::Unexplained { residual, limit: options.max_residual });
         }
         let Search { parameters, scale, passes, looked_at, .. } = self;

@@ -28,6 +28,7 @@ use crate::grating::parameters::GratingParameters;
 use crate::grating::phase_field::{LineNumbers, PhaseField};
 use crate::grating::pixel_sums::window::{Window, WindowSums};
 use crate::lattice::intersections::{Intersection, in_image};
+use crate::statistics::exceeds;
 use nalgebra::{Matrix2, Vector2};
 use noise::Noise;
 use window::{CLIPPED, clipped, lines};
@@ -193,8 +194,7 @@ impl Look {
         let step = Vector2::new(h.offset_rad, v.offset_rad);
         // Far from the line's centre Newton's step is a direction only.
         approach.offset += step.map(|x| x.clamp(-0.5, 0.5));
-        // Written so that NaN ends it.
-        if !(approach.offset.amax() < MAX_OFFSET_RAD) {
+        if exceeds(approach.offset.amax(), MAX_OFFSET_RAD) {
             return None;
         }
         // Newton on the phases: the fit is not linear over a large offset.

@@ -2,7 +2,7 @@
 
 use super::window::CLIPPED;
 use crate::grating::backend::Pixels;
-use crate::statistics::spread;
+use crate::statistics::{falls_short, spread};
 use std::f64::consts::{PI, TAU};
 
 /// Least noise of a pixel: 8 bits round to ± half a step, 1/255/√12.
@@ -61,7 +61,7 @@ impl Noise {
         let [ink, paper] = bends.each_ref().map(variance).map(|v| v.max(LEAST_NOISE * LEAST_NOISE));
         let levels = [sums[0] / counts[0].max(1) as f64, sums[1] / counts[1].max(1) as f64];
         let flat = Noise { dark: paper, shot: 0.0 };
-        if counts[0] < 100 || !(levels[1] - levels[0] > 0.02) {
+        if counts[0] < 100 || falls_short(levels[1] - levels[0], 0.02) {
             return flat;
         }
         let shot = ((paper - ink) / (levels[1] - levels[0])).clamp(0.0, paper / levels[1]);

@@ -14,6 +14,7 @@ use crate::grating::parameters::GratingParameters;
 use crate::grating::phase_field::{LineNumbers, PhaseField};
 use crate::lattice::intersections::{in_image, solve};
 use crate::lattice::origin_mark::mark::{COLUMNS, Mark, ROWS, Reading};
+use crate::statistics::falls_short;
 use nalgebra::{Matrix2, Vector2};
 use rustc_hash::FxHashMap;
 use std::f64::consts::{PI, TAU};
@@ -203,7 +204,7 @@ fn is_dark(image: &GrayImage, fit: &GratingParameters, centre: Vector2<f64>) -> 
     lines.sort_by(f64::total_cmp);
     let contrast = paper - 0.5 * (lines[1] + lines[2]);
     let expected = fit.gain.value(centre) * f64::from(brightness(1.0, 1.0, fit.duty as f32));
-    if !(contrast > LEAST_CONTRAST * expected) {
+    if falls_short(contrast, LEAST_CONTRAST * expected) {
         return None;
     }
     match (paper - middle) / contrast {

@@ -15,6 +15,7 @@
 //! Any two codes differ in four cells. Mirroring or turning the sheet by 180° maps n to n ⊕ 1, 2 or 3; as the number of dots
 //! is odd, what is read then is never a code. Read at any wrong place, in any orientation, at least two cells are wrong.
 
+use crate::statistics::exceeds;
 use std::ops::RangeInclusive;
 
 /// Cells of the mark along x and along y.
@@ -95,8 +96,7 @@ impl Mark {
     pub fn of_pitch_mm(pitch_mm: f64) -> Result<Self, NoMark> {
         let hundredths = 100.0 * pitch_mm;
         let whole = hundredths.round();
-        // Written so that NaN is refused.
-        if !((hundredths - whole).abs() < 1e-6 && (1.0..=100.0 * MOST_MM).contains(&whole)) {
+        if exceeds((hundredths - whole).abs(), 1e-6) || !(1.0..=100.0 * MOST_MM).contains(&whole) {
             return Err(NoMark { pitch_mm });
         }
         Ok(Mark { hundredths: whole as u16 })

@@ -2,6 +2,7 @@
 
 use crate::camera::Camera;
 use crate::mapping::calibration::Calibration;
+use crate::statistics::exceeds;
 use nalgebra::Matrix3;
 
 impl Calibration {
@@ -13,8 +14,7 @@ impl Calibration {
             let pairs = self.stereo.pairs;
             return (false, format!("only {pairs} pixel pairs could be checked, at least 50 are needed"));
         }
-        // Written so that NaN is unusable.
-        if !(worst <= usable_rms_mm) {
+        if exceeds(worst, usable_rms_mm) {
             let (worst, limit) = (1e3 * worst, 1e3 * usable_rms_mm);
             return (
                 false,
@@ -22,7 +22,7 @@ impl Calibration {
             );
         }
         let held_out_um = 1e3 * self.held_out_mm();
-        if !(held_out_um <= 1e3 * usable_rms_mm) {
+        if exceeds(held_out_um, 1e3 * usable_rms_mm) {
             let limit = 1e3 * usable_rms_mm;
             return (
                 false,

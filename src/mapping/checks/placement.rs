@@ -4,7 +4,7 @@ use crate::camera::{Camera, Stereo};
 use crate::mapping::bundle::Bundle;
 use crate::mapping::checks::rays::{centre, sights, slopes};
 use crate::mapping::views::Views;
-use crate::statistics::median;
+use crate::statistics::{exceeds, falls_short, median};
 use nalgebra::Vector2;
 
 /// What speaks against the cameras' places.
@@ -46,15 +46,14 @@ pub fn check(views: &Views, bundle: &Bundle) -> Placement {
         return untold("too few crossings tell where the cameras are".into());
     };
     let turn_deg = left.along_u.angle(&right.along_u).to_degrees();
-    // Written so that NaN can't be told.
-    if !(turn_deg <= MOST_TURN_DEG) {
+    if exceeds(turn_deg, MOST_TURN_DEG) {
         return untold(format!(
             "the image axes of the cameras differ by {turn_deg:.0}° (at most {MOST_TURN_DEG:.0}° tell)"
         ));
     }
     let (baseline, along_u) = (right.centre - left.centre, (left.along_u + right.along_u).normalize());
     let along = baseline.dot(&along_u);
-    if !(along.abs() >= MOST_SLANT_DEG.to_radians().cos() * baseline.norm()) {
+    if falls_short(along.abs(), MOST_SLANT_DEG.to_radians().cos() * baseline.norm()) {
         return untold("they stand one above the other as the images see it".into());
     }
     let doubt = (along < 0.0).then_some(Doubt::Swapped { away_mm: -along * views.pitch_mm });

@@ -17,6 +17,7 @@ use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::models::adjust::{AddPrior, Adjustable, ROBUST, SparseRow, Sums, descend, misfit, student};
 use crate::mapping::models::distortion::BROWN;
 use crate::mapping::models::pinhole::{A, C, F, POSE, Pinhole, T};
+use crate::statistics::exceeds;
 use nalgebra::{DMatrix, Matrix2, Vector2, Vector3};
 
 /// |a| with its uncertainty.
@@ -76,9 +77,7 @@ impl Scale {
     /// Whether this is too far from 1.
     pub fn doubt(&self, pitch_mm: f64) -> Option<Doubt> {
         let bound = ACCEPTED.max(ACCEPTED_SIGMAS * self.sigma);
-        // Written so that NaN is a doubt.
-        let agree = self.factor.ln().abs() <= bound;
-        (!agree).then_some(Doubt::Disagree { pitch_mm, seen: *self, bound: bound.exp() })
+        exceeds(self.factor.ln().abs(), bound).then_some(Doubt::Disagree { pitch_mm, seen: *self, bound: bound.exp() })
     }
 
     /// What disagreement would not have been seen; none where that is within what is accepted anyway.

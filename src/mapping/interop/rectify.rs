@@ -24,6 +24,7 @@ use crate::camera::{Camera, Stereo};
 use crate::mapping::interop::standard::StandardCamera;
 use crate::mapping::models::distortion::distort;
 use crate::mapping::volume::Volume;
+use crate::statistics::falls_short;
 use nalgebra::{Isometry3, Matrix3, Matrix3x4, Rotation3, Vector2, Vector3};
 
 /// Places along each side of a rectified picture that must show something.
@@ -110,7 +111,7 @@ pub fn disparities_px(left: &StandardCamera, rectified: &Stereo<Rectified>, volu
     for corner in 0..8 {
         let end = |axis: usize| if corner >> axis & 1 == 0 { volume.min_mm } else { volume.max_mm }[axis];
         let seen = left_from_tool.transform_point(&Vector3::from_fn(|axis, _| end(axis)).into());
-        if !(seen.z > 1e-3) {
+        if falls_short(seen.z, 1e-3) {
             return None;
         }
         let offset = rectified.left.principal_point_px.x - rectified.right.principal_point_px.x;
@@ -131,7 +132,7 @@ fn middle(standard: &StandardCamera, turn: &Rotation3<f64>) -> Option<Vector2<f6
     let (mut low, mut high) = (Vector2::repeat(f64::INFINITY), Vector2::repeat(f64::NEG_INFINITY));
     for side in [[0.0, 1.0], [2.0, 1.0], [1.0, 0.0], [1.0, 2.0]] {
         let seen = turn * ray(standard, half.component_mul(&Vector2::from(side)))?.push(1.0);
-        if !(seen.z > 1e-3) {
+        if falls_short(seen.z, 1e-3) {
             return None;
         }
         (low, high) = (low.inf(&(seen.xy() / seen.z)), high.sup(&(seen.xy() / seen.z)));

@@ -133,7 +133,6 @@ pub fn pixel_to_plane(
 /// `None` outside three times the volume's size: models mean nothing there.
 fn limited(point: Vector3<f64>, step: Vector3<f64>, volume: &Volume) -> Option<(Vector3<f64>, bool)> {
     let longest = step.component_div(&volume.half_mm()).abs().max();
-    // Written so that NaN ends the iteration.
     if !longest.is_finite() {
         return None;
     }

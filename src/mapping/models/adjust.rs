@@ -242,7 +242,6 @@ pub fn descend<C>(
     for round in 1..=rounds {
         let step = solve_equilibrated(sums.ata.clone(), sums.atb.clone(), damping);
         let next = step.map(|step| stepped(&place, step.as_slice()));
-        // Written so that NaN is no gain.
         let next = next.map(|next| (cost_at(&next), next)).filter(|(cost, _)| *cost < sums.cost);
         match next {
             Some((cost, next)) => {

@@ -8,6 +8,7 @@
 //! ```
 //! Coefficients stand in OpenCV's order, `k1 k2 p1 p2 k3` (Brown) and on with `k4 k5 k6 s1 s2 s3 s4` (rational).
 
+use crate::statistics::falls_short;
 use nalgebra::{Matrix2, Vector2};
 
 /// Number of coefficients of Brown's model.
@@ -33,7 +34,7 @@ pub fn distort(coefficients: &[f64], ray: Vector2<f64>) -> Option<Distorted> {
     let r2 = x * x + y * y;
     let r4 = r2 * r2;
     let below = 1.0 + r2 * (k4 + r2 * (k5 + r2 * k6));
-    if !(below > 1e-3) {
+    if falls_short(below, 1e-3) {
         return None;
     }
     let per = 1.0 / below;

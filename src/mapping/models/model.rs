@@ -8,6 +8,7 @@ use crate::mapping::models::polynomial::{self, Polynomial};
 use crate::mapping::models::published::Published;
 use crate::mapping::models::spline::Spline;
 use crate::mapping::volume::Volume;
+use crate::statistics::falls_short;
 use nalgebra::{Matrix2x3, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 
@@ -175,7 +176,7 @@ impl Model {
             values.iter().find(|x| !x.is_finite()).map(|x| format!("{name} holds {x}, which is not a finite number"))
         };
         let volume = |volume: &Volume| {
-            (0..3).find(|&i| !(volume.min_mm[i] < volume.max_mm[i])).map(|i| {
+            (0..3).find(|&i| falls_short(volume.max_mm[i] - volume.min_mm[i], f64::MIN_POSITIVE)).map(|i| {
                 let (low, high) = (volume.min_mm[i], volume.max_mm[i]);
                 format!("volume: min_mm[{i}] = {low} is not below max_mm[{i}] = {high}")
             })

@@ -24,6 +24,7 @@ use crate::mapping::models::adjust::{AddPrior, Adjustable, SparseRow, adjust};
 use crate::mapping::models::central::Central;
 use crate::mapping::models::distortion::{self, Distorted, distort};
 use crate::mapping::volume::Volume;
+use crate::statistics::falls_short;
 use nalgebra::{Matrix2, Matrix2x3, Matrix3, Rotation3, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 
@@ -179,7 +180,7 @@ impl Pinhole {
     fn see(&self, point_mm: Vector3<f64>) -> Option<Seen> {
         let upright = Vector3::new(point_mm.x, point_mm.y, 0.0) + Vector3::from(self.axis) * point_mm.z;
         let camera = self.camera_from_grid() * (upright + Vector3::from(self.translation_mm));
-        if !(camera.z > 1e-6) {
+        if falls_short(camera.z, 1e-6) {
             return None;
         }
         let ray = camera.xy() / camera.z;
@@ -218,7 +219,7 @@ impl Pinhole {
         if (turn * turn.transpose() - Matrix3::identity()).amax() > 1e-6 || turn.determinant() < 0.0 {
             return Some(format!("rotation is {:?}, which is no rotation", self.rotation));
         }
-        if let Some(focal) = self.focal_px.iter().find(|f| !(**f > 0.0)) {
+        if let Some(focal) = self.focal_px.iter().find(|f| falls_short(**f, f64::MIN_POSITIVE)) {
             return Some(format!("focal_px holds {focal}, it must be above 0"));
         }
         if let Some(size) = self.image_size.iter().find(|n| **n == 0) {

@@ -11,7 +11,7 @@ use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::models::adjust::{CHUNK, sizes};
 use crate::mapping::models::model::{Model, ModelKind};
 use crate::mapping::selection::cross_validation::{Folds, Score};
-use crate::statistics::median;
+use crate::statistics::{exceeds, median};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -139,7 +139,7 @@ fn without_outliers(models: &[Model], few: &CameraDataset, data: &CameraDataset)
     // The length of a 2-D normal deviate has its median at 1.1774 σ.
     let judge = |(usual, model): &(f64, &Model)| (OUTLIER / 1.1774 * usual, sizes(model, data));
     let judges: Vec<(f64, Vec<f64>)> = best.par_iter().map(judge).collect();
-    let is_outlier = |at: usize| judges.iter().all(|(limit, sizes)| !(sizes[at] <= *limit));
+    let is_outlier = |at: usize| judges.iter().all(|(limit, sizes)| exceeds(sizes[at], *limit));
     let kept = data.correspondences.iter().enumerate().filter(|(at, _)| judges.is_empty() || !is_outlier(*at));
     CameraDataset { image_size: data.image_size, correspondences: kept.map(|(_, point)| *point).collect() }
 }

@@ -5,6 +5,7 @@ use crate::ros::input::images::StampedImage;
 use crate::ros::robot::mover::Mover;
 use crate::ros::robot::stop::{Stop, failed};
 use crate::ros::support::work;
+use crate::statistics::is_within;
 use crate::sweep::images::stillness::shift_px;
 use crate::sweep::motion::settle::Settled;
 use std::sync::Arc;
@@ -40,8 +41,7 @@ impl Exposure {
             let moved_px = match (repeated, before.replace(pair.clone())) {
                 (None, Some(earlier)) if earlier.left.stamp_ns < pair.left.stamp_ns => {
                     let moved_px = movement_px(earlier, pair.clone()).await?;
-                    // Written so that NaN is taken again.
-                    if moved_px <= self.tolerance_px {
+                    if is_within(moved_px, self.tolerance_px) {
                         return Ok(pair);
                     }
                     *retaken += 1;

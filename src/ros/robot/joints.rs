@@ -5,6 +5,7 @@
 //! ```
 
 use crate::ros::support::params::{Parameters, Spec};
+use crate::statistics::{exceeds, falls_short};
 use r2r::sensor_msgs::msg::JointState;
 
 /// Axes x, y, z of the base frame and their joints.
@@ -102,8 +103,7 @@ impl AxisMap {
             return Err(JointError::None);
         }
         for (i, axis) in axes.iter().enumerate().filter(|(_, axis)| !axis.joint.is_empty()) {
-            // Written so that NaN is refused.
-            if !(axis.scale.abs() > 1e-9) {
+            if falls_short(axis.scale.abs(), 1e-9) {
                 return Err(JointError::Scale { axis: AXES[i] });
             }
             if axes[..i].iter().any(|other| other.joint == axis.joint) {
@@ -122,7 +122,7 @@ impl AxisMap {
         for (i, axis) in self.axes.iter().enumerate() {
             if !axis.joint.is_empty() {
                 joints.push((axis.joint.clone(), axis.offset + axis.scale * 1e-3 * position_mm[i]));
-            } else if !(position_mm[i].abs() <= STAYS_MM) {
+            } else if exceeds(position_mm[i].abs(), STAYS_MM) {
                 return Err(JointError::Missing { axis: AXES[i], value_mm: position_mm[i] });
             }
         }

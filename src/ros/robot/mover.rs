@@ -6,6 +6,7 @@ use crate::ros::locked;
 use crate::ros::node::shared::Shared;
 use crate::ros::robot::commander::Commander;
 use crate::ros::robot::stop::{Stop, failed};
+use crate::statistics::exceeds;
 use crate::sweep::motion::limits::Limits;
 use crate::sweep::motion::profile::{Profile, distance};
 use crate::sweep::motion::settle::{SettleSettings, Settled, Settling};
@@ -155,15 +156,14 @@ impl Mover {
 
     fn check_way(&self, way: &Profile, pose: &StampedPose, what: &str) -> Result<(), Stop> {
         let (off, limit) = (way.off_way_mm(pose.position_mm()), self.settings.max_deviation_mm);
-        // Written so that NaN is refused, too.
-        if !(off <= limit) {
+        if exceeds(off, limit) {
             return failed(format!(
                 "the robot is {off:.3} mm off its way to {what}, at most {limit:.3} mm are allowed \
                  (limits.max_deviation): is something else commanding it?"
             ));
         }
         let (turned, limit) = (pose.pose.rotation.angle_to(&self.commander.rotation()), self.settings.max_turn_rad);
-        if !(turned <= limit) {
+        if exceeds(turned, limit) {
             return failed(format!(
                 "the tool has turned by {turned:.4} rad on its way to {what}, at most {limit:.4} rad are allowed \
                  (limits.max_rotation): the orientation must stay; is something else commanding the robot?"
@@ -180,7 +180,7 @@ impl Mover {
         let frames = self.shared.frames();
         for camera in Camera::BOTH {
             let age_s = frames.health(camera).age_s.unwrap_or(f64::INFINITY);
-            if !(age_s <= limit) {
+            if exceeds(age_s, limit) {
                 return failed(format!(
                     "the {camera} camera was lost: no usable image for {age_s:.1} s (image_timeout), the robot was told to \
                      hold; {}",
@@ -244,11 +244,11 @@ pub fn fresh_pose(shared: &Shared, timeout_s: f64) -> Result<StampedPose, String
         ),
     };
     let (Some(age_s), Some(pose)) = (poses.age_s(), poses.latest()) else { return Err(format!("never one{bad}")) };
-    if !(age_s <= timeout_s) {
+    if exceeds(age_s, timeout_s) {
         return Err(format!("the last {age_s:.2} s ago, at most {timeout_s} s are allowed (pose_timeout){bad}"));
     }
     let late_s = (shared.now_ns() - pose.stamp_ns) as f64 * 1e-9;
-    if !(late_s <= timeout_s) {
+    if exceeds(late_s, timeout_s) {
         return Err(format!(
             "they come late: the latest is stamped {late_s:.2} s ago, at most {timeout_s} s are allowed \
              (pose_timeout); do the clocks of robot and node agree?{bad}"

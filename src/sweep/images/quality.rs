@@ -83,7 +83,6 @@ impl Picture {
     pub fn errors(&self, camera: Camera, image: &GrayImage) -> Vec<PictureError> {
         let Picture { contrast, noise, saturated: share, edge_px, pitch_px } = *self;
         let most_px = f64::from(image.width().min(image.height())) / LEAST_LINES;
-        // Written so that NaN is an error.
         let checks = [
             (contrast >= LEAST_CONTRAST, PictureError::Contrast { camera, contrast }),
             (contrast >= LEAST_OVER_NOISE * noise, PictureError::Noise { camera, contrast, noise }),

@@ -37,7 +37,6 @@ pub fn shift_px(first: &GrayImage, second: &GrayImage) -> Option<Vector2<f64>> {
             count += 1.0;
         }
     }
-    // Written so that NaN shows nothing either.
     let seen = (0..2).all(|i| normal[(i, i)] > LEAST_SLOPE2 * count) && count > 0.0;
     let solved = normal.cholesky().filter(|_| seen)?.solve(&right);
     // A gain of zero: the second picture has nothing to do with the first.

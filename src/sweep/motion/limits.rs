@@ -1,5 +1,7 @@
 //! Where the robot may be sent: a box, a largest step, and how far it may be from where it should be.
 
+use crate::statistics::exceeds;
+
 /// Limits on commanded positions, mm in the robot's base frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
@@ -47,8 +49,10 @@ impl Limits {
     pub fn check_step(&self, here_mm: [f64; 3], target_mm: [f64; 3]) -> Result<(), LimitError> {
         self.check_box(target_mm)?;
         let step = (0..3).map(|i| (target_mm[i] - here_mm[i]).powi(2)).sum::<f64>().sqrt();
-        // Written so that NaN is refused.
-        if step <= self.max_step_mm { Ok(()) } else { Err(LimitError::TooFar { step, limit: self.max_step_mm }) }
+        if exceeds(step, self.max_step_mm) {
+            return Err(LimitError::TooFar { step, limit: self.max_step_mm });
+        }
+        Ok(())
     }
 }
 

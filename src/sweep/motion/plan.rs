@@ -1,5 +1,7 @@
 //! Which poses a calibration goes through: the lowest height, jogs from there if wanted, then heights from the lowest up.
 
+use crate::statistics::exceeds;
+
 /// Displacements from the pose at which the calibration starts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -72,8 +74,7 @@ impl Plan {
         let mut way = Vec::new();
         for &[x_mm, y_mm] in jogs_mm {
             let length = x_mm.hypot(y_mm);
-            // Written so that NaN is refused.
-            if !(length <= FARTHEST_JOG_MM) {
+            if exceeds(length, FARTHEST_JOG_MM) {
                 return Err(PlanError::Jog { x_mm, y_mm, farthest_mm: FARTHEST_JOG_MM });
             }
             let steps = (length / (JOG_STEP_PITCHES * pitch_mm)).ceil().max(1.0);

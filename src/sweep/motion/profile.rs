@@ -28,7 +28,7 @@ impl Profile {
 
     /// Position `seconds` after the start; the target from the end on.
     pub fn at_mm(&self, seconds: f64) -> [f64; 3] {
-        if !(seconds < self.duration_s) {
+        if !(..self.duration_s).contains(&seconds) {
             return self.to_mm;
         }
         let share = (seconds / self.duration_s).max(0.0);

@@ -1,6 +1,7 @@
 //! Has the measured pose come to rest near its target?
 
 use crate::pose::tool_pose::StampedPose;
+use crate::statistics::is_within;
 use nalgebra::Vector3;
 use std::collections::VecDeque;
 
@@ -59,8 +60,8 @@ impl Settling {
         }
         let positions_mm = || self.recent.iter().map(|pose| pose.pose.translation.vector);
         let mean = positions_mm().sum::<Vector3<f64>>() / self.recent.len() as f64;
-        // Written so that NaN is not near.
-        let is_near = |p: Vector3<f64>, q: Vector3<f64>, limit_mm: f64| (p - q).iter().all(|d| d.abs() <= limit_mm);
+        let is_near =
+            |p: Vector3<f64>, q: Vector3<f64>, limit_mm: f64| (p - q).iter().all(|d| is_within(d.abs(), limit_mm));
         let is_calm = positions_mm().all(|p| is_near(p, mean, self.settings.tolerance_mm));
         (is_calm && is_near(mean, self.target_mm, self.settings.reach_mm)).then_some(Settled {
             position_mm: mean.into(),
