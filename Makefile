@@ -1,21 +1,23 @@
-# Everything from nothing: see README.md. Each target sets up what it needs; the second time is quick.
+# Everything from nothing: see README.md. Each target sets up what it needs; the second time is quick. Logs lie in build/log.
 SHELL := /bin/bash
 ENV := source scripts/env.sh
 
-.PHONY: setup build demo test test-gpu bench scaling accuracy fuzz soak shell
+.PHONY: setup build demo check test test-gpu bench scaling accuracy fuzz soak shell release-check
 
 setup:
 	@scripts/setup/run.sh
 
-# CMake refuses Python packages below its source folder; through a link the private ROS is not below it.
 build: setup
-	@mkdir -p .ros/ws && ln -sfn ../.. .ros/ws/grating_calibration
-	@$(ENV) && colcon build --base-paths .ros/ws/grating_calibration --event-handlers console_direct+ status- \
-		--cmake-args -Wno-dev > build.log 2>&1 || { tail -40 build.log; exit 1; }
+	@scripts/setup/build.sh
 
 demo: build
-	@$(ENV) && python3 demo/run.py
+	@$(ENV) && scripts/lib/progress.sh demo "the main job on a simulated cell" python3 demo/run.py
 
+# Format, spelling, lints, documentation, core tests: three minutes when warm; needs neither ROS nor CUDA.
+check:
+	@scripts/test/check.sh
+
+# check, then licences, kernels for GPUs, the node and real nodes over DDS.
 test: build
 	@$(ENV) && scripts/test/all.sh
 
@@ -23,7 +25,7 @@ test: build
 test-gpu:
 	@scripts/test/gpu.sh
 
-# docs/benchmarks.md, in some ten minutes: ours, OpenCV and NumPy in one run.
+# docs/benchmarks.md: ours, OpenCV and NumPy in one run.
 bench: build
 	@scripts/bench/run.sh
 
@@ -31,7 +33,7 @@ bench: build
 scaling:
 	@scripts/bench/scaling.sh
 
-# docs/accuracy.md, in ten minutes; QUICK=1: a few cells in a few minutes, written to .ros/accuracy.
+# docs/accuracy.md, which says how long it took. QUICK=1: a few cells, written to .ros/accuracy.
 accuracy:
 	@scripts/accuracy/run.sh $(if $(QUICK),--quick)
 
@@ -41,7 +43,11 @@ fuzz:
 
 # Demo sweeps again and again for MINUTES=60: memory and open files must stay flat.
 soak: build
-	@$(ENV) && python3 scripts/test/soak.py --minutes $(or $(MINUTES),60)
+	@$(ENV) && scripts/lib/progress.sh soak "sweeps again and again" python3 scripts/test/soak.py --minutes $(or $(MINUTES),60)
+
+# What docs/release.md asks for and a program can tell.
+release-check:
+	@scripts/release/check.sh
 
 shell: build
 	@$(ENV) && exec bash

@@ -5,10 +5,10 @@ the simulator's truth points, then runs the original method on the same images. 
 with an error when a step fails or a bound does not hold.
 """
 
+import contextlib
 import csv
 import json
 import math
-import os
 import pathlib
 import resource
 import shutil
@@ -16,48 +16,22 @@ import subprocess
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "scripts/lib"))
+
+from nodes import BIN, CONFIG, ROOT, NodeEnded, Nodes, enough_shared_memory, own_domain  # noqa: E402
+from progress import say, status  # noqa: E402
+
 OUT = ROOT / "demo_out"
-PACKAGE = ROOT / "install/grating_calibration"
-BIN = PACKAGE / "lib/grating_calibration"
 # Draws and pixel spacing of the original method; published are 18000 and 1.
 ORIGINAL_DRAWS, ORIGINAL_STRIDE = 6000, 4
 HEIGHTS, STEP_M = 101, 0.0002
+STAGES = 5
 # Of the default method, against the simulator's truth.
 BOUNDS = {"stereo_rms_um": 8.0, "stereo_max_um": 60.0, "points": 4000, "peak_memory_mib": 2048.0}
 
 
 def fail(message):
     sys.exit(f"demo: {message}")
-
-
-class Nodes:
-    """Processes that end with the demo, whatever happens; remembers the most memory that each had."""
-
-    def __init__(self):
-        self.processes = {}
-        self.peak_kib = {}
-
-    def start(self, name, *arguments):
-        log = open(OUT / f"{name}.log", "w")
-        self.processes[name] = subprocess.Popen([BIN / name, *arguments], stdout=log, stderr=subprocess.STDOUT)
-
-    def check(self):
-        for name, process in self.processes.items():
-            if process.poll() is not None:
-                fail(f"{name} ended by itself:\n{(OUT / f'{name}.log').read_text()[-2000:]}")
-            for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    self.peak_kib[name] = int(line.split()[1])
-
-    def stop(self):
-        for process in self.processes.values():
-            process.terminate()
-        for process in self.processes.values():
-            try:
-                process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                process.kill()
 
 
 def run(*command, stdin=None, stdout=subprocess.PIPE, accept=(0,)):
@@ -102,13 +76,10 @@ def calibrate_by_action(nodes):
     goal.origins = [Pixel(u=u, v=v) for u, v in origin]
     goal.file = str(OUT / "calibration.yaml")
 
-    terminal = sys.stderr.isatty()
-
     def feedback(message):
         now = message.feedback
-        if terminal:
-            text = f"height {now.step}/{now.steps}  {now.height * 1e3:6.2f} mm  residual {now.residual:.3f}"
-            print(f"\r  {text}  {now.eta.sec} s left  {now.stage:10}", end="", file=sys.stderr, flush=True)
+        where = f"height {now.step}/{now.steps}, {now.height * 1e3:.2f} mm, residual {now.residual:.3f}"
+        status(f"{where}, {now.eta.sec} s left, {now.stage}")
 
     def wait(future, seconds):
         """The answer, or None when there is none in time."""
@@ -127,8 +98,6 @@ def calibrate_by_action(nodes):
     if result is None:
         fail("the calibration takes too long; see demo_out/*.log")
     result = result.result
-    if terminal:
-        print(file=sys.stderr)
     node.destroy_node()
     rclpy.shutdown()
     if not result.usable:
@@ -165,24 +134,22 @@ def same_models(first, second):
 def main():
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir()
-    # One domain for each run, so that demos don't hear each other.
-    os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
-    # An image is larger than what Fast DDS shares by itself; on a busy machine most of them would be lost.
-    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config/fastdds.xml"))
+    own_domain()
+    enough_shared_memory()
     seconds, begun = {}, time.monotonic()
 
-    def stage(name, since):
+    @contextlib.contextmanager
+    def stage(name):
+        since = time.monotonic()
+        status(f"{name} ({len(seconds) + 1}/{STAGES})")
+        yield
         seconds[name] = round(time.monotonic() - since, 1)
-        print(f"  {name:<38} {seconds[name]:6.1f} s", flush=True)
+        say(f"  {name:<38} {seconds[name]:6.1f} s")
 
-    nodes = Nodes()
-    try:
-        print("simulated cell and calibration node", flush=True)
-        nodes.start("sim_cell", "--ros-args", "--params-file", PACKAGE / "share/grating_calibration/config/sim_cell.yaml",
-                    "-p", f"truth_dir:={OUT / 'truth'}")  # fmt: skip
-        nodes.start("calibration_node", "--ros-args", "--params-file",
-                    PACKAGE / "share/grating_calibration/config/calibration_node.yaml",
-                    "-p", f"record_dir:={OUT / 'sweep'}")  # fmt: skip
+    say("simulated cell and calibration node")
+    with Nodes(OUT) as nodes:
+        nodes.start("sim_cell", {"truth_dir": OUT / "truth"}, CONFIG / "sim_cell.yaml")
+        nodes.start("calibration_node", {"record_dir": OUT / "sweep"}, CONFIG / "calibration_node.yaml")
         truth_file = OUT / "truth/truth_points.csv"
         since = time.monotonic()
         while not truth_file.exists():
@@ -190,21 +157,16 @@ def main():
             if time.monotonic() - since > 30:
                 fail("sim_cell does not start; see demo_out/sim_cell.log")
             time.sleep(0.1)
-        since = time.monotonic()
-        calibrated = calibrate_by_action(nodes)
-        stage(f"calibrate by action, {calibrated.heights} heights", since)
-        since = time.monotonic()
-        run(sys.executable, ROOT / "demo/client.py", truth_file, OUT / "points.csv")
-        stage("pixel_to_world from another process", since)
+        with stage(f"calibrate by action, {HEIGHTS} heights"):
+            calibrated = calibrate_by_action(nodes)
+        with stage("pixel_to_world from another process"):
+            run(sys.executable, ROOT / "demo/client.py", truth_file, OUT / "points.csv")
         nodes.check()
-    finally:
-        nodes.stop()
 
     truth = list(csv.DictReader(open(truth_file)))
     summary = {"default": errors(truth, list(csv.DictReader(open(OUT / "points.csv"))))}
-    since = time.monotonic()
-    folder = calibrate_folder("auto", OUT / "calibration_from_folder.yaml", "--report", OUT / "report.html")
-    stage("the same from the folder, and the report", since)
+    with stage("the same from the folder, and the report"):
+        folder = calibrate_folder("auto", OUT / "calibration_from_folder.yaml", "--report", OUT / "report.html")
     if not same_models(OUT / "calibration.yaml", OUT / "calibration_from_folder.yaml"):
         fail("node and gratingcal calibrate disagree on the same images")
     summary["default"] |= {
@@ -214,14 +176,11 @@ def main():
         "models": list(calibrated.models),
         "cross_validation_rms_px": list(calibrated.cross_validation_rms_px),
     }
-    since = time.monotonic()
-    original = calibrate_folder(
-        "original", OUT / "calibration_original.yaml",
-        "--original-draws", str(ORIGINAL_DRAWS), "--original-stride", str(ORIGINAL_STRIDE),
-    )  # fmt: skip
-    answers = run(BIN / "gratingcal", "pixel-to-world", "--calibration", OUT / "calibration_original.yaml",
-                  stdin=open(truth_file))  # fmt: skip
-    stage("the original method on the same images", since)
+    with stage("the original method on the same images"):
+        effort = ("--original-draws", str(ORIGINAL_DRAWS), "--original-stride", str(ORIGINAL_STRIDE))
+        original = calibrate_folder("original", OUT / "calibration_original.yaml", *effort)
+        file = OUT / "calibration_original.yaml"
+        answers = run(BIN / "gratingcal", "pixel-to-world", "--calibration", file, stdin=open(truth_file))
     summary["original"] = errors(truth, list(csv.DictReader(answers.splitlines()))) | {
         "heights": original["heights"],
         "usable": original["usable"],
@@ -229,11 +188,10 @@ def main():
         "draws": ORIGINAL_DRAWS,
         "stride": ORIGINAL_STRIDE,
     }
-    since = time.monotonic()
-    for side in ("left", "right"):
-        image = OUT / f"sweep/{side}/{HEIGHTS // 2:05}.png"
-        run(BIN / "gratingcal", "fit", image, "--overlay", OUT / f"overlay_{side}.png")
-    stage("overlay pictures", since)
+    with stage("overlay images"):
+        for side in ("left", "right"):
+            image = OUT / f"sweep/{side}/{HEIGHTS // 2:05}.png"
+            run(BIN / "gratingcal", "fit", image, "--overlay", OUT / f"overlay_{side}.png")
 
     children_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     peak = max(children_mib, sum(nodes.peak_kib.values()) / 1024)
@@ -276,4 +234,7 @@ def judge(row):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except NodeEnded as error:
+        fail(error)

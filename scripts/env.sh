@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Source this: the environment to build and run in. Uses the sourced ROS 2 if there is one, else the private one.
 _root=$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")/.." && pwd)
 
@@ -18,14 +19,10 @@ fi
 if ! pkg-config --exists opencv4 2>/dev/null; then
   _multiarch=/usr/lib/$(gcc -print-multiarch)
   export OPENCV_DISABLE_PROBES=pkg_config,cmake,vcpkg_cmake,vcpkg OPENCV_LINK_PATHS=$_multiarch
-  export OPENCV_INCLUDE_PATHS=/usr/include/opencv4,/usr/include/$(gcc -print-multiarch)/opencv4
+  export OPENCV_INCLUDE_PATHS=/usr/include/opencv4,${_multiarch/lib/include}/opencv4
   export OPENCV_LINK_LIBS=opencv_imgproc,opencv_core
 fi
 
-# Generating bindings for the packages in use only makes building r2r several times faster.
-export IDL_PACKAGE_FILTER="action_msgs;builtin_interfaces;diagnostic_msgs;geometry_msgs;grating_calibration;\
-rcl_interfaces;rosgraph_msgs;sensor_msgs;service_msgs;std_msgs;tf2_msgs;trajectory_msgs;\
-type_description_interfaces;unique_identifier_msgs;visualization_msgs"
-
+# shellcheck disable=SC1091
 if [ -f "$_root/install/local_setup.bash" ]; then . "$_root/install/local_setup.bash"; fi
 unset _root _prefix _site _libs _folder _multiarch

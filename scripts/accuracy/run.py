@@ -7,6 +7,7 @@ OUT.md and OUT.json; images are removed when a cell is done. Exit code 1 where a
 """
 
 import argparse
+import contextlib
 import json
 import pathlib
 import re
@@ -23,6 +24,10 @@ import table
 from cells import CELLS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "scripts/lib"))
+
+from progress import say, status  # noqa: E402
+
 WORK = ROOT / ".ros/accuracy/cells"
 GRATINGCAL = ROOT / "target/release/gratingcal"
 # Effort of the original method; published are 18000 draws on every pixel.
@@ -135,33 +140,35 @@ def opencv(cell, folder, points, pixels):
     return rows
 
 
-def measure(cell):
-    """All rows of one cell."""
+def measure(cell, place):
+    """All rows of one cell, which is the `place` of all that are measured: "3 of 11"."""
     folder = WORK / cell.name
     shutil.rmtree(folder, ignore_errors=True)
     lines, board = folder / "lines", folder / "board"
-    seconds, since = {}, time.monotonic()
+    seconds = {}
 
-    def lap(name):
-        nonlocal since
-        seconds[name] = round(time.monotonic() - since, 1)
-        since = time.monotonic()
+    @contextlib.contextmanager
+    def stage(name):
+        begun = time.monotonic()
+        status(f"{cell.name} ({place}): {name}")
+        yield
+        seconds[name] = round(time.monotonic() - begun, 1)
 
-    truth = simulate(cell, lines, board)
-    lap("simulate")
+    with stage("simulate"):
+        truth = simulate(cell, lines, board)
     points, pixels = judge.truth(lines)
     rows, summary = [], None
     for method, name in ((ours, "ours"), (original, "original")):
-        try:
-            found = method(cell, lines, truth, points, pixels)
-            if method is ours:
-                found, summary = found
-            rows += found
-        except RuntimeError as error:
-            rows.append({"method": name, "model": "", "error": str(error)})
-        lap(name)
-    rows += opencv(cell, board, points, pixels)
-    lap("OpenCV")
+        with stage(name):
+            try:
+                found = method(cell, lines, truth, points, pixels)
+                if method is ours:
+                    found, summary = found
+                rows += found
+            except RuntimeError as error:
+                rows.append({"method": name, "model": "", "error": str(error)})
+    with stage("OpenCV"):
+        rows += opencv(cell, board, points, pixels)
     pairs = len((lines / "poses.csv").read_text().splitlines()) - 1
     keep = {key: summary.get(key) for key in ("min_phase_margin", "cross_validation_rms_px")} if summary else {}
     shutil.rmtree(folder)
@@ -188,15 +195,15 @@ def main():
         "cells": [],
     }
     for cell in chosen:
-        report["cells"].append(measure(cell))
-        print(f"{cell.name:<12} {report['cells'][-1]['pairs']:>4} pairs  {table.line(report['cells'][-1])}", flush=True)
+        report["cells"].append(measure(cell, f"{len(report['cells']) + 1} of {len(chosen)}"))
+        say(f"{cell.name:<12} {report['cells'][-1]['pairs']:>4} pairs  {table.line(report['cells'][-1])}")
         # A partial run that is cut short leaves what it has.
         report["minutes"] = round((time.monotonic() - begun) / 60, 1)
         if not whole or len(report["cells"]) == len(chosen):
             out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n")
             out.write_text(table.markdown(report))
     broken = [text for text, holds in table.bounds(report) if not holds]
-    print(f"wrote {out}" + "".join(f"\n  does not hold: {text}" for text in broken))
+    say(f"wrote {out}" + "".join(f"\n  does not hold: {text}" for text in broken))
     return 1 if broken else 0
 
 

@@ -3,7 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-command -v cargo >/dev/null || { echo "accuracy: cargo is missing; install Rust 1.89 or newer (rustup.rs)" >&2; exit 1; }
-python=$(scripts/setup/private_python.sh peers)/bin/python
-cargo build --locked --release --quiet --bin gratingcal
-exec "$python" scripts/accuracy/run.py "$@"
+source scripts/lib/cargo.sh
+source scripts/lib/progress.sh
+steps accuracy 3
+step "Python with NumPy and OpenCV" scripts/setup/private_python.sh peers
+step "build gratingcal" cargo build --locked --release --bin gratingcal
+step -v "every method in every cell" .ros/peers/bin/python scripts/accuracy/run.py "$@"

@@ -22,11 +22,13 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import rclpy  # noqa: E402
 from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
 
+import nodes  # noqa: E402
 import planner  # noqa: E402
 import service  # noqa: E402
-from planner import ROOT, Pixel, PixelToWorld  # noqa: E402
+from planner import Pixel, PixelToWorld  # noqa: E402
+from progress import say, status  # noqa: E402
 
-CLIENT = ROOT / "build/grating_calibration/cargo/release/examples/pixel_to_world_client"
+CLIENT = nodes.EXAMPLES / "pixel_to_world_client"
 PAIRS = (1, 100, 1000, 10_000, 100_000)
 # Heights of the sweeps beside which it is timed: from moving to mapping they fit into the usual time of one batch.
 HEIGHTS = 11
@@ -45,15 +47,16 @@ def main():
     arguments.add_argument("--heights", type=int, default=HEIGHTS, help="of each sweep")
     arguments.add_argument("--backend", default="auto", help="the node's parameter of that name")
     arguments = arguments.parse_args()
-    planner.own_domain()
-    planner.enough_shared_memory()
+    nodes.own_domain()
+    nodes.enough_shared_memory()
     cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
     found = {"date": str(datetime.date.today()), "cpu": cpu, "cores": os.cpu_count(), "load": os.getloadavg()[0]}
-    found["profile"] = planner.SHARED_MEMORY
+    found["profile"] = nodes.SHARED_MEMORY
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         node = {"move_to.armed": "true", "limits.max_step": 0.05, "backend": arguments.backend}
-        with planner.nodes(folder, {}, node, cell_yields=True):
+        with nodes.Nodes(folder) as processes:
+            processes.start_cell_and_node({}, node, preexec_fn=nodes.yield_to_others)
             found["rows"] = measure(folder, arguments.seconds, arguments.heights)
         found["backend"] = re.search(r"images are worked on by (.*)", (folder / "calibration_node.log").read_text())[1]
     print(json.dumps(found, indent=1))
@@ -80,20 +83,22 @@ def measure(folder, seconds, heights):
         "r2r, echo": lambda pairs, seconds: by_r2r("echo", pairs, seconds),
     }
     rows = [{"client": client, "pairs": pairs} for client in clients for pairs in PAIRS]
-    for row in rows:
+    for done, row in enumerate(rows):
+        status(f"idle, {row['client']}, {row['pairs']} pairs a call, {done + 1} of {len(rows)}")
         row["idle"] = of(clients[row["client"]](row["pairs"], seconds / 4))
     sweeps = subprocess.Popen(
-        [sys.executable, ROOT / "scripts/lib/planner.py", folder, str(heights)],
+        [sys.executable, planner.__file__, folder, str(heights)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         # The first of them has begun, and in the end all went well.
         time.sleep(5.0)
-        for row in rows:
+        for done, row in enumerate(rows):
+            status(f"beside sweeps, {row['client']}, {row['pairs']} pairs a call, {done + 1} of {len(rows)}")
             begun = time.monotonic()
             row["sweep"] = of(clients[row["client"]](row["pairs"], seconds))
             row["timed"] = (begun, time.monotonic())
-            print(row, file=sys.stderr, flush=True)
+            say(f"{row['client']}, {row['pairs']} pairs a call: {row['idle']} idle, {row['sweep']} beside sweeps")
             assert sweeps.poll() is None, "the sweeps have ended"
     finally:
         echo.terminate()

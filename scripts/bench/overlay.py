@@ -34,6 +34,7 @@ from rclpy.qos import qos_profile_sensor_data  # noqa: E402
 from rclpy.serialization import deserialize_message  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 
+import nodes  # noqa: E402
 import planner  # noqa: E402
 import service  # noqa: E402
 
@@ -61,24 +62,24 @@ def main():
     arguments.add_argument("--into", type=pathlib.Path)
     arguments.add_argument("--seconds", type=float, default=20.0, help="for each overlay.rate")
     arguments = arguments.parse_args()
-    planner.own_domain()
-    planner.enough_shared_memory()
+    nodes.own_domain()
+    nodes.enough_shared_memory()
     cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
     found = {"date": str(datetime.date.today()), "cpu": cpu, "cores": os.cpu_count(), "load": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         node = {"move_to.armed": "true", "limits.max_step": 0.05}
-        with planner.nodes(folder, {}, node) as processes:
+        with nodes.Nodes(folder) as processes:
+            processes.start_cell_and_node({}, node)
             user = planner.Planner(planner.origins_seen(folder / "truth"))
             result = user.calibrate(8)
             assert result.usable, result.reason
             user.go_back()
             record(user, folder)
-            processes["sim_cell"].terminate()
-            processes["sim_cell"].wait(timeout=10)
-            pid = processes["calibration_node"].pid
+            processes.stop("sim_cell")
+            pid = processes.running["calibration_node"].pid
             pairs = Pairs(user)
-            with replaying(folder, {name: value for name, value in os.environ.items() if name != planner.PROFILE}):
+            with replaying(folder, {name: value for name, value in os.environ.items() if name != nodes.PROFILE}):
                 spin(user, 3.0)
                 found["plain_pairs_hz"] = pairs.timed(pid, arguments.seconds / 2)["pairs_hz"]
             with replaying(folder, os.environ) as sent:

@@ -18,7 +18,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts/accuracy"))
+sys.path[:0] = [str(ROOT / "scripts" / folder) for folder in ("accuracy", "lib")]
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
@@ -28,6 +28,7 @@ import chessboard  # noqa: E402
 import numpy_fit  # noqa: E402
 import service  # noqa: E402
 from cell import GRATINGCAL, simulate  # noqa: E402
+from progress import say, status  # noqa: E402
 
 WORK = ROOT / ".ros/bench/cell"
 SQUARES, SIDE_MM = (26, 15), 1.0
@@ -82,12 +83,14 @@ def main():
     shutil.rmtree(WORK, ignore_errors=True)
     cv2.setNumThreads(1)
     heights, lines, board = arguments.heights, WORK / "lines", WORK / "board"
+    status("1 of 4: simulate a sweep with lines and one with a chessboard")
     truth = simulate(lines, heights)
     simulate(board, heights, "--chessboard", "x".join(map(str, (*SQUARES, SIDE_MM))))
     path = lambda folder, n: str(folder / f"left/{n:05}.png")  # noqa: E731
     last, now = heights // 2, heights // 2 + 1
 
     # One image, one core.
+    status("2 of 4: one image by OpenCV and by NumPy")
     fit, local = criterion("one 1280x720", "warm fit"), criterion("one 1280x720", "intersections")
     cold, query = criterion("one 1280x720", "cold fit"), criterion("answers", "stereo query")
     image = cv2.imread(path(board, now), cv2.IMREAD_GRAYSCALE)
@@ -110,11 +113,13 @@ def main():
 
     # The whole calibration, all cores.
     ours, peaks_mib = [], []
-    for _ in range(3):
+    for done in range(3):
+        status(f"3 of 4: a whole calibration, run {done + 1} of 3")
         _, wall_s, peak_mib = cell.measured(cell.calibrate(lines, truth, WORK / "calibration.yaml"))
         ours.append(wall_s)
         peaks_mib.append(peak_mib)
     poses = np.loadtxt(board / "poses.csv", delimiter=",", skiprows=1)
+    status("4 of 4: the whole calibration by OpenCV")
     opencv = seconds(lambda: of_opencv(board, poses), 1)
 
     scalar, simd = criterion("cost", "plain scalar port"), criterion("cost", "cpu")
@@ -157,7 +162,7 @@ def main():
         if found.exists():
             out += ["", *section(json.loads(found.read_text()))]
     arguments.out.write_text("\n".join(out) + "\n")
-    print("\n".join(out))
+    say("\n".join(out))
     shutil.rmtree(WORK)
 
 

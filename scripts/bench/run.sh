@@ -4,19 +4,26 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-command -v cargo >/dev/null || { echo "bench: cargo is missing; install Rust 1.89 or newer (rustup.rs)" >&2; exit 1; }
-python=$(scripts/setup/private_python.sh peers)/bin/python
+source scripts/lib/cargo.sh
+source scripts/lib/progress.sh
+
+of_node() {
+  # colcon's scripts use variables that may not be set.
+  set +u
+  source scripts/env.sh
+  python3 "scripts/bench/$1.py" --out ".ros/bench/$1.json"
+}
+
+steps bench 6
 mkdir -p .ros/bench && rm -f .ros/bench/latency.json .ros/bench/overlay.json
-if [ -x install/grating_calibration/lib/grating_calibration/calibration_node ]; then
-  (
-    # colcon's scripts use variables that may not be set.
-    set +u
-    source scripts/env.sh
-    for name in latency overlay; do python3 scripts/bench/$name.py --out .ros/bench/$name.json; done
-  )
+step "Python with NumPy and OpenCV" scripts/setup/private_python.sh peers
+if [[ -x install/grating_calibration/lib/grating_calibration/calibration_node ]]; then
+  step "pixel_to_world over DDS" of_node latency
+  step "overlays over DDS" of_node overlay
 else
-  echo "bench: the node is not built (make build): it is not timed over DDS" >&2
+  skip "pixel_to_world over DDS" "the node is not built (make build)"
+  skip "overlays over DDS" "the node is not built (make build)"
 fi
-cargo build --locked --release --quiet --bin gratingcal
-cargo bench --locked --bench fit
-OPENBLAS_NUM_THREADS=1 exec "$python" scripts/bench/run.py "$@"
+step "build gratingcal" cargo build --locked --release --bin gratingcal
+step "criterion" cargo bench --locked --bench fit
+OPENBLAS_NUM_THREADS=1 step -v "peers in the same run, docs/benchmarks.md" .ros/peers/bin/python scripts/bench/run.py "$@"

@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import statistics
+import sys
 import tempfile
 
 import matplotlib
@@ -18,8 +19,11 @@ import numpy as np
 
 import cell
 
+sys.path.append(str(cell.ROOT / "scripts/lib"))
 matplotlib.use("svg")
 import matplotlib.pyplot as plt  # noqa: E402
+
+from progress import say, status  # noqa: E402
 
 # Of images, px.
 SIZES = ((640, 480), (1280, 720), (2448, 2048), (3840, 2160), (5472, 3648))
@@ -40,6 +44,7 @@ def images(folder, sizes):
     """A row for each size: megapixels, ms of a warm image (fit, intersections, texture), peak MiB of a sweep of six pairs."""
     for size in sizes:
         lines = folder / "x".join(map(str, size))
+        status(f"1 of 3: images of {size[0]}×{size[1]} px")
         truth = cell.simulate(lines, 6, "--depth-mm", "2", *scene(folder, size))
         # Six heights say too little for a usable calibration.
         printed, _, peak_mib = cell.measured(cell.calibrate(lines, truth, folder / "c.yaml"), accepted=(0, 1))
@@ -50,11 +55,13 @@ def images(folder, sizes):
 def heights(folder, counts, threads):
     """A row for each number of heights: the number, s, peak MiB; then the same of the middle one by threads."""
     lines = folder / "many"
+    status(f"2 of 3: simulate {max(counts)} heights")
     truth = cell.simulate(lines, max(counts), *scene(folder, SMALL))
     rows = list(csv.reader((lines / "poses.csv").open()))
     poses = folder / "poses.csv"
 
     def of(count, **environment):
+        status(f"2 of 3: calibrate {count} heights")
         step = (max(counts) - 1) // (count - 1)
         with poses.open("w") as file:
             csv.writer(file).writerows([rows[0], *rows[1::step]])
@@ -74,6 +81,7 @@ def mapping(folder, counts):
     turn = np.deg2rad(11.0)
     for count in counts:
         path = folder / "points.csv"
+        status(f"3 of 3: map {count} intersections")
         with path.open("w") as file:
             file.write("camera,u,v,x_mm,y_mm,z_mm\n")
             for camera, side in (("left", -1.0), ("right", 1.0)):
@@ -159,7 +167,7 @@ def main():
         if what != "threads":
             out += ["", f"Exponent: {slope(rows):.2f}."]
     (arguments.out / "scaling.md").write_text("\n".join(out) + "\n")
-    print("\n".join(out))
+    say("\n".join(out))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-command -v cargo >/dev/null || { echo "scaling: cargo is missing; install Rust 1.89 or newer (rustup.rs)" >&2; exit 1; }
-python=$(scripts/setup/private_python.sh peers)/bin/python
-cargo build --locked --release --quiet --bin gratingcal
-exec "$python" scripts/bench/scaling.py "$@"
+source scripts/lib/cargo.sh
+source scripts/lib/progress.sh
+steps scaling 3
+step "Python with NumPy and Matplotlib" scripts/setup/private_python.sh peers
+step "build gratingcal" cargo build --locked --release --bin gratingcal
+step -v "sizes, heights, intersections, threads" .ros/peers/bin/python scripts/bench/scaling.py "$@"

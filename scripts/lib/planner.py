@@ -1,10 +1,7 @@
-"""A planner and its cell, for scripts and tests: starts the nodes, sends goals, asks again when an answer is lost."""
+"""A planner, for scripts and tests: sends goals to the node, asks again when an answer is lost. nodes.py starts the nodes."""
 
-import contextlib
 import os
 import pathlib
-import random
-import subprocess
 import sys
 import threading
 import time
@@ -17,49 +14,6 @@ from rclpy.action import ActionClient
 from grating_calibration.action import Calibrate
 from grating_calibration.msg import Pixel, PointEstimate  # noqa: F401  (users of this module take them from here)
 from grating_calibration.srv import MoveTo, PixelToWorld
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = ROOT / "install/grating_calibration/lib/grating_calibration"
-# A quarter of the pixels, for more rounds.
-SMALL_CELL = {"rig.width": 640, "rig.height": 360, "sensor.blur_px": 0.6, "lens.freeform_px": 0.25, "frame_rate": 10.0}
-
-
-# What names a file of settings to Fast DDS, and that with enough shared memory for large messages.
-PROFILE, SHARED_MEMORY = "FASTRTPS_DEFAULT_PROFILES_FILE", "config/fastdds.xml"
-
-
-def enough_shared_memory():
-    """Before rclpy starts, for all processes started from here."""
-    os.environ[PROFILE] = str(ROOT / SHARED_MEMORY)
-
-
-def own_domain():
-    """Nobody else's nodes; before rclpy starts, for all processes started from here."""
-    os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
-
-
-@contextlib.contextmanager
-def nodes(folder, cell, node, cell_yields=False):
-    """sim_cell and calibration_node with these parameters and with files in `folder`; gives {name: process}.
-
-    `cell_yields`: the cell renders in time that nobody else wants (SCHED_IDLE), as real cameras take none of the node's.
-    """
-    yields = {"preexec_fn": lambda: os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))} if cell_yields else {}
-    cell = {"truth_dir": folder / "truth", "truth_points": 10} | cell
-    node = {"file_dir": folder, "calibration_file": folder / "c.yaml"} | node
-    processes = {}
-    try:
-        for name, parameters in (("sim_cell", cell), ("calibration_node", node)):
-            given = [part for key, value in parameters.items() for part in ("-p", f"{key}:={value}")]
-            log = open(folder / f"{name}.log", "w")
-            own = yields if name == "sim_cell" else {}
-            command = [BIN / name, "--ros-args", *given]
-            processes[name] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, **own)
-        yield processes
-    finally:
-        for process in processes.values():
-            process.terminate()
-            process.wait(timeout=10)
 
 
 def origins_seen(truth_dir):

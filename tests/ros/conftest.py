@@ -1,10 +1,9 @@
 """Real nodes on a ROS domain of their own, and a real rclpy client."""
 
 import csv
-import os
 import pathlib
-import random
 import subprocess
+import sys
 import time
 
 import pytest
@@ -12,11 +11,11 @@ import yaml
 
 import fault_matrix
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = ROOT / "install/grating_calibration/lib/grating_calibration"
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "scripts/lib"))
 
-# Chosen before rclpy starts; children inherit it.
-os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
+from nodes import BIN, ROOT, SMALL_CELL, Nodes, own_domain  # noqa: E402, F401  (tests take them from here)
+
+own_domain()
 
 import rclpy  # noqa: E402
 import rclpy.parameter  # noqa: E402
@@ -29,60 +28,6 @@ from rclpy.qos import QoSDurabilityPolicy, QoSProfile  # noqa: E402
 from grating_calibration.action import Calibrate  # noqa: E402
 from grating_calibration.msg import CalibrationStatus, Pixel  # noqa: E402
 from grating_calibration.srv import Load, PixelToWorld, Save, WorldToPixel  # noqa: E402
-
-# A quarter of the pixels: the whole suite runs in a minute or two.
-SMALL_CELL = {
-    "rig.width": 640,
-    "rig.height": 360,
-    "sensor.blur_px": 0.6,
-    "lens.freeform_px": 0.25,
-    "frame_rate": 10.0,
-    "truth_points": 200,
-    "truth_depth": 0.004,
-}
-
-
-class Processes:
-    """Started processes; all end with the test."""
-
-    def __init__(self, folder, namespace=""):
-        self.folder = folder
-        self.namespace = namespace
-        self.running = {}
-
-    def start(self, name, parameters=None):
-        arguments = ["--ros-args"]
-        if self.namespace:
-            arguments += ["-r", f"__ns:=/{self.namespace}"]
-        for key, value in (parameters or {}).items():
-            arguments += ["-p", f"{key}:={value}"]
-        log = open(self.folder / f"{name}.log", "a")
-        self.running[name] = subprocess.Popen([BIN / name, *arguments], stdout=log, stderr=subprocess.STDOUT)
-
-    def stop(self, name):
-        process = self.running.pop(name)
-        process.terminate()
-        try:
-            return process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-
-    def switches(self, name):
-        """How often its threads have been switched to so far."""
-        threads = pathlib.Path(f"/proc/{self.running[name].pid}/task").iterdir()
-        lines = [line.split() for thread in threads for line in (thread / "status").read_text().splitlines()]
-        return sum(int(line[1]) for line in lines if line[0].endswith("ctxt_switches:"))
-
-    def log(self, name):
-        return (self.folder / f"{name}.log").read_text()
-
-    def stop_all(self):
-        for name in list(self.running):
-            try:
-                self.stop(name)
-            except subprocess.TimeoutExpired:
-                pass
 
 
 class Client:
@@ -170,7 +115,7 @@ class Cell:
 
     def __init__(self, folder, namespace=""):
         self.folder = folder
-        self.processes = Processes(folder, namespace)
+        self.processes = Nodes(folder, namespace)
         self.client = Client(namespace)
         self.truth_dir = folder / "truth"
 

@@ -9,9 +9,10 @@ import pytest
 from geometry_msgs.msg import Point
 
 import fault_matrix
-from conftest import ROOT, Cell
+from conftest import Cell
 from fault_matrix import HEIGHTS, NODE, ROWS, row
 from grating_calibration.srv import MoveTo
+from nodes import EXAMPLES
 
 BY_TEST = {"second_goal", "service_storm", "parameters", "full_disk", "node_killed", "two_cells"}
 
@@ -54,7 +55,7 @@ def test_a_second_goal_is_refused_and_harms_nothing(home):
 
 
 def test_a_storm_of_calls_does_not_stop_a_sweep(home):
-    client = ROOT / "build/grating_calibration/cargo/release/examples/pixel_to_world_client"
+    client = EXAMPLES / "pixel_to_world_client"
     storm = subprocess.Popen([client, "storm", "1000"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert storm.stdout.readline() == "calling\n"

@@ -10,7 +10,7 @@ import time
 import pytest
 import yaml
 
-from conftest import BIN, SMALL_CELL
+from nodes import SMALL_CELL, Nodes
 
 HOSTS = ("cell", "node", "planner")
 
@@ -49,33 +49,21 @@ def hosts():
 
 def test_hosts_that_only_the_network_joins_calibrate_together(hosts, tmp_path):
     environment = os.environ | {"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"}
-    running = []
-
-    def start(host, *command, **options):
-        process = subprocess.Popen(["ip", "netns", "exec", hosts[host], *map(str, command)], env=environment, **options)
-        running.append(process)
-        return process
-
-    try:
-        for host, binary, parameters in (
-            ("cell", "sim_cell", SMALL_CELL | {"truth_dir": tmp_path / "truth"}),
-            ("node", "calibration_node", {"calibration_file": tmp_path / "c.yaml", "pose_timeout": 3.0}),
-        ):
-            given = [part for key, value in parameters.items() for part in ("-p", f"{key}:={value}")]
-            log = open(tmp_path / f"{binary}.log", "w")
-            start(host, BIN / binary, "--ros-args", *given, stdout=log, stderr=subprocess.STDOUT)
+    within = {host: ["ip", "netns", "exec", name] for host, name in hosts.items()}
+    with Nodes(tmp_path) as nodes:
+        cell = SMALL_CELL | {"truth_dir": tmp_path / "truth"}
+        nodes.start("sim_cell", cell, within=within["cell"], env=environment)
+        node = {"calibration_file": tmp_path / "c.yaml", "pose_timeout": 3.0}
+        nodes.start("calibration_node", node, within=within["node"], env=environment)
         end = time.monotonic() + 20.0
         while not (tmp_path / "truth/truth.yaml").exists():
-            assert time.monotonic() < end, (tmp_path / "sim_cell.log").read_text()
+            assert time.monotonic() < end, nodes.log("sim_cell")
             time.sleep(0.1)
         truth = yaml.safe_load((tmp_path / "truth/truth.yaml").read_text())
         origins = [*truth["origin_left"], *truth["origin_right"]]
         script = pathlib.Path(__file__).with_name("calibrate_once.py")
-        planner = start("planner", sys.executable, script, 6, *origins, stdout=subprocess.PIPE, text=True)
-        answer = json.loads(planner.communicate(timeout=90)[0].splitlines()[-1])
-    finally:
-        for process in running:
-            process.terminate()
-            process.wait(timeout=10)
+        command = [*within["planner"], sys.executable, script, "6", *map(str, origins)]
+        told = subprocess.run(command, env=environment, timeout=90, stdout=subprocess.PIPE, text=True, check=True).stdout
+    answer = json.loads(told.splitlines()[-1])
     assert answer["usable"], answer
     assert answer["status"] == 0 and max(abs(x) for x in answer["point"]) < 5e-5, answer
