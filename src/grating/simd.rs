@@ -180,7 +180,7 @@ mod avx {
     };
     use std::ops::{Add, Div, Mul, Sub};
 
-    /// Lanes of AVX2 and FMA. Only for bodies of [`super::compiled_for`], where these are known to be there.
+    /// Lanes of AVX2 and FMA. Only for bodies of `compiled_for`, where these are known to be there.
     #[derive(Clone, Copy)]
     pub struct Avx(__m256);
 

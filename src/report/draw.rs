@@ -67,7 +67,7 @@ impl Figure {
         Ok(svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{}\" ", self.title), 1))
     }
 
-    /// The figure as a picture, [`PICTURE_WIDTH`] px wide.
+    /// The figure as a picture, `PICTURE_WIDTH` px wide.
     ///
     /// # Errors
     /// [`DrawError`].

@@ -1,7 +1,7 @@
 //! The grid as one camera sees it at one pose: numbered crossings with their pixels, places and misses.
 //!
 //! Before there is a calibration, a crossing's miss is told from its neighbours: over one view x and y are smooth functions
-//! of the pixel, here polynomials of degree [`DEGREE`]. They follow a lens with k1 = −0.18 to a third of a micrometre.
+//! of the pixel, here polynomials of degree `DEGREE`. They follow a lens with k1 = −0.18 to a third of a micrometre.
 
 use crate::camera::Camera;
 use crate::mapping::calibration::Calibration;

@@ -3,7 +3,7 @@
 //! ```text
 //! r(u,v) = Img − (G · I(phase_h, phase_v, duty) + O)
 //! ```
-//! with I of Eq. (3) on narrowed sines s(phase) ([`crate::grating::model`]), and phases, gain G and offset O polynomials [`Chebyshev2`]. Every column of J is a *field* times a
+//! with I of Eq. (3) on narrowed sines s(phase) ([`crate::grating::model`]), and phases, gain G and offset O polynomials [`crate::grating::chebyshev::Chebyshev2`]. Every column of J is a *field* times a
 //! basis function,
 //! ```text
 //! field        h: G ∂I/∂p_h s'(phase_h)   v: G ∂I/∂p_v s'(phase_v)   gain: I   offset: 1   duty: G (∂I/∂p_h + ∂I/∂p_v)

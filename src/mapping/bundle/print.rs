@@ -26,7 +26,7 @@ pub struct Print {
     pub nominal_pitch_mm: f64,
     /// Displacement of each line across itself, by number: v lines along x, h lines along y of the lines frame, mm.
     pub offset_mm: [HashMap<i32, f64>; 2],
-    /// Smooth warp along x and y: coefficients of T_i T_j of the line numbers over `reach`, [`warp_exponents`], mm.
+    /// Smooth warp along x and y: coefficients of T_i T_j of the line numbers over `reach`, `warp_exponents`, mm.
     pub warp_mm: [Vec<f64>; 2],
     /// Largest line number that was seen.
     pub reach: f64,

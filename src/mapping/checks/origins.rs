@@ -5,7 +5,7 @@
 //! - the shade of the paper in each cell ([`crate::lattice::texture`]), less what stays at its place in the image,
 //! - how far each line lies off the middle of its neighbours, from what a smooth camera can't explain.
 //!
-//! Both cameras' traits are correlated over shifts s of up to [`REACH`] lines,
+//! Both cameras' traits are correlated over shifts s of up to `REACH` lines,
 //! ```text
 //! r(s) = Σ L(n) R(n + s) / √(Σ L² Σ R²),     z(s) = r √N / spread
 //! ```

@@ -30,7 +30,7 @@ pub struct Spline {
     pub cells: [usize; 2],
     /// Standard deviation of the thin-plate differences, σ above, px.
     pub bending_px: f64,
-    /// [a_ij, b_ij], j runs fastest, (cells[0] + 3) · (cells[1] + 3) of them, px.
+    /// [a_ij, b_ij], j runs fastest, `(cells[0] + 3) · (cells[1] + 3)` of them, px.
     pub coefficients: Vec<[f64; 2]>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`print`] | which part of a pixel's footprint is ink |
+//! | [`mod@print`] | which part of a pixel's footprint is ink |
 //! | [`mark`] | where the dots of the origin mark are |
 //! | [`normal`] | the ink's blurred edge: a table of the normal distribution |
 
