@@ -15,12 +15,12 @@ licences() {
   cargo deny --locked check advisories || cargo deny --locked --offline check advisories
 }
 
-# With NVRTC and ptxas the kernels are compiled for several GPUs, though none is here.
+# Emulated on the CPU; with NVRTC and ptxas they are also compiled for several GPUs, though none is here.
 kernels() {
   local cuda
   cuda=$(echo "$(scripts/setup/private_python.sh cuda)"/lib/python3*/site-packages/nvidia/cu13)
   GRATING_COMPILER=required GRATING_PTXAS=$cuda/bin/ptxas LD_LIBRARY_PATH=$cuda/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} \
-    cargo test "${core[@]}" "${checked[@]}" --test kernels compile
+    cargo test "${core[@]}" "${checked[@]}" --test kernels
 }
 
 steps test 5
@@ -29,8 +29,10 @@ if command -v cargo-deny >/dev/null; then
 else
   skip "advisories, licences and sources of all crates" "cargo-deny is not installed: cargo install cargo-deny"
 fi
-step "kernels, compiled for GPUs" kernels
+step "kernels, emulated and compiled for GPUs" kernels
+passed
 step "lints of the ROS rooms" cargo clippy "${ros[@]}" --lib --bins -- -D warnings
 step "tests of the ROS rooms" cargo test "${ros[@]}" --lib -- ros::
+passed
 step -v "integration over DDS" python3 -m pytest -q -p no:cacheprovider tests/ros
 done_in

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034
 # Source this: cargo's flags for all tests and lints (`core`), and those that put the checks which a release leaves out back
-# into our own crate (`checked`).
+# into our own crate (`checked`); `passed` counts the tests of the last step.
 
 # In the folder of the node's own build all crates but ours are ready, r2r and OpenCV too.
 core=(--locked --release --target-dir build/grating_calibration/cargo)
@@ -8,3 +8,8 @@ checked=()
 for check in debug-assertions overflow-checks; do
   checked+=(--config "profile.release.package.grating_calibration.$check=true")
 done
+
+passed() {
+  awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }
+    END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped }' "$STEP_LOG"
+}
