@@ -111,29 +111,6 @@ fn unexplained_motion_of_half_a_pitch_stops_the_sweep() {
 }
 
 #[test]
-fn a_pair_of_which_one_image_is_bad_leaves_no_trace() {
-    let scene = scene();
-    let (mut clean, mut disturbed) = (session(&scene), session(&scene));
-    let blank = GrayImage::from_pixel(640, 360, image::Luma([0.5]));
-    for step in 0..6_u32 {
-        let height = 0.4 * f64::from(step);
-        if step == 3 {
-            let pair = images(&scene, Vector3::new(0.0, 0.0, height), 99);
-            let half_blank = Stereo { left: &pair.left, right: &blank };
-            assert!(disturbed.add_pair(half_blank, pose(height)).is_err());
-        }
-        add(&mut clean, &scene, height, step.into()).unwrap();
-        add(&mut disturbed, &scene, height, step.into()).unwrap();
-    }
-    let (clean, disturbed) = (clean.finish().unwrap(), disturbed.finish().unwrap());
-    assert_eq!(clean.data.left.correspondences.len(), disturbed.data.left.correspondences.len());
-    for (a, b) in clean.data.left.correspondences.iter().zip(&disturbed.data.left.correspondences) {
-        assert_eq!((a.view, a.point_in_tool_mm), (b.view, b.point_in_tool_mm));
-        assert!((a.pixel - b.pixel).norm() < 0.1);
-    }
-}
-
-#[test]
 fn bad_input_is_named() {
     let scene = scene();
     let blank = GrayImage::from_pixel(640, 360, image::Luma([0.5]));

@@ -9,7 +9,7 @@ use crate::GrayImage;
 use crate::grating::backend::Backend;
 use crate::grating::fit::refine::FitError;
 use crate::grating::fit::spectrum;
-use crate::grating::phase_field::LineNumbers;
+use crate::grating::phase_field::{LineNumbers, PhaseField};
 use crate::grating::published::quadratic::{QuadraticGratings, QuadraticPhase};
 use crate::grating::published::search::{DRAWS, Round, SearchPlan};
 use crate::lattice::intersections::Intersection;
@@ -42,33 +42,48 @@ const MAX_COST: f64 = 0.85;
 const REACH_H: i32 = 30;
 const REACH_V: i32 = 20;
 
-/// Fits one image after another.
-pub struct OriginalFitter {
-    settings: OriginalSettings,
-    last: Option<QuadraticGratings>,
-    /// Where the origin was seen last.
+/// What one image of the sweep hands on to the next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OriginalState {
+    gratings: QuadraticGratings,
+    /// Where the origin was seen last, px; none where it has not been in view yet.
     origin_px: Option<Vector2<f64>>,
+    /// Images fitted so far, for the random numbers.
     images: u32,
 }
 
-impl OriginalFitter {
-    /// A fitter that has seen no image yet.
-    pub fn new(settings: OriginalSettings) -> Self {
-        OriginalFitter { settings, last: None, origin_px: None, images: 0 }
-    }
+/// What one image gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OriginalFit {
+    /// Intersections around the origin, numbered from it.
+    pub intersections: Vec<Intersection>,
+    /// RMS residual over the RMS of what the gratings explain.
+    pub residual: f64,
+    /// Where the next image's search starts.
+    pub state: OriginalState,
+}
 
-    /// Intersections around the origin, numbered from it, and the RMS residual over that of what is explained.
+/// Fits one image after another: a pure function of the image and of what the image before handed on.
+#[derive(Clone, Copy, Debug)]
+pub struct OriginalFitter {
+    /// How hard it searches.
+    pub settings: OriginalSettings,
+}
+
+impl OriginalFitter {
+    /// Searches the gratings of `image`, from those of the image before, `last`, where there was one.
     ///
     /// `origin_px` is where the origin is in the first image; later it is tracked by Eq. (15).
     ///
     /// # Errors
     /// [`FitError`] when no grid is found.
     pub fn fit(
-        &mut self,
+        &self,
         backend: &dyn Backend,
         image: &GrayImage,
+        last: Option<&OriginalState>,
         origin_px: Vector2<f64>,
-    ) -> Result<(Vec<Intersection>, f64), FitError> {
+    ) -> Result<OriginalFit, FitError> {
         let (width, height) = (image.width(), image.height());
         if width < 64 || height < 64 {
             return Err(FitError::TooSmall { width, height });
@@ -77,9 +92,9 @@ impl OriginalFitter {
         let period = std::f64::consts::TAU / carriers.gradient_h.norm().min(carriers.gradient_v.norm());
         let evened = even_out(image, (1.5 * period) as usize);
         let draws = self.settings.draws;
-        let (start, rounds) = match self.last {
+        let (start, rounds) = match last {
             // Half a radian at the edge covers the motion of some tenths of a millimetre.
-            Some(last) => (last, rounds(draws, &[(1.0, 0.5)])),
+            Some(last) => (last.gratings, rounds(draws, &[(1.0, 0.5)])),
             None => {
                 let stages = [(0.25, 0.6), (0.4, 0.8), (0.55, 0.8), (0.7, 0.8), (0.85, 0.8), (1.0, 0.8)];
                 // The first image has no predecessor: three times the draws, in six stages.
@@ -92,40 +107,37 @@ impl OriginalFitter {
             start,
             rounds,
             seed: self.settings.seed,
-            image_number: self.images,
+            image_number: last.map_or(0, |last| last.images),
         };
         let (gratings, cost) = backend.search(&plan)?;
         if exceeds(cost, MAX_COST) {
             return Err(FitError::Unexplained { residual: (cost / (1.0 - cost).max(1e-9)).sqrt(), limit: 2.4 });
         }
-        self.last = Some(gratings);
-        self.images += 1;
-        let origin = self.origin(&gratings, origin_px, width, height);
-        let mut found = Vec::new();
+        let last_origin_px = last.and_then(|last| last.origin_px);
+        let origin = origin_lines(&gratings, last_origin_px.unwrap_or(origin_px), width, height);
+        let mut intersections = Vec::new();
         for h in -REACH_H..=REACH_H {
             for v in -REACH_V..=REACH_V {
                 if let Some(pixel) = gratings.intersection(origin.shifted(h, v), width, height) {
                     let covariance_px2 = Matrix2::identity() * (SIGMA_PX * SIGMA_PX);
-                    found.push(Intersection { lines: LineNumbers { h, v }, pixel, covariance_px2 });
+                    intersections.push(Intersection { lines: LineNumbers { h, v }, pixel, covariance_px2 });
                 }
             }
         }
-        self.origin_px =
-            found.iter().find(|i| i.lines == LineNumbers { h: 0, v: 0 }).map(|i| i.pixel).or(self.origin_px);
-        Ok((found, (cost / (1.0 - cost)).sqrt()))
+        let seen = intersections.iter().find(|i| i.lines == LineNumbers { h: 0, v: 0 }).map(|i| i.pixel);
+        let state = OriginalState { gratings, origin_px: seen.or(last_origin_px), images: plan.image_number + 1 };
+        Ok(OriginalFit { intersections, residual: (cost / (1.0 - cost)).sqrt(), state })
     }
+}
 
-    /// The origin's lines: (7), (8) in the first image, then those that let it move least, Eq. (15).
-    fn origin(&self, gratings: &QuadraticGratings, first: Vector2<f64>, width: u32, height: u32) -> LineNumbers {
-        use crate::grating::phase_field::PhaseField;
-        let last = self.origin_px.unwrap_or(first);
-        let near = LineNumbers::nearest(gratings.phases(last));
-        let candidates = (-2..=2).flat_map(|h| (-2..=2).map(move |v| near.shifted(h, v)));
-        candidates
-            .filter_map(|lines| gratings.intersection(lines, width, height).map(|pixel| (lines, (pixel - last).norm())))
-            .min_by(|a, b| a.1.total_cmp(&b.1))
-            .map_or(near, |(lines, _)| lines)
-    }
+/// The origin's lines: of those next to (7), (8) at `last_px` the ones that let the origin move least, Eq. (15).
+fn origin_lines(gratings: &QuadraticGratings, last_px: Vector2<f64>, width: u32, height: u32) -> LineNumbers {
+    let near = LineNumbers::nearest(gratings.phases(last_px));
+    let candidates = (-2..=2).flat_map(|h| (-2..=2).map(move |v| near.shifted(h, v)));
+    candidates
+        .filter_map(|lines| gratings.intersection(lines, width, height).map(|pixel| (lines, (pixel - last_px).norm())))
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map_or(near, |(lines, _)| lines)
 }
 
 /// Linear phases, c_h and c_v holding the frequency across the lines.

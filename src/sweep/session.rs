@@ -14,7 +14,7 @@ use crate::mapping::views::{Cell, Observation, Views};
 use crate::pose::tool_pose::ToolPose;
 use crate::sweep::error::SweepError;
 use crate::sweep::finish::calibrate_views;
-use crate::sweep::motion::height_or_jog::Place;
+use crate::sweep::motion::height_or_jog::HeightOrJog;
 use crate::sweep::origin::Common;
 use crate::sweep::outcome::{CalibrationOutcome, PairReport};
 use crate::sweep::settings::CalibrationSettings;
@@ -64,7 +64,8 @@ impl SweepSession {
     /// Fits both images (on two threads) and numbers their intersections.
     ///
     /// # Errors
-    /// [`SweepError`]; the session then stands where it stood before this pair.
+    /// [`SweepError`]; the session then stands where it stood before this pair, but for a device that was lost: where it may,
+    /// the CPU replaces it for good.
     pub fn add_pair(&mut self, images: Stereo<&GrayImage>, pose: ToolPose) -> Result<PairReport, SweepError> {
         self.add_taken(self.backend.take_pair(images.map(Image::from)), pose)
     }
@@ -77,41 +78,41 @@ impl SweepSession {
         if !pose.is_finite() {
             return Err(SweepError::Pose { pair: self.poses.len() });
         }
-        let place = Place::of(&pose, self.poses.first().unwrap_or(&pose));
+        let height_or_jog = HeightOrJog::of(&pose, self.poses.first().unwrap_or(&pose));
         let images = pair.images.clone();
         // One that was lost since has taken it.
         let pair = if self.backend.took(&pair) { pair } else { self.backend.take_pair(pair.images) };
-        let fitted = self.fit(pair, place).or_else(|error| match error.lost_device() {
-            Some(lost) if self.backend.fall_back(lost) => self.fit(self.backend.take_pair(images), place),
+        let computed = self.compute(pair, height_or_jog).or_else(|error| match error.lost_device() {
+            Some(lost) if self.backend.fall_back(lost) => self.compute(self.backend.take_pair(images), height_or_jog),
             _ => Err(error),
         });
-        let Stereo { left, right } = fitted?;
-        if let (true, Some(left), Some(right)) =
-            (self.poses.is_empty(), &self.tracks.left.start, &self.tracks.right.start)
-        {
-            self.common = Common::of(Stereo { left, right }, self.settings.pitch_mm)?;
+        let Stereo { left, right } = computed?;
+        if let (Some(left), Some(right)) = (&left.first, &right.first) {
+            let starts = Stereo { left: &left.start, right: &right.start };
+            self.common = Common::of(starts, self.settings.pitch_mm)?;
         }
+        // From here on nothing can fail.
         let report = PairReport {
-            height_mm: place.height_mm,
+            height_mm: height_or_jog.height_mm,
             residual: Stereo { left: left.residual, right: right.residual },
             phase_margin: Stereo { left: left.margin, right: right.margin },
             fit_ms: Stereo { left: left.fit_ms, right: right.fit_ms },
-            intersections: Stereo {
-                left: self.tracks.left.keep(place, left),
-                right: self.tracks.right.keep(place, right),
-            },
+            intersections: Stereo { left: left.intersections.len(), right: right.intersections.len() },
         };
+        self.tracks.left.commit(height_or_jog, left);
+        self.tracks.right.commit(height_or_jog, right);
         self.poses.push(pose);
         self.reports.push(report);
         Ok(report)
     }
 
-    fn fit(&mut self, pair: TakenPair, place: Place) -> Result<Stereo<CameraPair>, SweepError> {
+    /// What both images say, on two threads; the session is left as it is.
+    fn compute(&self, pair: TakenPair, height_or_jog: HeightOrJog) -> Result<Stereo<CameraPair>, SweepError> {
         let (settings, backend) = (&self.settings, self.backend.backend());
-        let Stereo { left, right } = &mut self.tracks;
+        let Stereo { left, right } = &self.tracks;
         let (left, right) = rayon::join(
-            || left.add(backend, pair.pixels.left, place, settings),
-            || right.add(backend, pair.pixels.right, place, settings),
+            || left.compute(backend, pair.pixels.left, height_or_jog, settings),
+            || right.compute(backend, pair.pixels.right, height_or_jog, settings),
         );
         Ok(Stereo { left: left?, right: right? })
     }
@@ -119,14 +120,16 @@ impl SweepSession {
     /// Numbered intersections of the latest image of `camera`, numbers counted from the origin.
     pub fn latest_lattice(&self, camera: Camera) -> Vec<Intersection> {
         let track = &self.tracks[camera];
+        let origin = track.origin();
         let latest = track.intersections.last().map_or(&[][..], Vec::as_slice);
-        latest.iter().map(|i| Intersection { lines: i.lines.shifted(-track.origin.h, -track.origin.v), ..*i }).collect()
+        latest.iter().map(|i| Intersection { lines: i.lines.shifted(-origin.h, -origin.v), ..*i }).collect()
     }
 
     /// What one camera saw in one view, with common line numbers from the origin.
     fn observations<'a>(&'a self, track: &'a CameraTrack, view: usize) -> impl Iterator<Item = Observation> + 'a {
+        let origin = track.origin();
         track.intersections.get(view).into_iter().flatten().filter_map(move |i| {
-            let seen = [i.lines.v - track.origin.v, track.origin.h - i.lines.h];
+            let seen = [i.lines.v - origin.v, origin.h - i.lines.h];
             let lines = self.common.numbered(track.camera, seen)?;
             Some(Observation { pixel: i.pixel, covariance_px2: i.covariance_px2, lines, view: view as u32 })
         })
@@ -153,8 +156,8 @@ impl SweepSession {
     /// What both cameras saw, with line numbers from the origin, and how far the tool had moved by its measured pose.
     pub fn views(&self) -> Views {
         let lowest = self.poses.iter().map(|p| p.z_mm).fold(f64::INFINITY, f64::min);
-        let places: Vec<Place> = self.poses.iter().map(|pose| Place::of(pose, &self.poses[0])).collect();
-        let is_jog: Vec<bool> = places.iter().map(|place| place.jog_mm.is_some()).collect();
+        let poses: Vec<HeightOrJog> = self.poses.iter().map(|pose| HeightOrJog::of(pose, &self.poses[0])).collect();
+        let is_jog: Vec<bool> = poses.iter().map(|pose| pose.jog_mm.is_some()).collect();
         // But for jogs all poses share x and y up to noise: their mean is the best reference.
         let straight = || self.poses.iter().zip(&is_jog).filter(|(_, is_jog)| !**is_jog).map(|(pose, _)| pose);
         let count = straight().count().max(1) as f64;
@@ -163,9 +166,10 @@ impl SweepSession {
         let observations =
             |track| (0..self.poses.len()).flat_map(|view| self.observations(track, view)).collect::<Vec<_>>();
         let cells = |track: &CameraTrack| {
+            let origin = track.origin();
             let numbered = |(view, cells): (usize, &Vec<CellShade>)| {
                 // Between −n_h − 1 and −n_h.
-                let lines = |c: &CellShade| [c.lines.v - track.origin.v, track.origin.h - c.lines.h - 1];
+                let lines = |c: &CellShade| [c.lines.v - origin.v, origin.h - c.lines.h - 1];
                 let cell = |c: &CellShade| Cell { lines: lines(c), pixel: c.pixel, shade: c.shade, view: view as u32 };
                 cells.iter().map(cell).collect::<Vec<_>>()
             };
@@ -174,7 +178,7 @@ impl SweepSession {
         Views {
             observations: Stereo::from_fn(|camera| observations(&self.tracks[camera])),
             cells: Stereo::from_fn(|camera| cells(&self.tracks[camera])),
-            image_size: Stereo::from_fn(|camera| self.tracks[camera].size.unwrap_or([0, 0])),
+            image_size: Stereo::from_fn(|camera| self.tracks[camera].first.as_ref().map_or([0, 0], |first| first.size)),
             moved_mm: self.poses.iter().map(moved).collect(),
             is_jog,
             pitch_mm: self.common.pitch_mm,

@@ -9,19 +9,19 @@ pub const JOG_HEIGHT_MM: f64 = 0.05;
 
 /// Where a pair was taken, relative to the first one.
 #[derive(Clone, Copy)]
-pub struct Place {
+pub struct HeightOrJog {
     pub height_mm: f64,
     /// Displacement along x and y if it is a jog.
     pub jog_mm: Option<Vector2<f64>>,
 }
 
-impl Place {
+impl HeightOrJog {
     /// Of the pose `pose`, when the sweep began at `first`.
     pub fn of(pose: &ToolPose, first: &ToolPose) -> Self {
         let height_mm = pose.z_mm - first.z_mm;
         let moved = Vector2::new(pose.x_mm - first.x_mm, pose.y_mm - first.y_mm);
         // A sideways drift on the way up is no jog.
         let is_jog = height_mm.abs() < JOG_HEIGHT_MM && moved.norm() > JOG_MM;
-        Place { height_mm, jog_mm: is_jog.then_some(moved) }
+        HeightOrJog { height_mm, jog_mm: is_jog.then_some(moved) }
     }
 }
