@@ -21,7 +21,7 @@ fn one_thread() -> rayon::ThreadPool {
 
 fn default_method(c: &mut Criterion) {
     let scene = Scene::new(SceneConfig::default()).expect("the standard cell is valid");
-    let image = |h: f64| scene.picture(Camera::Left, Vector3::new(0.0, 0.0, h), 0).to_gray();
+    let image = |h: f64| scene.image(Camera::Left, Vector3::new(0.0, 0.0, h), 0).to_gray();
     let (before, last, now) = (image(9.8), image(10.0), image(10.2));
     let options = FitOptions::default();
     let fits = [&before, &last].map(|image| fit_cold(image, &options).expect("the simulated grid is in view"));
@@ -69,7 +69,7 @@ fn answers(c: &mut Criterion) {
     let mut session = SweepSession::new(CalibrationSettings::new(1.1, origins)).expect("the settings are valid");
     for n in 0..9 {
         let z_mm = 0.5 * f64::from(n);
-        let images = Stereo::from_fn(|camera| scene.picture(camera, Vector3::new(0.0, 0.0, z_mm), 0).to_gray());
+        let images = Stereo::from_fn(|camera| scene.image(camera, Vector3::new(0.0, 0.0, z_mm), 0).to_gray());
         session.add_pair(images.as_ref(), ToolPose::at([0.0, 0.0, z_mm])).expect("the simulated grid is in view");
     }
     let calibration = session.finish().expect("nine heights are enough").calibration;

@@ -112,7 +112,7 @@ pub fn solve_equilibrated(mut a: DMatrix<f64>, mut b: DMatrix<f64>, damping: f64
 
 /// How much of the least determined unknown the others leave over, as a share of its square: 0 without full rank, 1 for
 /// an orthogonal matrix.
-pub fn least_pivot(a: &DMatrix<f64>) -> f64 {
+pub fn rank_margin(a: &DMatrix<f64>) -> f64 {
     let scale: Vec<f64> = a.diagonal().iter().map(|d| 1.0 / d.sqrt()).collect();
     let scaled = DMatrix::from_fn(a.nrows(), a.ncols(), |i, j| a[(i, j)] * scale[i] * scale[j]);
     scaled

@@ -68,7 +68,7 @@ fn recording() -> &'static Recording {
             for (frame, after_ms) in [(0, 100), (1, 300), (2, 400), (3, 500), (4, 600)] {
                 let t_ns = step * HEIGHT_NS + after_ms * 1_000_000;
                 let seed = (5 * step + frame) as u64;
-                let picture = |camera| scene.picture(camera, Vector3::z() * height_mm(t_ns), seed).to_bytes();
+                let picture = |camera| scene.image(camera, Vector3::z() * height_mm(t_ns), seed).to_bytes();
                 let mut pair = Stereo::from_fn(picture);
                 if frame == 1 && step > 0 {
                     pair.left = chosen[step as usize - 1].left.clone();

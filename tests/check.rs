@@ -6,7 +6,7 @@ use grating_calibration::mapping::calibration::Calibration;
 use grating_calibration::pose::tool_pose::ToolPose;
 use grating_calibration::sim::config::SceneConfig;
 use grating_calibration::sim::scene::Scene;
-use grating_calibration::sweep::drift::{Found, Tolerances, Verdict, check};
+use grating_calibration::sweep::drift::{DriftMeasurement, Tolerances, Verdict, check};
 use grating_calibration::sweep::session::SweepSession;
 use grating_calibration::sweep::settings::CalibrationSettings;
 use nalgebra::Vector3;
@@ -22,7 +22,7 @@ fn config() -> SceneConfig {
 }
 
 fn images(scene: &Scene, moved_mm: Vector3<f64>, frame: u64) -> Stereo<GrayImage> {
-    Stereo::from_fn(|camera| scene.picture(camera, moved_mm, frame).to_gray())
+    Stereo::from_fn(|camera| scene.image(camera, moved_mm, frame).to_gray())
 }
 
 fn calibration() -> Calibration {
@@ -37,7 +37,7 @@ fn calibration() -> Calibration {
 }
 
 /// One pair of a changed cell against the calibration of the unchanged one.
-fn seen(calibration: &Calibration, moved_mm: Vector3<f64>, change: impl Fn(&mut SceneConfig)) -> Found {
+fn seen(calibration: &Calibration, moved_mm: Vector3<f64>, change: impl Fn(&mut SceneConfig)) -> DriftMeasurement {
     let mut config = config();
     change(&mut config);
     let pair = images(&Scene::new(config).unwrap(), moved_mm, 99);

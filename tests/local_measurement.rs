@@ -26,7 +26,7 @@ fn judge(preset: Preset, retouch: impl Fn(&mut GrayImage)) -> Judged {
     let (mut found, mut inside, mut squares, mut normalised, mut worst) = (0, 0, 0.0, 0.0, 0.0_f64);
     for (frame, height_mm) in [0.0, 7.3, 20.0].into_iter().enumerate() {
         let displacement = Vector3::new(0.0, 0.0, height_mm);
-        let mut image = scene.picture(Camera::Left, displacement, frame as u64).to_gray();
+        let mut image = scene.image(Camera::Left, displacement, frame as u64).to_gray();
         retouch(&mut image);
         let fit = fit_cold(&image, &FitOptions::default()).unwrap();
         let (width, height) = (f64::from(image.width()), f64::from(image.height()));

@@ -26,8 +26,7 @@ fn scene(mut config: SceneConfig) -> Scene {
 
 /// A pair at a height, left images mirrored if `mirror`.
 fn pair(scene: &Scene, height_mm: f64, frame: u64, mirror: bool) -> Stereo<GrayImage> {
-    let mut images =
-        Stereo::from_fn(|camera| scene.picture(camera, Vector3::new(0.0, 0.0, height_mm), frame).to_gray());
+    let mut images = Stereo::from_fn(|camera| scene.image(camera, Vector3::new(0.0, 0.0, height_mm), frame).to_gray());
     if mirror {
         images.left = flip_horizontal(&images.left);
     }

@@ -359,7 +359,7 @@ fn another_origin_in_one_camera_shows_in_the_paper() {
     let mut session = SweepSession::new(CalibrationSettings::new(1.1, origin_px)).unwrap();
     for (frame, height_mm) in (0..).zip([0.0, 0.3, 0.9, 1.8, 3.0]) {
         let moved = Vector3::new(0.0, 0.0, height_mm);
-        let images = Stereo::from_fn(|camera| scene.picture(camera, moved, frame).to_gray());
+        let images = Stereo::from_fn(|camera| scene.image(camera, moved, frame).to_gray());
         session.add_pair(images.as_ref(), ToolPose::at([0.0, 0.0, height_mm])).unwrap();
     }
     let mut views = session.views();

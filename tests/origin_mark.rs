@@ -33,7 +33,7 @@ fn find(image: &GrayImage) -> Result<OriginMark, OriginError> {
 /// The image of the left camera at h = 0, and where the origin is in it.
 fn picture(config: SceneConfig) -> (GrayImage, Vector2<f64>) {
     let scene = Scene::new(config).unwrap();
-    (scene.picture(Camera::Left, Vector3::zeros(), 0).to_gray(), scene.origin_px().unwrap().left)
+    (scene.image(Camera::Left, Vector3::zeros(), 0).to_gray(), scene.origin_px().unwrap().left)
 }
 
 const STRAIGHT: Matrix2<i32> = Matrix2::new(1, 0, 0, 1);
@@ -105,7 +105,7 @@ fn cover(image: &mut GrayImage, scene: &Scene, cell: [i32; 2], level: f32) {
 fn one_cell_in_doubt_is_made_up_for_a_wrong_one_is_not() {
     let scene = Scene::new(small(marked(Preset::Standard))).unwrap();
     let (paper, half, ink) = (0.8, 0.46, 0.12);
-    let clean = scene.picture(Camera::Left, Vector3::zeros(), 0).to_gray();
+    let clean = scene.image(Camera::Left, Vector3::zeros(), 0).to_gray();
     let fit = fit_cold(&clean, &FitOptions::default()).unwrap();
     let with = |changes: &[([i32; 2], f32)]| {
         let mut image = clean.clone();
@@ -176,7 +176,7 @@ fn dots_bend_only_the_intersections_next_to_them() {
     // Next to dots, one line further, elsewhere.
     let mut errors: [Vec<f64>; 3] = Default::default();
     for frame in 0..3 {
-        let image = scene.picture(Camera::Left, Vector3::zeros(), frame).to_gray();
+        let image = scene.image(Camera::Left, Vector3::zeros(), frame).to_gray();
         let fit = fit_cold(&image, &FitOptions::default()).unwrap();
         let found = locate::find(&image, &fit.parameters).unwrap();
         for i in local::measure(&image, &fit.parameters) {

@@ -25,7 +25,7 @@ static CALIBRATION: LazyLock<Calibration> = LazyLock::new(|| {
     let mut session = SweepSession::new(CalibrationSettings::new(1.1, scene.origin_px().unwrap())).unwrap();
     for step in 0..6_u32 {
         let height_mm = 0.5 * f64::from(step);
-        let images = Stereo::from_fn(|camera| scene.picture(camera, Vector3::z() * height_mm, step.into()).to_gray());
+        let images = Stereo::from_fn(|camera| scene.image(camera, Vector3::z() * height_mm, step.into()).to_gray());
         session.add_pair(images.as_ref(), ToolPose::at([0.0, 0.0, height_mm])).unwrap();
     }
     session.finish().unwrap().calibration

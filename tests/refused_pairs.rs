@@ -2,7 +2,7 @@
 
 use grating_calibration::GrayImage;
 use grating_calibration::camera::Stereo;
-use grating_calibration::grating::backend::choice::Chosen;
+use grating_calibration::grating::backend::choice::ActiveBackend;
 use grating_calibration::grating::backend::cpu::Cpu;
 use grating_calibration::grating::backend::{Backend, BackendError, Image, Pixels};
 use grating_calibration::grating::parameters::GratingParameters;
@@ -37,14 +37,13 @@ impl Sweep {
         let mut settings = CalibrationSettings::new(1.1, scene.origin_px().unwrap());
         settings.method = method;
         (settings.original.draws, settings.original.stride) = (1500, 4);
-        let image =
-            |camera, index: usize| scene.picture(camera, Vector3::z() * height_mm(index), index as u64).to_gray();
+        let image = |camera, index: usize| scene.image(camera, Vector3::z() * height_mm(index), index as u64).to_gray();
         let pairs = (0..PAIRS).map(|index| Stereo::from_fn(|camera| image(camera, index))).collect();
         Sweep { settings, pairs }
     }
 
     /// All that a session knows after the whole sweep, with `disturb` called before each pair.
-    fn whole(&self, backend: Chosen, disturb: impl Fn(&mut SweepSession, usize)) -> String {
+    fn whole(&self, backend: ActiveBackend, disturb: impl Fn(&mut SweepSession, usize)) -> String {
         let mut session = SweepSession::on(backend, self.settings.clone()).unwrap();
         let mut reports = Vec::new();
         for index in 0..PAIRS {
@@ -92,9 +91,9 @@ fn offer_bad_pairs(sweep: &Sweep, session: &mut SweepSession, index: usize) {
 
 fn refused_pairs_leave_no_trace(method: Method) {
     let sweep = Sweep::new(method);
-    let undisturbed = sweep.whole(Chosen::cpu(), |_, _| ());
+    let undisturbed = sweep.whole(ActiveBackend::cpu(), |_, _| ());
     for disturbed in [0, 1, 3] {
-        let found = sweep.whole(Chosen::cpu(), |session, index| {
+        let found = sweep.whole(ActiveBackend::cpu(), |session, index| {
             if index == disturbed {
                 offer_bad_pairs(&sweep, session, index);
             }
@@ -140,9 +139,9 @@ impl Backend for Breakable {
         "cpu until it breaks".into()
     }
 
-    fn take<'a>(&self, image: Image<'a>) -> Result<Box<dyn Pixels + 'a>, BackendError> {
+    fn load<'a>(&self, image: Image<'a>) -> Result<Box<dyn Pixels + 'a>, BackendError> {
         self.call()?;
-        Ok(Box::new(BreakablePixels { device: self.clone(), cpu: Cpu.take(image)? }))
+        Ok(Box::new(BreakablePixels { device: self.clone(), cpu: Cpu.load(image)? }))
     }
 
     fn search(&self, plan: &SearchPlan) -> Result<(QuadraticGratings, f64), BackendError> {
@@ -171,9 +170,9 @@ impl Pixels for BreakablePixels<'_> {
         self.cpu.normal_equations(region, at, scale)
     }
 
-    fn free_of_light(&mut self, fit: &GratingParameters) -> Result<(), BackendError> {
+    fn remove_illumination(&mut self, fit: &GratingParameters) -> Result<(), BackendError> {
         self.device.call()?;
-        self.cpu.free_of_light(fit)
+        self.cpu.remove_illumination(fit)
     }
 
     fn phases_along(&mut self, v: usize) -> (&[f32], [&[f32]; 2]) {
@@ -190,11 +189,11 @@ impl Pixels for BreakablePixels<'_> {
 fn a_device_lost_in_the_middle_of_a_pair_leaves_no_trace() {
     for method in [Method::Auto, Method::Original] {
         let sweep = Sweep::new(method);
-        let undisturbed = sweep.whole(Chosen::cpu(), |_, _| ());
+        let undisturbed = sweep.whole(ActiveBackend::cpu(), |_, _| ());
         // Two calls hand both images over; then come passes over pixels, or one search a camera.
         for (lost_at, calls) in [(0, 1), (0, 40), (2, 3)] {
             let device = Breakable::sound();
-            let taken_over = sweep.whole(Chosen::with(Arc::new(device.clone()), true), |_, index| {
+            let taken_over = sweep.whole(ActiveBackend::with(Arc::new(device.clone()), true), |_, index| {
                 if index == lost_at {
                     device.break_after(calls);
                 }
@@ -205,7 +204,7 @@ fn a_device_lost_in_the_middle_of_a_pair_leaves_no_trace() {
             );
 
             let device = Breakable::sound();
-            let refused_once = sweep.whole(Chosen::with(Arc::new(device.clone()), false), |session, index| {
+            let refused_once = sweep.whole(ActiveBackend::with(Arc::new(device.clone()), false), |session, index| {
                 if index == lost_at {
                     device.break_after(calls);
                     assert!(session.add_pair(sweep.pairs[index].as_ref(), pose(index)).is_err());

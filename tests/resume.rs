@@ -31,7 +31,7 @@ impl Sweep {
         let scene = Scene::new(config).unwrap();
         let pair = |index: usize| {
             let height_mm = 0.5 * index as f64;
-            let picture = |camera| scene.picture(camera, Vector3::z() * height_mm, index as u64).to_bytes();
+            let picture = |camera| scene.image(camera, Vector3::z() * height_mm, index as u64).to_bytes();
             // No round numbers: poses must come back to the last bit.
             let pose = ToolPose {
                 rotation: Some([1.0, 1e-4 / 3.0, 0.0, -0.0]),

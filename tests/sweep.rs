@@ -25,7 +25,7 @@ fn scene() -> Scene {
 }
 
 fn images(scene: &Scene, displacement_mm: Vector3<f64>, frame: u64) -> Stereo<GrayImage> {
-    Stereo::from_fn(|camera| scene.picture(camera, displacement_mm, frame).to_gray())
+    Stereo::from_fn(|camera| scene.image(camera, displacement_mm, frame).to_gray())
 }
 
 fn pose(height_mm: f64) -> ToolPose {

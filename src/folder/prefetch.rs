@@ -6,7 +6,7 @@ use std::sync::mpsc::sync_channel;
 ///
 /// # Errors
 /// The first of `each`: nothing is read after it but what is under way.
-pub fn ahead<T: Sync, R: Send, E>(
+pub fn prefetch<T: Sync, R: Send, E>(
     items: &[T],
     read: impl Fn(&T) -> R + Send,
     mut each: impl FnMut(&T, R) -> Result<(), E>,
@@ -42,7 +42,7 @@ mod tests {
             10 * n
         };
         let mut seen = Vec::new();
-        let done: Result<(), ()> = ahead(&[0, 1, 2, 3], read, |n, tens| {
+        let done: Result<(), ()> = prefetch(&[0, 1, 2, 3], read, |n, tens| {
             if *n < 3 {
                 meet.wait();
             }
@@ -54,7 +54,7 @@ mod tests {
         let reads = AtomicUsize::new(0);
         let count = |n: &u32| (reads.fetch_add(1, Ordering::Relaxed), *n);
         let items: Vec<u32> = (0..100).collect();
-        let failed = ahead(&items, count, |n, _| if *n == 5 { Err("enough") } else { Ok(()) });
+        let failed = prefetch(&items, count, |n, _| if *n == 5 { Err("enough") } else { Ok(()) });
         assert_eq!(failed, Err("enough"));
         assert!(reads.into_inner() <= 8);
     }

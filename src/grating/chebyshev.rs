@@ -45,7 +45,7 @@ pub const fn terms(degree: usize) -> usize {
     (degree + 1) * (degree + 2) / 2
 }
 
-/// Place of c_ij: ordered by total degree, so that a higher degree only appends.
+/// BasisValues of c_ij: ordered by total degree, so that a higher degree only appends.
 pub const fn index(i: usize, j: usize) -> usize {
     let total = i + j;
     total * (total + 1) / 2 + j
@@ -127,17 +127,17 @@ const MAX: usize = 16;
 
 /// T_k and T_k' of x and of y at one pixel: functions on one domain share them.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct BasisValues {
     x: [f64; MAX],
     y: [f64; MAX],
     dx: [f64; MAX],
     dy: [f64; MAX],
 }
 
-impl Place {
+impl BasisValues {
     /// For functions of up to `degree`.
     pub fn new(domain: Domain, degree: usize, pixel: Vector2<f64>) -> Self {
-        let mut place = Place { x: [0.0; MAX], y: [0.0; MAX], dx: [0.0; MAX], dy: [0.0; MAX] };
+        let mut place = BasisValues { x: [0.0; MAX], y: [0.0; MAX], dx: [0.0; MAX], dy: [0.0; MAX] };
         values_and_slopes(domain.normalise(0, pixel.x), &mut place.x[..=degree], &mut place.dx[..=degree]);
         values_and_slopes(domain.normalise(1, pixel.y), &mut place.y[..=degree], &mut place.dy[..=degree]);
         place
@@ -177,12 +177,12 @@ impl Chebyshev2 {
 
     /// Value and gradient per px.
     pub fn value_and_gradient(&self, pixel: Vector2<f64>) -> (f64, Vector2<f64>) {
-        self.at(&Place::new(self.domain, self.degree, pixel))
+        self.at(&BasisValues::new(self.domain, self.degree, pixel))
     }
 
     /// The same at a place of its domain, of its degree or a higher one.
-    pub fn at(&self, place: &Place) -> (f64, Vector2<f64>) {
-        let Place { x, y, dx, dy } = place;
+    pub fn at(&self, place: &BasisValues) -> (f64, Vector2<f64>) {
+        let BasisValues { x, y, dx, dy } = place;
         let (mut value, mut by_x, mut by_y) = (0.0, 0.0, 0.0);
         let mut coefficients = self.coefficients.iter();
         for total in 0..=self.degree.min(MAX - 1) {

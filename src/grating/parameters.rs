@@ -1,6 +1,6 @@
 //! All that describes one image: phases, gain, offset and duty cycle of its two gratings.
 
-use crate::grating::chebyshev::{Chebyshev2, Place};
+use crate::grating::chebyshev::{BasisValues, Chebyshev2};
 use crate::grating::phase_field::PhaseField;
 use nalgebra::{DVector, Matrix2, Vector2};
 
@@ -58,7 +58,7 @@ impl PhaseField for GratingParameters {
 
     fn phases_and_jacobian(&self, pixel: Vector2<f64>) -> (Vector2<f64>, Matrix2<f64>) {
         // Both are polynomials on the image's domain.
-        let place = Place::new(self.phase_h.domain, self.phase_h.degree.max(self.phase_v.degree), pixel);
+        let place = BasisValues::new(self.phase_h.domain, self.phase_h.degree.max(self.phase_v.degree), pixel);
         let ((h, by_h), (v, by_v)) = (self.phase_h.at(&place), self.phase_v.at(&place));
         (Vector2::new(h, v), Matrix2::new(by_h.x, by_h.y, by_v.x, by_v.y))
     }

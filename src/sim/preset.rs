@@ -103,7 +103,7 @@ mod tests {
             (config.sensor.shot_noise, config.sensor.read_noise) = (0.0, 0.0);
             // Paper only.
             config.grid.line_mm = 0.0;
-            Scene::new(config).unwrap().picture(Camera::Left, Vector3::zeros(), 0).counts
+            Scene::new(config).unwrap().image(Camera::Left, Vector3::zeros(), 0).counts
         });
         a.iter().zip(&b).filter(|(a, b)| is(**a, **b)).count() as f64 / a.len() as f64
     }

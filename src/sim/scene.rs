@@ -3,7 +3,7 @@
 use crate::camera::{Camera, Stereo};
 use crate::sim::config::SceneConfig;
 use crate::sim::error::SceneError;
-use crate::sim::optics::sensor::{self, Picture};
+use crate::sim::optics::sensor::{self, SensorImage};
 use crate::sim::optics::view::View;
 use crate::sim::sheet::print::Print;
 use nalgebra::{Matrix3, Vector2, Vector3};
@@ -56,7 +56,7 @@ impl Scene {
 
     /// The picture that `camera` takes when the tool has moved by `displacement_mm` (robot axes) from h = 0.
     /// `frame` chooses the noise.
-    pub fn picture(&self, camera: Camera, displacement_mm: Vector3<f64>, frame: u64) -> Picture {
+    pub fn image(&self, camera: Camera, displacement_mm: Vector3<f64>, frame: u64) -> SensorImage {
         let (width, height) = (self.config.rig.width as usize, self.config.rig.height as usize);
         let mut counts = vec![0; width * height];
         let side = if camera == Camera::Left { 0x11 } else { 0x22 };
@@ -66,7 +66,7 @@ impl Scene {
             let stream = mix(mix(mix(self.config.seed, side), frame), v as u64);
             sensor::expose(&self.config.sensor, &light, stream, row);
         });
-        Picture {
+        SensorImage {
             width: self.config.rig.width,
             height: self.config.rig.height,
             bit_depth: self.config.sensor.bit_depth,
@@ -148,7 +148,7 @@ mod tests {
         let scene = Scene::new(quiet()).unwrap();
         let displacement = Vector3::new(0.0, 0.0, 7.0);
         for camera in Camera::BOTH {
-            let picture = scene.picture(camera, displacement, 0);
+            let picture = scene.image(camera, displacement, 0);
             let at = |u: f64, v: f64| picture.counts[v.round() as usize * 1280 + u.round() as usize];
             for (s, t) in [(0.0, 0.0), (4.4, -3.3), (-5.5, 2.2)] {
                 let point = s * scene.print.along_s + t * scene.print.along_t;
@@ -166,7 +166,7 @@ mod tests {
         config.rig.width = 160;
         config.rig.height = 90;
         let scene = Scene::new(config).unwrap();
-        let picture = |frame| scene.picture(Camera::Left, Vector3::zeros(), frame);
+        let picture = |frame| scene.image(Camera::Left, Vector3::zeros(), frame);
         assert_eq!(picture(1), picture(1));
         let (a, b) = (picture(1), picture(2));
         let differences = a.counts.iter().zip(&b.counts).map(|(a, b)| f64::from(*a) - f64::from(*b));

@@ -21,7 +21,7 @@ use nalgebra::{DMatrix, DVector, Matrix3, SMatrix, SVector, Vector2, Vector3};
 
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Found {
+pub struct DriftMeasurement {
     /// RMS distance between what left and right make of the lattice, across what a lattice explains, px.
     pub shift_px: f64,
     /// Distance between lines over the calibrated one, as both cameras together tell it.
@@ -32,10 +32,10 @@ pub struct Found {
     pub residual_px: f64,
     /// Height of the tool as in the calibration.
     pub height_mm: f64,
-    /// How far a crossing is from where `displacement_mm` puts the nearest one; none where that is not known.
+    /// How far an intersection is from where `displacement_mm` puts the nearest one; none where that is not known.
     pub moved_mm: Option<f64>,
-    /// Crossings that were used.
-    pub crossings: usize,
+    /// Intersections that were used.
+    pub intersections: usize,
 }
 
 /// What is still good.
@@ -62,7 +62,7 @@ const OTHER_PITCH: f64 = 0.03;
 /// Prints that differ less are told by this: `scale` and both cameras' pitch at the pose agree, but for this share.
 const SAME_STORY: f64 = 0.3;
 
-impl Found {
+impl DriftMeasurement {
     /// Good, or whose fault it is.
     pub fn verdict(&self, tolerances: &Tolerances) -> Verdict {
         let off = self.scale - 1.0;
@@ -90,9 +90,9 @@ pub enum CheckError {
     #[error("{camera} image is {found:?} px, the calibration's is {wanted:?} px: set the camera's resolution back")]
     Size { camera: Camera, found: [u32; 2], wanted: [u32; 2] },
     #[error(
-        "{camera} image: only {crossings} crossings are in the calibrated region, {LEAST} are needed: move the grid into view"
+        "{camera} image: only {intersections} intersections are in the calibrated region, {LEAST} are needed: move the grid into view"
     )]
-    Few { camera: Camera, crossings: usize },
+    TooFewIntersections { camera: Camera, intersections: usize },
     #[error(
         "no height fits the lines' distance of {pitch_mm} mm: another sheet, or far outside the calibrated heights?"
     )]
@@ -117,7 +117,7 @@ pub fn check(
     calibration: &Calibration,
     images: Stereo<&GrayImage>,
     displacement_mm: Option<[f64; 3]>,
-) -> Result<Found, CheckError> {
+) -> Result<DriftMeasurement, CheckError> {
     let Stereo { left, right } = Stereo::join(|camera| seen(calibration, camera, images[camera]));
     let (left, right) = (left?, right?);
     let pitch_mm = pitch_mm(calibration);
@@ -143,7 +143,7 @@ pub fn check(
     });
     // Of the point below the tool's origin: there a tilted sheet is as high as it was.
     let normal = lattice.column(1).cross(&lattice.column(2));
-    Ok(Found {
+    Ok(DriftMeasurement {
         // A shift of s leaves half of it, to either side, in both pictures; residuals are counted per axis.
         shift_px: (8.0 * (together_px.powi(2) - residual_px.powi(2)).max(0.0)).sqrt(),
         scale: scale(&lattice),
@@ -151,7 +151,7 @@ pub fn check(
         residual_px,
         height_mm: -(normal.dot(&lattice.column(0)) / normal.z),
         moved_mm: displacement_mm.and_then(|displacement| moved_mm(&lattice, displacement)),
-        crossings: left.len() + right.len(),
+        intersections: left.len() + right.len(),
     })
 }
 
@@ -166,7 +166,7 @@ fn pitch_mm(calibration: &Calibration) -> f64 {
     measured.map_or(calibration.pitch_mm, |stage| (stage.pitch_mm[0] * stage.pitch_mm[1]).sqrt())
 }
 
-/// Crossings within the calibrated region of the image, at most [`MOST`] evenly spread.
+/// Intersections within the calibrated region of the image, at most [`MOST`] evenly spread.
 fn seen(calibration: &Calibration, camera: Camera, image: &GrayImage) -> Result<Vec<Seen>, CheckError> {
     let (side, found) = (calibration.camera(camera), [image.width(), image.height()]);
     if found != side.image_size {
@@ -177,7 +177,7 @@ fn seen(calibration: &Calibration, camera: Camera, image: &GrayImage) -> Result<
     let all = local::measure(image, &fit.parameters);
     let inside: Vec<&Intersection> = all.iter().filter(within).collect();
     if inside.len() < LEAST {
-        return Err(CheckError::Few { camera, crossings: inside.len() });
+        return Err(CheckError::TooFewIntersections { camera, intersections: inside.len() });
     }
     let every = inside.len().div_ceil(MOST);
     let numbers = |i: &Intersection| Vector2::new(f64::from(i.lines.v), f64::from(i.lines.h));
@@ -207,7 +207,7 @@ fn start(calibration: &Calibration, left: &[Seen], pitch_mm: f64) -> Option<Latt
     lattice
 }
 
-/// The lattice on z = −height that fits one camera's crossings best.
+/// The lattice on z = −height that fits one camera's intersections best.
 fn flat(calibration: &Calibration, camera: Camera, seen: &[Seen], height_mm: f64) -> Option<Lattice> {
     let mut normal = Matrix3::zeros();
     let mut right = SMatrix::<f64, 3, 2>::zeros();
@@ -224,12 +224,12 @@ fn flat(calibration: &Calibration, camera: Camera, seen: &[Seen], height_mm: f64
     Some(Lattice::from_columns(&[column(0, -height_mm), column(1, 0.0), column(2, 0.0)]))
 }
 
-/// The right image's crossings with the left one's numbers: those that need the least shift at the height where the lines
+/// The right image's intersections with the left one's numbers: those that need the least shift at the height where the lines
 /// have their pitch. With others the cameras would seem to have moved farther, or the lines to be at another distance.
 fn number_right(calibration: &Calibration, lattice: &Lattice, right: &[Seen]) -> Option<Vec<Seen>> {
     let axes = lattice.fixed_view::<2, 2>(0, 1).into_owned().try_inverse()?;
     let own = flat(calibration, Camera::Right, right, -lattice[(2, 0)])?;
-    // Its own numbers are the same lattice's, turned by quarters and shifted. The shift is told where the crossings are.
+    // Its own numbers are the same lattice's, turned by quarters and shifted. The shift is told where the intersections are.
     let turn = (axes * own.fixed_view::<2, 2>(0, 1)).map(f64::round);
     let middle = right.iter().map(|(lines, _)| lines).sum::<Vector2<f64>>() / right.len().max(1) as f64;
     let place = own * middle.insert_row(0, 1.0);
@@ -295,7 +295,7 @@ fn rms(calibration: &Calibration, seen: Stereo<&[Seen]>, lattice: &Lattice) -> f
     (squares / f64::from(count.max(1))).sqrt()
 }
 
-/// How far the crossing nearest to where one must be is from there.
+/// How far the intersection nearest to where one must be is from there.
 fn moved_mm(lattice: &Lattice, displacement_mm: [f64; 3]) -> Option<f64> {
     let must = -Vector3::from(displacement_mm);
     let axes = lattice.fixed_view::<2, 2>(0, 1).into_owned().try_inverse()?;

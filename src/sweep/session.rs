@@ -7,7 +7,7 @@
 use crate::GrayImage;
 use crate::camera::{Camera, Stereo};
 use crate::grating::backend::Image;
-use crate::grating::backend::choice::{Chosen, TakenPair};
+use crate::grating::backend::choice::{ActiveBackend, LoadedPair};
 use crate::lattice::intersections::Intersection;
 use crate::lattice::texture::CellShade;
 use crate::mapping::views::{Cell, Observation, Views};
@@ -24,7 +24,7 @@ use nalgebra::{Vector2, Vector3};
 /// A calibration under way. No I/O: whoever feeds it with the same images and poses gets the same numbers.
 pub struct SweepSession {
     settings: CalibrationSettings,
-    backend: Chosen,
+    backend: ActiveBackend,
     tracks: Stereo<CameraTrack>,
     poses: Vec<ToolPose>,
     reports: Vec<PairReport>,
@@ -38,14 +38,14 @@ impl SweepSession {
     /// # Errors
     /// [`SweepError::Pitch`].
     pub fn new(settings: CalibrationSettings) -> Result<Self, SweepError> {
-        SweepSession::on(Chosen::cpu(), settings)
+        SweepSession::on(ActiveBackend::cpu(), settings)
     }
 
     /// A session on any backend.
     ///
     /// # Errors
     /// [`SweepError::Pitch`].
-    pub fn on(backend: Chosen, settings: CalibrationSettings) -> Result<Self, SweepError> {
+    pub fn on(backend: ActiveBackend, settings: CalibrationSettings) -> Result<Self, SweepError> {
         if let Some(pitch_mm) = settings.pitch_mm
             && !(pitch_mm > 0.0 && pitch_mm.is_finite())
         {
@@ -56,8 +56,8 @@ impl SweepSession {
         Ok(SweepSession { settings, backend, tracks, poses: Vec::new(), reports: Vec::new(), common })
     }
 
-    /// What the images are fitted on: whoever has it take the next pair meanwhile ([`Chosen::take_pair`]) saves that time.
-    pub fn backend(&self) -> &Chosen {
+    /// What the images are fitted on: whoever lets it load the next pair meanwhile ([`ActiveBackend::load_pair`]) saves that time.
+    pub fn backend(&self) -> &ActiveBackend {
         &self.backend
     }
 
@@ -67,23 +67,23 @@ impl SweepSession {
     /// [`SweepError`]; the session then stands where it stood before this pair, but for a device that was lost: where it may,
     /// the CPU replaces it for good.
     pub fn add_pair(&mut self, images: Stereo<&GrayImage>, pose: ToolPose) -> Result<PairReport, SweepError> {
-        self.add_taken(self.backend.take_pair(images.map(Image::from)), pose)
+        self.add_loaded(self.backend.load_pair(images.map(Image::from)), pose)
     }
 
-    /// As [`Self::add_pair`], of images that a device has already.
+    /// As [`Self::add_pair`], of images that are loaded onto a device already.
     ///
     /// # Errors
     /// As [`Self::add_pair`].
-    pub fn add_taken(&mut self, pair: TakenPair, pose: ToolPose) -> Result<PairReport, SweepError> {
+    pub fn add_loaded(&mut self, pair: LoadedPair, pose: ToolPose) -> Result<PairReport, SweepError> {
         if !pose.is_finite() {
             return Err(SweepError::Pose { pair: self.poses.len() });
         }
         let height_or_jog = HeightOrJog::of(&pose, self.poses.first().unwrap_or(&pose));
         let images = pair.images.clone();
-        // One that was lost since has taken it.
-        let pair = if self.backend.took(&pair) { pair } else { self.backend.take_pair(pair.images) };
+        // It may have been loaded onto a device that was lost since.
+        let pair = if self.backend.has_loaded(&pair) { pair } else { self.backend.load_pair(pair.images) };
         let computed = self.compute(pair, height_or_jog).or_else(|error| match error.lost_device() {
-            Some(lost) if self.backend.fall_back(lost) => self.compute(self.backend.take_pair(images), height_or_jog),
+            Some(lost) if self.backend.fall_back(lost) => self.compute(self.backend.load_pair(images), height_or_jog),
             _ => Err(error),
         });
         let Stereo { left, right } = computed?;
@@ -107,7 +107,7 @@ impl SweepSession {
     }
 
     /// What both images say, on two threads; the session is left as it is.
-    fn compute(&self, pair: TakenPair, height_or_jog: HeightOrJog) -> Result<Stereo<CameraPair>, SweepError> {
+    fn compute(&self, pair: LoadedPair, height_or_jog: HeightOrJog) -> Result<Stereo<CameraPair>, SweepError> {
         let (settings, backend) = (&self.settings, self.backend.backend());
         let Stereo { left, right } = &self.tracks;
         let (left, right) = rayon::join(

@@ -9,8 +9,8 @@ mod reference;
 use emulated::{Emulated, Fault};
 use grating_calibration::GrayImage;
 use grating_calibration::camera::{Camera, Stereo};
-use grating_calibration::folder::prefetch::ahead;
-use grating_calibration::grating::backend::choice::{BackendChoice, Chosen, TakenPair};
+use grating_calibration::folder::prefetch::prefetch;
+use grating_calibration::grating::backend::choice::{ActiveBackend, BackendChoice, LoadedPair};
 use grating_calibration::grating::backend::cpu::Cpu;
 use grating_calibration::grating::backend::cuda::device::Kernel;
 use grating_calibration::grating::backend::cuda::{Cuda, compiler, driver};
@@ -129,7 +129,7 @@ fn normal_equations_agree_with_f64() {
                 rows: [0, height as usize],
                 stride: 1 + phase_degree % 3,
             };
-            let found = device.take((&image).into()).unwrap().normal_equations(region, &at, 0.3).unwrap();
+            let found = device.load((&image).into()).unwrap().normal_equations(region, &at, 0.3).unwrap();
             let expected = reference::normal_equations(&image, region, &at, 0.3);
             let what = format!("{} on {width}×{height}, degrees {phase_degree} and {light_degree}", device.name());
             let jtj = (&found.jtj - &expected.jtj).norm() / expected.jtj.norm().max(1e-300);
@@ -152,7 +152,7 @@ fn normal_equations_of_a_large_image_agree_with_the_cpu() {
     let region = Region::centred(4000, 3000, [1.0, 1.0], 7);
     let expected = accumulate(&image, region, &at, 0.2);
     for device in devices() {
-        let found = device.take((&image).into()).unwrap().normal_equations(region, &at, 0.2).unwrap();
+        let found = device.load((&image).into()).unwrap().normal_equations(region, &at, 0.2).unwrap();
         assert!((&found.jtj - &expected.jtj).norm() <= 1e-4 * expected.jtj.norm());
         assert!((&found.jtr - &expected.jtr).norm() <= 1e-4 * expected.jtr.norm());
     }
@@ -162,7 +162,7 @@ fn normal_equations_of_a_large_image_agree_with_the_cpu() {
 fn a_pass_over_nothing_and_a_degree_too_high_are_no_accident() {
     let image = noise(70, 70, 1);
     for device in devices() {
-        let mut pixels = device.take((&image).into()).unwrap();
+        let mut pixels = device.load((&image).into()).unwrap();
         let mut rng = SmallRng::seed_from_u64(6);
         let at = parameters(Domain::of_image(70, 70), [3, 1], 0, &mut rng);
         let empty = Region { columns: [9, 9], rows: [0, 70], stride: 1 };
@@ -182,7 +182,7 @@ fn scene() -> Scene {
 }
 
 fn images(scene: &Scene, z_mm: f64) -> Stereo<GrayImage> {
-    Stereo::from_fn(|camera| scene.picture(camera, Vector3::new(0.0, 0.0, z_mm), 0).to_gray())
+    Stereo::from_fn(|camera| scene.image(camera, Vector3::new(0.0, 0.0, z_mm), 0).to_gray())
 }
 
 /// From nothing to measured intersections.
@@ -191,7 +191,7 @@ fn an_image_gives_the_same_intersections_on_every_device() {
     let image = images(&scene(), 3.0).left;
     let options = FitOptions::default();
     let on = |device: &dyn Backend| {
-        let mut pixels = device.take((&image).into()).unwrap();
+        let mut pixels = device.load((&image).into()).unwrap();
         let fit = fit_cold_on(&mut *pixels, &options).unwrap();
         local::measure_on(&mut *pixels, &fit.parameters).unwrap()
     };
@@ -223,14 +223,14 @@ fn the_original_method_gives_the_same_on_every_device() {
     settings.original.draws = 1500;
     settings.original.stride = 4;
     let pairs: Vec<_> = [0.0, 0.2].map(|z| (z, images(&scene, z))).into();
-    let run = |backend: Chosen| {
+    let run = |backend: ActiveBackend| {
         let mut session = SweepSession::on(backend, settings.clone()).unwrap();
         let reports = pairs.iter().map(|(z, images)| session.add_pair(images.as_ref(), pose(*z)).unwrap().residual);
         (reports.collect::<Vec<_>>(), session.latest_lattice(Camera::Left))
     };
-    let (expected, lattice) = run(Chosen::cpu());
+    let (expected, lattice) = run(ActiveBackend::cpu());
     for device in devices() {
-        let (residuals, found) = run(Chosen::with(device.into(), false));
+        let (residuals, found) = run(ActiveBackend::with(device.into(), false));
         for (found, expected) in residuals.iter().zip(&expected) {
             assert!((found.left / expected.left - 1.0).abs() < 1e-3, "{found:?} {expected:?}");
         }
@@ -258,7 +258,7 @@ fn a_lost_device_costs_no_data() {
         let mid_sweep = |falls_back: bool| {
             let device = Emulated::sound();
             let switch = device.switch();
-            let backend = Chosen::with(Arc::new(Cuda::new(device)), falls_back);
+            let backend = ActiveBackend::with(Arc::new(Cuda::new(device)), falls_back);
             let mut session = SweepSession::on(backend, settings.clone()).unwrap();
             session.add_pair(first.as_ref(), pose(0.0)).unwrap();
             // A few more launches, then nothing.
@@ -289,18 +289,18 @@ fn pairs_taken_ahead_give_the_same() {
     let settings = CalibrationSettings::new(1.1, scene.origin_px().unwrap());
     let heights = [0.0, 0.1, 0.3];
     let pairs = heights.map(|z_mm| images(&scene, z_mm));
-    let run = |backend: Chosen, is_ahead: bool, each: &dyn Fn(usize)| {
+    let run = |backend: ActiveBackend, is_ahead: bool, each: &dyn Fn(usize)| {
         let mut session = SweepSession::on(backend, settings.clone()).unwrap();
         let mut found = Vec::new();
         let backend = session.backend().clone();
-        let mut add = |n: usize, taken: TakenPair| {
+        let mut add = |n: usize, taken: LoadedPair| {
             each(n);
-            let report = session.add_taken(taken, pose(heights[n]));
+            let report = session.add_loaded(taken, pose(heights[n]));
             found.push(report.map(|report| (report.intersections, report.residual)).map_err(|error| error.to_string()));
         };
-        let take = |n: &usize| backend.take_pair(pairs[*n].as_ref().map(Image::from));
+        let take = |n: &usize| backend.load_pair(pairs[*n].as_ref().map(Image::from));
         if is_ahead {
-            ahead(&[0, 1, 2], take, |n, taken| {
+            prefetch(&[0, 1, 2], take, |n, taken| {
                 add(*n, taken);
                 Ok::<_, ()>(())
             })
@@ -314,9 +314,9 @@ fn pairs_taken_ahead_give_the_same() {
         let device = Emulated::sound();
         (device.switch(), Arc::new(Cuda::new(device)))
     };
-    let sound = run(Chosen::with(emulated().1, false), false, &|_| {});
+    let sound = run(ActiveBackend::with(emulated().1, false), false, &|_| {});
     assert!(sound.iter().all(Result::is_ok));
-    assert_eq!(run(Chosen::with(emulated().1, false), true, &|_| {}), sound);
+    assert_eq!(run(ActiveBackend::with(emulated().1, false), true, &|_| {}), sound);
     for falls_back in [true, false] {
         let (switch, device) = emulated();
         let lose = |n| {
@@ -324,7 +324,7 @@ fn pairs_taken_ahead_give_the_same() {
                 switch.break_after(3, Fault::Lost);
             }
         };
-        let found = run(Chosen::with(device, falls_back), true, &lose);
+        let found = run(ActiveBackend::with(device, falls_back), true, &lose);
         assert_eq!(found[0], sound[0]);
         for (found, sound) in found.iter().zip(&sound).skip(1) {
             match found {
@@ -339,8 +339,8 @@ fn pairs_taken_ahead_give_the_same() {
 /// On a machine without CUDA: said by name, and `auto` works all the same.
 #[test]
 fn no_gpu_is_no_obstacle() {
-    let automatic = Chosen::of(BackendChoice::Auto).unwrap();
-    match Chosen::of(BackendChoice::Cuda) {
+    let automatic = ActiveBackend::open(BackendChoice::Auto).unwrap();
+    match ActiveBackend::open(BackendChoice::Cuda) {
         Ok(gpu) => assert_eq!(gpu.backend().name(), automatic.backend().name()),
         Err(why) => {
             assert!(matches!(why, BackendError::NoDriver | BackendError::NoDevice | BackendError::NoCompiler), "{why}");

@@ -5,7 +5,7 @@ use anyhow::Context;
 use grating_calibration::GrayImage;
 use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::folder::pairs::{self, PairFiles};
-use grating_calibration::grating::backend::choice::{BackendChoice, Chosen};
+use grating_calibration::grating::backend::choice::{ActiveBackend, BackendChoice};
 use grating_calibration::grating::backend::cpu::{Cpu, peak_multiply_adds};
 use grating_calibration::grating::backend::cuda::Cuda;
 use grating_calibration::grating::backend::cuda::device::Kernel;
@@ -163,7 +163,7 @@ impl Images {
     fn new() -> anyhow::Result<Self> {
         let scene = Scene::new(SceneConfig::default())?;
         let picture =
-            |n: u32| scene.picture(Camera::Left, Vector3::new(0.0, 0.0, 9.8 + 0.1 * f64::from(n)), n.into()).to_gray();
+            |n: u32| scene.image(Camera::Left, Vector3::new(0.0, 0.0, 9.8 + 0.1 * f64::from(n)), n.into()).to_gray();
         let images: Vec<GrayImage> = (0..6).map(picture).collect();
         let fits = images.iter().map(|image| fit_cold(image, &FitOptions::default())).collect::<Result<_, _>>()?;
         Ok(Images { images, fits })
@@ -302,7 +302,7 @@ impl Bench {
             |n| {
                 let at = 2 + n % (count - 2);
                 let warm = Warm { last: &images.fits[at - 1], before: Some((&images.fits[at - 2], 1.0)) };
-                let mut pixels = backend.take((&images.images[at]).into())?;
+                let mut pixels = backend.load((&images.images[at]).into())?;
                 looked_at.push(fit_warm_on(&mut *pixels, &warm, &options)?.looked_at as f64);
                 Ok(())
             },
@@ -326,7 +326,7 @@ impl Bench {
         let (wall_s, device_s) = self.timed(
             |launches| busy_s(launches, &[Kernel::LevelMaps, Kernel::WindowSums]),
             |n| {
-                let mut pixels = backend.take((&images.images[n % count]).into())?;
+                let mut pixels = backend.load((&images.images[n % count]).into())?;
                 local::measure_on(&mut *pixels, &images.fits[n % count].parameters)?;
                 Ok(())
             },
@@ -347,7 +347,7 @@ impl Bench {
         let Some(sweep) = sweep else { return Ok(lines) };
 
         let start = Instant::now();
-        calibrate::fit(Chosen::with(backend.clone(), false), &sweep.pairs, &sweep.settings, true)?;
+        calibrate::fit(ActiveBackend::with(backend.clone(), false), &sweep.pairs, &sweep.settings, true)?;
         let wall_s = start.elapsed().as_secs_f64();
         let images = 2.0 * sweep.pairs.len() as f64;
         lines.push(Line {

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use clap::Args;
 use grating_calibration::folder::pairs;
-use grating_calibration::grating::backend::choice::{BackendChoice, Chosen};
+use grating_calibration::grating::backend::choice::{ActiveBackend, BackendChoice};
 use grating_calibration::grating::fit::refine::{FitOptions, fit_cold_on};
 use grating_calibration::lattice::local;
 use grating_calibration::lattice::origin_mark::locate;
@@ -29,11 +29,11 @@ pub struct FitArgs {
 }
 
 pub fn run(args: &FitArgs) -> anyhow::Result<ExitCode> {
-    let backend = Chosen::of(args.backend)?;
+    let backend = ActiveBackend::open(args.backend)?;
     let name = args.image.display().to_string();
     let image = pairs::read_gray(&args.image)?;
     let start = Instant::now();
-    let mut pixels = backend.backend().take((&image).into())?;
+    let mut pixels = backend.backend().load((&image).into())?;
     let fit = fit_cold_on(&mut *pixels, &FitOptions::default()).with_context(|| name.clone())?;
     let fit_ms = start.elapsed().as_secs_f64() * 1e3;
     let intersections = local::measure_on(&mut *pixels, &fit.parameters)?;

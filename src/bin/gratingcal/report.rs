@@ -7,7 +7,7 @@ use anyhow::ensure;
 use clap::Args;
 use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::folder::pairs;
-use grating_calibration::grating::backend::choice::{BackendChoice, Chosen};
+use grating_calibration::grating::backend::choice::{ActiveBackend, BackendChoice};
 use grating_calibration::mapping::calibration::Calibration;
 use grating_calibration::report::Report;
 use grating_calibration::sweep::settings::CalibrationSettings;
@@ -47,7 +47,8 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     let [left, right] = origins.map(|origin| origin.pixel);
     let mut settings = CalibrationSettings::new(calibration.pitch_mm, Stereo { left, right });
     settings.method = calibration.method;
-    let (mut outcome, last) = crate::calibrate::fit(Chosen::of(BackendChoice::Auto)?, &pairs, &settings, args.quiet)?;
+    let (mut outcome, last) =
+        crate::calibrate::fit(ActiveBackend::open(BackendChoice::Auto)?, &pairs, &settings, args.quiet)?;
     outcome.calibration = calibration;
     let settings = vec![
         ("calibration".into(), args.calibration.display().to_string()),

@@ -103,7 +103,7 @@ pub fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
         robot.advance(0.1 + step_mm + args.jog_mm + 1.0);
         for camera in Camera::BOTH {
             let path = args.out.join(camera.to_string()).join(format!("{index:05}.png"));
-            scene.picture(camera, robot.position_mm(), index.into()).save_png(&path)?;
+            scene.image(camera, robot.position_mm(), index.into()).save_png(&path)?;
         }
         let measured = robot.measure_mm();
         rows.push(PoseRow { index, pose: ToolPose::at(measured.into()) });

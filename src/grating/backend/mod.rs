@@ -23,11 +23,11 @@ pub trait Backend: Send + Sync {
     /// Device and method, for people.
     fn name(&self) -> String;
 
-    /// Takes an image over; whatever that needs goes on beside the work on other images.
+    /// Loads an image; whatever that needs goes on beside the work on other images.
     ///
     /// # Errors
     /// [`BackendError`].
-    fn take<'a>(&self, image: Image<'a>) -> Result<Box<dyn Pixels + 'a>, BackendError>;
+    fn load<'a>(&self, image: Image<'a>) -> Result<Box<dyn Pixels + 'a>, BackendError>;
 
     /// The best gratings that a search finds, and their cost relative to the image's own variance.
     ///
@@ -85,7 +85,7 @@ pub trait Pixels: Send {
     ///
     /// # Errors
     /// [`BackendError`].
-    fn free_of_light(&mut self, fit: &GratingParameters) -> Result<(), BackendError>;
+    fn remove_illumination(&mut self, fit: &GratingParameters) -> Result<(), BackendError>;
 
     /// Row `v` of the image, and phase_h and phase_v there.
     fn phases_along(&mut self, v: usize) -> (&[f32], [&[f32]; 2]);

@@ -80,7 +80,7 @@ pub fn measure(image: &GrayImage, fit: &GratingParameters) -> Vec<Intersection> 
 /// [`BackendError`] of that device.
 pub fn measure_on(pixels: &mut dyn Pixels, fit: &GratingParameters) -> Result<Vec<Intersection>, BackendError> {
     let (width, height) = pixels.image().dimensions();
-    pixels.free_of_light(fit)?;
+    pixels.remove_illumination(fit)?;
     let noise = Noise::of(pixels);
     // Most images are nowhere clipped: their windows need not be looked through.
     let may_be_clipped =

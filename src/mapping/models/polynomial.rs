@@ -5,7 +5,7 @@
 //! ```
 
 use crate::grating::chebyshev::values_and_slopes;
-use crate::least_squares::{NormalSums, least_pivot, solve_equilibrated};
+use crate::least_squares::{NormalSums, rank_margin, solve_equilibrated};
 use crate::mapping::dataset::Correspondence;
 use crate::mapping::models::adjust::{ROBUST, misfit, student};
 use crate::mapping::volume::Volume;
@@ -74,7 +74,7 @@ impl Polynomial {
             sums.add(|row| basis.fill(degree, row), &[point.pixel.x, point.pixel.y], weight(point));
         }
         let (ata, atb) = sums.finish();
-        if least_pivot(&ata) < LEAST_PIVOT {
+        if rank_margin(&ata) < LEAST_PIVOT {
             return None;
         }
         let solution = solve_equilibrated(ata, atb, 0.0)?;

@@ -6,7 +6,7 @@
 //! Whatever ends it early (cancel, lost pose, deviation, no images, a bad fit, a full disk) stops the robot first.
 
 use crate::camera::Stereo;
-use crate::folder::prefetch::ahead;
+use crate::folder::prefetch::prefetch;
 use crate::folder::recording::journal::{Header, Pair};
 use crate::folder::recording::record::{Recorder, read_back};
 use crate::grating::backend::Image;
@@ -166,12 +166,12 @@ impl Sweep {
         let (cancelled, mut session, shared) = (self.mover.cancelled(), session, self.mover.shared.clone());
         let fitted = work::in_background(move || -> Result<SweepSession, Stop> {
             let backend = session.backend().clone();
-            let read = |pair: &Pair| Ok::<_, Stop>(backend.take_pair(read_back(&folder, pair)?.map(Image::from)));
-            ahead(&pairs, read, |pair, taken| {
+            let read = |pair: &Pair| Ok::<_, Stop>(backend.load_pair(read_back(&folder, pair)?.map(Image::from)));
+            prefetch(&pairs, read, |pair, taken| {
                 if *cancelled.borrow() {
                     return Err(Stop::Cancelled);
                 }
-                let report = session.add_taken(taken?, pair.pose)?;
+                let report = session.add_loaded(taken?, pair.pose)?;
                 shared.live.send_modify(|live| live.add(report, Seen::of(&session, pair.pose)));
                 Ok(())
             })?;

@@ -10,7 +10,7 @@ use crate::ros::locked;
 use crate::ros::node::shared::Shared;
 use crate::ros::robot::mover::Mover;
 use crate::sweep::error::SweepError;
-use crate::sweep::images::quality::Picture;
+use crate::sweep::images::quality::ImageQuality;
 use crate::sweep::session::SweepSession;
 use crate::sweep::settings::CalibrationSettings;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ pub enum Problem {
     #[error("images of both cameras are {left:?} and {right:?} px: at least 64×64 are needed")]
     ImageSize { left: [u32; 2], right: [u32; 2] },
     #[error(transparent)]
-    Picture(#[from] crate::sweep::images::quality::PictureError),
+    Picture(#[from] crate::sweep::images::quality::QualityError),
     #[error(transparent)]
     Sweep(#[from] SweepError),
     #[error(
@@ -165,7 +165,7 @@ pub fn images(pair: &Stereo<StampedImage>, is_first: bool, settings: &Calibratio
         match fit_cold(&grays[camera], &settings.fit) {
             Err(cause) => problems.push(SweepError::Fit { camera, pair: 0, cause }.into()),
             Ok(fit) => {
-                let picture = Picture::of(&grays[camera], &fit);
+                let picture = ImageQuality::of(&grays[camera], &fit);
                 pitches_px.push(picture.pitch_px);
                 problems.extend(picture.errors(camera, &grays[camera]).into_iter().map(Problem::from));
             }

@@ -2,7 +2,7 @@
 
 use crate::camera::{Camera, Stereo};
 use crate::grating::backend::BackendError;
-use crate::grating::backend::choice::Chosen;
+use crate::grating::backend::choice::ActiveBackend;
 use crate::mapping::calibration::Calibration;
 use crate::pose::tool_pose::StampedPose;
 use crate::ros::click::clicks::Clicks;
@@ -66,7 +66,7 @@ impl Shared {
     ///
     /// # Errors
     /// [`BackendError`]: why what the parameter asks for can't be had.
-    pub fn backend(&self) -> Result<Chosen, BackendError> {
+    pub fn backend(&self) -> Result<ActiveBackend, BackendError> {
         self.backends.get(&self.parameters.text("backend"))
     }
 

@@ -5,7 +5,7 @@ use crate::ros::locked;
 use crate::ros::node::shared::Shared;
 use crate::ros::support::respond::respond;
 use crate::ros::support::work;
-use crate::sweep::drift::{CheckError, Found, Tolerances, Verdict, check};
+use crate::sweep::drift::{CheckError, DriftMeasurement, Tolerances, Verdict, check};
 use r2r::grating_calibration::srv::Check;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -76,8 +76,8 @@ fn without_numbers(verdict: u8, message: String) -> Check::Response {
     Check::Response { verdict, message, shift_px: nan, scale: nan, residual_px: nan, height: nan, moved: nan }
 }
 
-fn in_words(found: &Found, verdict: Verdict) -> (u8, String) {
-    let Found { shift_px, scale, residual_px, .. } = *found;
+fn in_words(found: &DriftMeasurement, verdict: Verdict) -> (u8, String) {
+    let DriftMeasurement { shift_px, scale, residual_px, .. } = *found;
     let figures = format!("shift {shift_px:.3} px, scale {scale:.5}, residual {residual_px:.3} px");
     match verdict {
         Verdict::WrongTarget => (

@@ -9,7 +9,7 @@ use crate::ros::support::params::{Parameters, Spec};
 use crate::ros::support::process::{self, Spinner, log_as, wait_for_stop};
 use crate::ros::{locked, time};
 use crate::sim::config::SceneConfig;
-use crate::sim::optics::sensor::Picture;
+use crate::sim::optics::sensor::SensorImage;
 use crate::sim::robot::{Robot, RobotConfig};
 use crate::sim::scene::Scene;
 use crate::sim::truth::{Axes, write_truth};
@@ -172,7 +172,7 @@ async fn serve() -> anyhow::Result<()> {
                 }
                 let (fault, lost) = (Fault::now(&parameters), parameters.number("lost_frames"));
                 let (position_mm, stamp_ns) = (robot.lock().position_mm() + fault.bump_mm(), now_ns());
-                let picture = |camera| image(&frame, stamp_ns, &scene.picture(camera, position_mm, number));
+                let picture = |camera| image(&frame, stamp_ns, &scene.image(camera, position_mm, number));
                 for (camera, image) in spoiled.spoil(&fault, Stereo::from_fn(picture)) {
                     if rng.random::<f64>() >= lost
                         && let Err(error) = images[camera].publish(&image)
@@ -194,7 +194,7 @@ async fn serve() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn image(frame: &str, stamp_ns: i64, picture: &Picture) -> Image {
+fn image(frame: &str, stamp_ns: i64, picture: &SensorImage) -> Image {
     let mut message = Image::default();
     message.header.stamp = time(stamp_ns);
     message.header.frame_id = frame.into();

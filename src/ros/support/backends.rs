@@ -1,11 +1,11 @@
 //! The backend that the parameter `backend` asks for; a GPU is looked for once.
 
 use crate::grating::backend::BackendError;
-use crate::grating::backend::choice::{BackendChoice, Chosen};
+use crate::grating::backend::choice::{ActiveBackend, BackendChoice};
 use crate::ros::locked;
 use std::sync::Mutex;
 
-type Found = Result<Chosen, BackendError>;
+type Found = Result<ActiveBackend, BackendError>;
 
 /// What was found last, and for what.
 #[derive(Default)]
@@ -26,7 +26,7 @@ impl Backends {
         {
             return found.clone();
         }
-        let found = Chosen::of(choice);
+        let found = ActiveBackend::open(choice);
         match &found {
             Ok(chosen) => tracing::info!("images are worked on by {}", chosen.backend().name()),
             Err(why) => tracing::error!("{why}"),

@@ -8,7 +8,7 @@ use rand_distr::StandardNormal;
 
 /// An image as the sensor gives it: grey counts of 8 or 16 bits, row-major.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Picture {
+pub struct SensorImage {
     pub width: u32,
     pub height: u32,
     /// 8 or 16.
@@ -16,7 +16,7 @@ pub struct Picture {
     pub counts: Vec<u16>,
 }
 
-impl Picture {
+impl SensorImage {
     /// The largest count.
     pub fn full_scale(&self) -> u16 {
         if self.bit_depth == 8 { u16::from(u8::MAX) } else { u16::MAX }

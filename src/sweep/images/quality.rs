@@ -10,7 +10,7 @@ use std::f64::consts::TAU;
 
 /// What a picture of the grid is like.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Picture {
+pub struct ImageQuality {
     /// Difference between paper and line where they are neighbours, of full scale.
     pub contrast: f64,
     /// Standard deviation of a pixel's noise, of full scale.
@@ -25,7 +25,7 @@ pub struct Picture {
 
 /// What is wrong with a picture.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
-pub enum PictureError {
+pub enum QualityError {
     #[error(
         "{camera} image: contrast is {:.0} % of full scale, at least {:.0} % are needed: more light, longer exposure, \
          better print", 100.0 * .contrast, 100.0 * LEAST_CONTRAST
@@ -63,7 +63,7 @@ const LEAST_PITCH_PX: f64 = 6.0;
 /// At least so many lines across the shorter side.
 const LEAST_LINES: f64 = 4.0;
 
-impl Picture {
+impl ImageQuality {
     pub fn of(image: &GrayImage, fit: &GratingFit) -> Self {
         let (width, height) = (image.width() as usize, image.height() as usize);
         let pixels = image.as_raw();
@@ -76,19 +76,19 @@ impl Picture {
         // Where no line shows its whole profile there is nothing to calibrate from.
         let (contrast, noise, edge) =
             look(image, &fit.parameters).map_or((f64::NAN, f64::NAN, f64::NAN), |l| (l.contrast, l.noise, l.edge));
-        Picture { contrast, noise, saturated, edge_px: edge * pitch_px, pitch_px }
+        ImageQuality { contrast, noise, saturated, edge_px: edge * pitch_px, pitch_px }
     }
 
     /// Everything that is wrong.
-    pub fn errors(&self, camera: Camera, image: &GrayImage) -> Vec<PictureError> {
-        let Picture { contrast, noise, saturated: share, edge_px, pitch_px } = *self;
+    pub fn errors(&self, camera: Camera, image: &GrayImage) -> Vec<QualityError> {
+        let ImageQuality { contrast, noise, saturated: share, edge_px, pitch_px } = *self;
         let most_px = f64::from(image.width().min(image.height())) / LEAST_LINES;
         let checks = [
-            (contrast >= LEAST_CONTRAST, PictureError::Contrast { camera, contrast }),
-            (contrast >= LEAST_OVER_NOISE * noise, PictureError::Noise { camera, contrast, noise }),
-            (share <= MOST_SATURATED, PictureError::Saturated { camera, share }),
-            (edge_px <= WIDEST_EDGE * pitch_px, PictureError::Focus { camera, edge_px, pitch_px }),
-            (pitch_px >= LEAST_PITCH_PX && pitch_px <= most_px, PictureError::Pitch { camera, pitch_px, most_px }),
+            (contrast >= LEAST_CONTRAST, QualityError::Contrast { camera, contrast }),
+            (contrast >= LEAST_OVER_NOISE * noise, QualityError::Noise { camera, contrast, noise }),
+            (share <= MOST_SATURATED, QualityError::Saturated { camera, share }),
+            (edge_px <= WIDEST_EDGE * pitch_px, QualityError::Focus { camera, edge_px, pitch_px }),
+            (pitch_px >= LEAST_PITCH_PX && pitch_px <= most_px, QualityError::Pitch { camera, pitch_px, most_px }),
         ];
         checks.into_iter().filter(|(good, _)| !good).map(|(_, error)| error).collect()
     }
@@ -103,16 +103,16 @@ mod tests {
     use crate::sim::scene::Scene;
     use nalgebra::Vector3;
 
-    fn seen(config: SceneConfig, height_mm: f64) -> (Picture, Vec<PictureError>) {
-        let picture = Scene::new(config).unwrap().picture(Camera::Left, Vector3::z() * height_mm, 0);
+    fn seen(config: SceneConfig, height_mm: f64) -> (ImageQuality, Vec<QualityError>) {
+        let picture = Scene::new(config).unwrap().image(Camera::Left, Vector3::z() * height_mm, 0);
         let image = picture.to_gray();
         let fit = fit_cold(&image, &FitOptions::default()).unwrap();
-        let picture = Picture::of(&image, &fit);
+        let picture = ImageQuality::of(&image, &fit);
         (picture, picture.errors(Camera::Left, &image))
     }
 
     /// Half size: lines half as far apart, in px.
-    fn half(change: impl Fn(&mut SceneConfig)) -> (Picture, Vec<PictureError>) {
+    fn half(change: impl Fn(&mut SceneConfig)) -> (ImageQuality, Vec<QualityError>) {
         let mut config = SceneConfig::default();
         (config.rig.width, config.rig.height, config.sensor.blur_px) = (640, 360, 0.6);
         change(&mut config);
@@ -157,7 +157,7 @@ mod tests {
             };
             for (blur_px, wanted) in [(2.0, true), (5.0, false)] {
                 let (picture, errors) = edge(blur_px);
-                let is_sharp = !errors.iter().any(|error| matches!(error, PictureError::Focus { .. }));
+                let is_sharp = !errors.iter().any(|error| matches!(error, QualityError::Focus { .. }));
                 assert_eq!(is_sharp, wanted, "{what}, blur {blur_px} px: {picture:?}");
             }
         }
@@ -170,13 +170,13 @@ mod tests {
             (config.light.paper, config.light.ink, config.light.fall_off) = (0.2, 0.182, 0.15);
             noise(config, 0.0005);
         });
-        assert!(matches!(faint.1[..], [PictureError::Contrast { .. }]), "{faint:?}");
+        assert!(matches!(faint.1[..], [QualityError::Contrast { .. }]), "{faint:?}");
         let noisy = half(|config| {
             (config.light.paper, config.light.ink, config.light.fall_off) = (0.4, 0.2, 0.0);
             noise(config, 0.05);
         });
-        assert!(matches!(noisy.1[..], [PictureError::Noise { .. }]), "{noisy:?}");
+        assert!(matches!(noisy.1[..], [QualityError::Noise { .. }]), "{noisy:?}");
         let bright = half(|config| (config.light.paper, config.light.fall_off) = (2.0, 0.0));
-        assert!(matches!(bright.1[..], [PictureError::Saturated { .. }]), "{bright:?}");
+        assert!(matches!(bright.1[..], [QualityError::Saturated { .. }]), "{bright:?}");
     }
 }

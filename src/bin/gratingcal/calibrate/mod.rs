@@ -8,9 +8,9 @@ use clap::{Args, ValueEnum};
 use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::folder::error::FolderError;
 use grating_calibration::folder::pairs::{self, PairFiles};
-use grating_calibration::folder::prefetch::ahead;
+use grating_calibration::folder::prefetch::prefetch;
 use grating_calibration::grating::backend::Image;
-use grating_calibration::grating::backend::choice::{BackendChoice, Chosen};
+use grating_calibration::grating::backend::choice::{ActiveBackend, BackendChoice};
 use grating_calibration::grating::fit::refine::FitOptions;
 use grating_calibration::mapping::calibration::{Calibration, ladder_rows};
 use grating_calibration::mapping::method::Method;
@@ -92,7 +92,7 @@ fn pixel(text: &str) -> Result<Vector2<f64>, String> {
 }
 
 pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
-    let backend = Chosen::of(args.backend)?;
+    let backend = ActiveBackend::open(args.backend)?;
     let source = args.source()?;
     let pairs = pairs::list(&source.left, &source.right, &source.poses)?;
     swept_range(pairs.iter().map(|pair| pair.pose.z_mm))?;
@@ -137,7 +137,7 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
 
 /// Fits all pairs and the models; also gives the images of the last pair.
 pub fn fit(
-    backend: Chosen,
+    backend: ActiveBackend,
     pairs: &[PairFiles],
     settings: &CalibrationSettings,
     quiet: bool,
@@ -154,13 +154,13 @@ pub fn fit(
     let backend = session.backend().clone();
     let read = |pair: &PairFiles| {
         let images = pairs::read_pair(pair.images.as_deref())?;
-        Ok::<_, FolderError>(backend.take_pair(images.map(Image::from)))
+        Ok::<_, FolderError>(backend.load_pair(images.map(Image::from)))
     };
-    ahead(pairs, read, |pair, taken| {
+    prefetch(pairs, read, |pair, taken| {
         let taken = taken?;
         last = Some(taken.images.clone());
         let report = session
-            .add_taken(taken, pair.pose)
+            .add_loaded(taken, pair.pose)
             .with_context(|| format!("{} and {}", pair.images.left.display(), pair.images.right.display()))?;
         bar.set_message(format!("h {:6.2} mm, residual {:.3}", report.height_mm, report.residual.left));
         bar.inc(1);

@@ -39,7 +39,7 @@ impl Backend for Cpu {
         format!("cpu ({}, {} threads)", Instructions::best(), rayon::current_num_threads())
     }
 
-    fn take<'a>(&self, image: Image<'a>) -> Result<Box<dyn Pixels + 'a>, BackendError> {
+    fn load<'a>(&self, image: Image<'a>) -> Result<Box<dyn Pixels + 'a>, BackendError> {
         Ok(Box::new(CpuPixels::new(image)))
     }
 
@@ -100,7 +100,7 @@ impl Pixels for CpuPixels<'_> {
         Ok(accumulate(&self.image, region, at, scale))
     }
 
-    fn free_of_light(&mut self, fit: &GratingParameters) -> Result<(), BackendError> {
+    fn remove_illumination(&mut self, fit: &GratingParameters) -> Result<(), BackendError> {
         let mut maps = self.maps.take().or_else(|| spare().pop()).unwrap_or_default();
         maps.fill(&self.image, fit);
         self.maps = Some(maps);
@@ -168,16 +168,16 @@ struct PixelRow {
 #[derive(Clone, Copy)]
 struct Walk {
     /// Of the first pixel, from there to the next row's, and how that changes.
-    first: Turn,
-    step: Turn,
-    bend: Turn,
+    first: Phasor,
+    step: Phasor,
+    bend: Phasor,
     /// From one column to the next, and how that changes.
-    per_column: Turn,
-    per_column_step: Turn,
+    per_column: Phasor,
+    per_column_step: Phasor,
 }
 
 /// What the hot loop reads of a candidate, for a whole row.
-struct Turns {
+struct PhasorTable {
     cos: [f32; BLOCK],
     sin: [f32; BLOCK],
     /// 4 duty
@@ -214,12 +214,17 @@ impl PixelRow {
     }
 
     #[inline(always)]
-    fn add_with(&self, walk: &Walk, sums: &mut Sums, add_block: impl Fn(&PixelBlock, &Turns, [f32; 2], &mut LaneSums)) {
-        let (turns, per_block) = Turns::of(walk.per_column, self.duty);
+    fn add_with(
+        &self,
+        walk: &Walk,
+        sums: &mut Sums,
+        add_block: impl Fn(&PixelBlock, &PhasorTable, [f32; 2], &mut LaneSums),
+    ) {
+        let (phasors, per_block) = PhasorTable::of(walk.per_column, self.duty);
         let mut first = walk.first;
         let mut lanes = LaneSums::default();
         for block in &self.blocks {
-            add_block(block, &turns, [4.0 * first.sin as f32, 4.0 * first.cos as f32], &mut lanes);
+            add_block(block, &phasors, [4.0 * first.sin as f32, 4.0 * first.cos as f32], &mut lanes);
             first = first.and(per_block);
         }
         let [model, model2, model_image] = lanes.map(|lanes| f64::from(lanes.iter().sum::<f32>()));
@@ -231,22 +236,22 @@ impl PixelRow {
 
 /// Sine and cosine of an angle.
 #[derive(Clone, Copy)]
-struct Turn {
+struct Phasor {
     sin: f64,
     cos: f64,
 }
 
-impl Turn {
+impl Phasor {
     #[inline(always)]
     fn by(angle: f64) -> Self {
         let (sin, cos) = angle.sin_cos();
-        Turn { sin, cos }
+        Phasor { sin, cos }
     }
 
     /// Of the sum of both angles.
     #[inline(always)]
-    fn and(self, other: Turn) -> Self {
-        Turn { sin: self.sin * other.cos + self.cos * other.sin, cos: self.cos * other.cos - self.sin * other.sin }
+    fn and(self, other: Phasor) -> Self {
+        Phasor { sin: self.sin * other.cos + self.cos * other.sin, cos: self.cos * other.cos - self.sin * other.sin }
     }
 }
 
@@ -258,11 +263,11 @@ impl Walk {
         let [first, next, last] = [0, 1, 2].map(|n| candidate.at(x, y(n)));
         let [slope, next_slope] = [0, 1].map(|n| candidate.slopes(x, y(n)).0 * problem.spacing);
         Walk {
-            first: Turn::by(first),
-            step: Turn::by(next - first),
-            bend: Turn::by(last - 2.0 * next + first),
-            per_column: Turn::by(slope),
-            per_column_step: Turn::by(next_slope - slope),
+            first: Phasor::by(first),
+            step: Phasor::by(next - first),
+            bend: Phasor::by(last - 2.0 * next + first),
+            per_column: Phasor::by(slope),
+            per_column_step: Phasor::by(next_slope - slope),
         }
     }
 
@@ -273,31 +278,31 @@ impl Walk {
     }
 }
 
-impl Turns {
+impl PhasorTable {
     /// With the turn of a whole block.
     #[inline(always)]
-    fn of(per_column: Turn, duty: f32) -> (Self, Turn) {
-        let mut turns = Turns { cos: [1.0; BLOCK], sin: [0.0; BLOCK], level: 4.0 * duty };
+    fn of(per_column: Phasor, duty: f32) -> (Self, Phasor) {
+        let mut phasors = PhasorTable { cos: [1.0; BLOCK], sin: [0.0; BLOCK], level: 4.0 * duty };
         // k + n from k, for n = 1, 2, 4 …
-        let (mut n, mut turn) = (1, per_column);
+        let (mut n, mut phasor) = (1, per_column);
         while n < BLOCK {
-            let (by_sin, by_cos) = (turn.sin as f32, turn.cos as f32);
-            let ((sin, next_sin), (cos, next_cos)) = (turns.sin.split_at_mut(n), turns.cos.split_at_mut(n));
+            let (by_sin, by_cos) = (phasor.sin as f32, phasor.cos as f32);
+            let ((sin, next_sin), (cos, next_cos)) = (phasors.sin.split_at_mut(n), phasors.cos.split_at_mut(n));
             for k in 0..n {
                 next_sin[k] = sin[k] * by_cos + cos[k] * by_sin;
                 next_cos[k] = cos[k] * by_cos - sin[k] * by_sin;
             }
-            (n, turn) = (2 * n, turn.and(turn));
+            (n, phasor) = (2 * n, phasor.and(phasor));
         }
-        (turns, turn)
+        (phasors, phasor)
     }
 }
 
 /// Adds one block; `first` holds 4 sin and 4 cos of its first phase.
 #[inline(always)]
-fn add_block(block: &PixelBlock, turns: &Turns, first: [f32; 2], sums: &mut LaneSums) {
+fn add_block(block: &PixelBlock, phasors: &PhasorTable, first: [f32; 2], sums: &mut LaneSums) {
     for k in 0..BLOCK {
-        let p = first[0] * turns.cos[k] + (first[1] * turns.sin[k] + turns.level);
+        let p = first[0] * phasors.cos[k] + (first[1] * phasors.sin[k] + phasors.level);
         let model = 2.0 * p * block.standing[k] / (p * p + block.standing2[k]).sqrt();
         sums[0][k % LANES] += model;
         sums[1][k % LANES] += model * model;

@@ -53,7 +53,7 @@ impl<D: Device> Backend for Cuda<D> {
         self.device.name()
     }
 
-    fn take<'a>(&self, image: Image<'a>) -> Result<Box<dyn Pixels + 'a>, BackendError> {
+    fn load<'a>(&self, image: Image<'a>) -> Result<Box<dyn Pixels + 'a>, BackendError> {
         let queue = self.device.queue()?;
         let pixels = uploaded(&queue, cast_slice(image.as_raw()))?;
         Ok(Box::new(CudaPixels { image, queue, pixels, maps: None, rows: RowPhases::default() }))
@@ -275,7 +275,7 @@ impl<Q: Queue> Pixels for CudaPixels<'_, Q> {
         Ok(sums.equations(at, scale))
     }
 
-    fn free_of_light(&mut self, fit: &GratingParameters) -> Result<(), BackendError> {
+    fn remove_illumination(&mut self, fit: &GratingParameters) -> Result<(), BackendError> {
         let (width, height) = self.image.dimensions();
         let whole = Region { columns: [0, width as usize], rows: [0, height as usize], stride: 1 };
         let pass = self.pass(whole, fit, 1.0)?;
