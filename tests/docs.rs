@@ -49,35 +49,6 @@ fn literal(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// Pieces of `text` between commas, but for those within brackets and strings.
-fn arguments(text: &str) -> Vec<String> {
-    let (mut pieces, mut piece, mut depth) = (Vec::new(), String::new(), 0);
-    let mut rest = text;
-    while let Some(letter) = rest.chars().next() {
-        if letter == '"' {
-            let (value, after) = literal(rest).expect("a string ends");
-            piece += &format!("\"{value}\"");
-            rest = after;
-            continue;
-        }
-        rest = &rest[letter.len_utf8()..];
-        match letter {
-            '(' | '[' => depth += 1,
-            ')' if depth == 0 => break,
-            ')' | ']' => depth -= 1,
-            _ => {}
-        }
-        if letter == ',' && depth == 0 {
-            pieces.push(std::mem::take(&mut piece).trim().to_string());
-        } else {
-            piece.push(letter);
-        }
-    }
-    pieces.push(piece.trim().to_string());
-    pieces.retain(|piece| !piece.is_empty());
-    pieces
-}
-
 /// Messages of error types, and of goals and calls that failed: file, message.
 fn messages() -> Vec<(String, String)> {
     let mut found = Vec::new();
@@ -120,62 +91,6 @@ fn messages_table() -> String {
     table
 }
 
-fn parameters_table() -> String {
-    let mut text = String::new();
-    for (title, files) in [
-        ("calibration_node", ["src/ros/node/parameters.rs", "src/ros/robot/joints.rs"]),
-        ("sim_cell", ["src/ros/sim_cell/cell.rs", "src/ros/sim_cell/faults.rs"]),
-    ] {
-        text += &format!("## {title}\n\n| parameter | default | bounds | |\n| --- | --- | --- | --- |\n");
-        for file in files {
-            let source = read(&root().join(file));
-            // Constants that bounds are named by.
-            let constants: Vec<(String, String)> = source
-                .split("const ")
-                .skip(1)
-                .filter_map(|c| {
-                    let (name, rest) = c.split_once(':')?;
-                    let value = rest.split_once('=')?.1.split_once(';')?.0.trim();
-                    let value = value.trim_start_matches('&');
-                    value.starts_with('[').then(|| (name.trim().to_string(), value.to_string()))
-                })
-                .collect();
-            let named = |value: &str| {
-                constants
-                    .iter()
-                    .find(|(name, _)| name == value.trim_start_matches('&'))
-                    .map_or(value.to_string(), |(_, value)| value.clone())
-            };
-            for declared in source.split("Spec::").skip(1) {
-                let Some((kind, rest)) = declared.split_once('(') else { continue };
-                let arguments: Vec<String> = arguments(rest).iter().map(|argument| named(argument)).collect();
-                let (Some(name), Some(described)) = (arguments.first(), arguments.last()) else { continue };
-                let (Some((name, _)), Some((described, _))) = (literal(name), literal(described)) else { continue };
-                let value = arguments[1].trim_start_matches('&').replace("ParameterValue::Bool", "");
-                let value = value.trim_matches(['(', ')']);
-                let value = if kind == "text" { value.to_string() } else { value.replace('_', "") };
-                let bounds = match kind {
-                    "number" | "whole" | "numbers" => {
-                        arguments[2].trim_matches(['[', ']']).replace('_', "").replace(", ", " … ")
-                    }
-                    "text" => arguments[2]
-                        .trim_start_matches('&')
-                        .trim_matches(['[', ']', ','])
-                        .replace('"', "")
-                        .split_whitespace()
-                        .collect::<Vec<_>>()
-                        .join(" "),
-                    _ => String::new(),
-                };
-                text += &format!("| `{name}` | `{value}` | {bounds} | {} |\n", described.replace('|', "\\|"));
-            }
-        }
-        text += "\n";
-    }
-    text + "`sim_cell` also has every number of its scene, of the robot and of the faults as a parameter; \
-            [config/sim_cell.yaml](../config/sim_cell.yaml) lists the usual ones.\n"
-}
-
 /// What stands between the marks of a page, after writing it if asked to.
 fn generated(page: &str, mark: &str, wanted: &str) {
     let path = root().join(page);
@@ -198,28 +113,6 @@ fn troubleshooting_has_every_message() {
     assert!(messages.iter().any(|(_, m)| m.contains("restart the sweep or fix the camera's resolution")));
     assert!(messages.iter().any(|(_, m)| m.contains("the tool did not settle at")));
     generated("docs/troubleshooting.md", "messages", &messages_table());
-}
-
-#[test]
-fn the_parameter_reference_has_every_parameter() {
-    let table = parameters_table();
-    let yaml: serde_yaml::Value = serde_yaml::from_str(&read(&root().join("config/calibration_node.yaml"))).unwrap();
-    let mut open = vec![(String::new(), &yaml["/**"]["ros__parameters"])];
-    let mut count = 0;
-    while let Some((prefix, value)) = open.pop() {
-        match value.as_mapping() {
-            Some(map) => open.extend(map.iter().map(|(key, value)| {
-                let key = key.as_str().unwrap();
-                (if prefix.is_empty() { key.to_string() } else { format!("{prefix}.{key}") }, value)
-            })),
-            None => {
-                count += 1;
-                assert!(table.contains(&format!("| `{prefix}` |")), "{prefix} is not in docs/parameters.md");
-            }
-        }
-    }
-    assert!(count > 30, "{count} parameters");
-    generated("docs/parameters.md", "parameters", &table);
 }
 
 /// Links within the documentation lead somewhere.

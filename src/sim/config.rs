@@ -3,19 +3,21 @@
 //! Serialised as YAML (`scene.yaml`); every field may be left out and then has its default.
 
 use crate::camera::Stereo;
+use crate::parameters::accept;
 use crate::sim::error::SceneError;
 use crate::sim::sheet::mark::pattern_tells;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A whole scene. `SceneConfig::default()` is the standard cell.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SceneConfig {
     /// The two cameras, as far as they are alike.
     pub rig: RigConfig,
     /// The lenses.
     pub lens: LensConfig,
-    /// Wherein each camera differs from the rig's symmetric arrangement.
+    /// In what each camera differs from the symmetric arrangement of the rig.
     pub cameras: CamerasConfig,
     /// The printed sheet.
     pub grid: GridConfig,
@@ -28,20 +30,26 @@ pub struct SceneConfig {
 }
 
 /// Where the two cameras are: side by side, looking down and towards each other.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RigConfig {
-    /// Width of the images, px, 16 … 8192.
+    /// Width of the images [px].
+    #[schemars(range(min = 16, max = 8192))]
     pub width: u32,
-    /// Height of the images, px, 16 … 8192.
+    /// Height of the images [px].
+    #[schemars(range(min = 16, max = 8192))]
     pub height: u32,
-    /// Distance between the two optical centres, mm.
+    /// Distance between the two optical centres [mm].
+    #[schemars(range(min = 0.0, max = 1e4))]
     pub baseline_mm: f64,
-    /// Height of the optical centres above the grid at h = 0, mm, > 0.
+    /// Height of the optical centres above the grid at h = 0 [mm].
+    #[schemars(range(min = 0.1, max = 1e4))]
     pub height_mm: f64,
-    /// Each camera is turned inwards by this much about the robot's y axis, degrees.
+    /// Rotation of each camera inwards, about the robot's y axis [°].
+    #[schemars(range(min = -60.0, max = 60.0))]
     pub toe_in_deg: f64,
-    /// The left camera is turned by +roll, the right one by −roll about its optical axis, degrees.
+    /// Rotation of the left camera about its optical axis; the right one is rotated by as much the other way [°].
+    #[schemars(range(min = -180.0, max = 180.0))]
     pub roll_deg: f64,
 }
 
@@ -52,19 +60,29 @@ impl Default for RigConfig {
 }
 
 /// The lens of both cameras: Brown's model, plus a smooth part that no Brown model holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LensConfig {
-    /// Horizontal field of view of the undistorted lens, degrees, 5 … 120.
+    /// Horizontal field of view of the undistorted lens [°].
+    #[schemars(range(min = 5.0, max = 120.0))]
     pub field_deg: f64,
-    /// Brown's radial coefficients, of r² = x² + y² with x, y the tangents of the field angles.
+    /// First radial coefficient of Brown's model, of r² = x² + y² with x, y the tangents of the field angles [1].
+    #[schemars(range(min = -10.0, max = 10.0))]
     pub k1: f64,
+    /// Second radial coefficient of Brown's model, of r² = x² + y² with x, y the tangents of the field angles [1].
+    #[schemars(range(min = -10.0, max = 10.0))]
     pub k2: f64,
+    /// Third radial coefficient of Brown's model, of r² = x² + y² with x, y the tangents of the field angles [1].
+    #[schemars(range(min = -10.0, max = 10.0))]
     pub k3: f64,
-    /// Brown's tangential coefficients.
+    /// First tangential coefficient of Brown's model [1].
+    #[schemars(range(min = -10.0, max = 10.0))]
     pub p1: f64,
+    /// Second tangential coefficient of Brown's model [1].
+    #[schemars(range(min = -10.0, max = 10.0))]
     pub p2: f64,
-    /// Amplitude of the smooth part that no Brown model holds, px in u and in v.
+    /// Amplitude of the smooth part that no Brown model holds, in u and in v [px].
+    #[schemars(range(min = 0.0, max = 20.0))]
     pub freeform_px: f64,
 }
 
@@ -75,10 +93,12 @@ impl Default for LensConfig {
 }
 
 /// Both cameras' own settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CamerasConfig {
+    /// The left camera.
     pub left: CameraConfig,
+    /// The right camera.
     pub right: CameraConfig,
 }
 
@@ -98,27 +118,32 @@ impl CamerasConfig {
     }
 }
 
-/// Wherein one camera differs from the rig.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// In what one camera differs from the rig.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CameraConfig {
-    /// Moves the optical centre, mm along the robot's axes.
+    /// Displacement of the optical centre along the robot's axes [mm].
+    #[schemars(inner(range(min = -1e4, max = 1e4)))]
     pub shift_mm: [f64; 3],
-    /// Turns the camera further about its optical axis, degrees; 90 and 180 are allowed.
+    /// Further rotation about the optical axis; 90 and 180 are possible [°].
+    #[schemars(range(min = -360.0, max = 360.0))]
     pub turn_deg: f64,
-    /// Tilts the camera about the robot's x axis, degrees.
+    /// Rotation about the robot's x axis [°].
+    #[schemars(range(min = -60.0, max = 60.0))]
     pub tilt_deg: f64,
-    /// Principal point minus the image centre, px.
+    /// Principal point minus image centre [px].
+    #[schemars(inner(range(min = -2000.0, max = 2000.0)))]
     pub centre_px: [f64; 2],
-    /// Shifts the pattern of the smooth lens part, rad, so that the two lenses are not twins.
+    /// Phase of the smooth lens part; two lenses with different phases are not twins [rad].
+    #[schemars(range(min = -100.0, max = 100.0))]
     pub freeform_phase_rad: f64,
 }
 
 /// What is printed on the sheet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Target {
-    /// Lines of ink in both directions, `pitch_mm` apart.
+    /// Lines of ink in both directions.
     #[default]
     Lines,
     /// Squares of ink and paper in turn, white around them: what other calibrations want to see.
@@ -132,29 +157,35 @@ pub enum Target {
 }
 
 /// The printed sheet and how it lies on the table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GridConfig {
-    /// Distance between neighbouring lines as designed, mm.
+    /// Distance between neighbouring lines as designed [mm].
+    #[schemars(range(min = 0.05, max = 100.0))]
     pub pitch_mm: f64,
-    /// Width of a line, mm, less than the pitch.
+    /// Width of a line, less than 0.95 pitches [mm].
+    #[schemars(range(min = 0.0, max = 95.0))]
     pub line_mm: f64,
-    /// The grid is turned by this much about the robot's z axis, degrees.
+    /// Rotation of the grid about the robot's z axis [°].
+    #[schemars(range(min = -180.0, max = 180.0))]
     pub rotation_deg: f64,
-    /// Origin crossing relative to the point under the middle between the cameras, mm along the robot's x and y.
+    /// Origin intersection from the point under the middle between the cameras, along the robot's x and y [mm].
+    #[schemars(inner(range(min = -1e3, max = 1e3)))]
     pub offset_mm: [f64; 2],
-    /// Deviation of the angle between the two sets of lines from 90°, degrees.
+    /// Deviation of the angle between the two sets of lines from 90° [°].
+    #[schemars(range(min = -10.0, max = 10.0))]
     pub skew_deg: f64,
-    /// Tilt of the sheet against the robot's x–y plane, turning about x and about y, degrees.
-    /// The robot's z axis then is not the grid's normal.
+    /// Tilt of the sheet against the robot's x–y plane, about x and about y; the robot's z axis then is not the grid's normal [°].
+    #[schemars(inner(range(min = -30.0, max = 30.0)))]
     pub tilt_deg: [f64; 2],
-    /// Width and length of the printed area, centred on the origin crossing, mm.
+    /// Width and length of the printed area, centred on the origin intersection, 1 … 4000 pitches [mm].
+    #[schemars(inner(range(min = 0.05, max = 4e5)))]
     pub size_mm: [f64; 2],
     /// What is printed.
     pub target: Target,
     /// What marks the origin.
     pub mark: OriginMark,
-    /// What the printer did wrong.
+    /// Errors of the printer.
     pub print: PrintErrors,
 }
 
@@ -175,10 +206,11 @@ impl Default for GridConfig {
     }
 }
 
-/// What marks the origin crossing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// What marks the origin intersection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum OriginMark {
+    /// Nothing.
     #[default]
     None,
     /// The cell between lines 0 and 1 of both sets is filled with ink.
@@ -189,24 +221,29 @@ pub enum OriginMark {
         centre_mm: [f64; 2],
         diameter_mm: f64,
     },
-    /// Dots half a pitch wide in cells around it that tell origin, axes and pitch ([`crate::sim::sheet::mark`]); the pitch must be
-    /// a whole number of hundredths of a millimetre, up to 20.47.
+    /// Dots half a pitch wide in cells around it tell origin, axes and pitch, a whole number of hundredths of a millimetre up
+    /// to 20.47.
     Pattern,
 }
 
 /// What the printer did wrong. All zero: a perfect print.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PrintErrors {
-    /// Relative error of the pitch along s and along t; 0.01: lines 1 % too far apart.
+    /// Relative error of the pitch along s and along t; 0.01: lines 1 % too far apart [1].
+    #[schemars(inner(range(min = -0.2, max = 0.2)))]
     pub scale: [f64; 2],
-    /// Amplitude of a smooth warp of the print, mm.
+    /// Amplitude of a smooth warp, at most 0.45 pitches [mm].
+    #[schemars(range(min = 0.0, max = 45.0))]
     pub warp_mm: f64,
-    /// Length scale of that warp, mm.
+    /// Length scale of that warp [mm].
+    #[schemars(range(min = 5.0, max = 1e5))]
     pub warp_length_mm: f64,
-    /// Standard deviation of each line's own displacement, mm. The two lines of the origin crossing stay.
+    /// Standard deviation of each line's displacement, at most 0.1 pitches; the two lines of the origin intersection stay [mm].
+    #[schemars(range(min = 0.0, max = 10.0))]
     pub jitter_mm: f64,
-    /// Standard deviation of the paper's brightness from place to place, as a share of it: fibres, specks, toner.
+    /// Relative standard deviation of the paper's brightness: fibres, specks, toner [1].
+    #[schemars(range(min = 0.0, max = 0.2))]
     pub texture: f64,
 }
 
@@ -217,22 +254,29 @@ impl Default for PrintErrors {
 }
 
 /// Brightness of paper, ink and lamp; 1 is the sensor's full scale.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LightConfig {
-    /// Brightness of bare paper in the image centre.
+    /// Brightness of bare paper in the image centre [1].
+    #[schemars(range(min = 0.0, max = 4.0))]
     pub paper: f64,
-    /// Brightness of ink in the image centre, less than that of the paper.
+    /// Brightness of ink in the image centre, at most that of the paper [1].
+    #[schemars(range(min = 0.0, max = 4.0))]
     pub ink: f64,
-    /// Loss of light from the image centre to its corners, 0 … 1.
+    /// Loss of light from the image centre to its corners [1].
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub fall_off: f64,
-    /// Change of light over the image's width and height, as a fraction.
+    /// Relative change of light over the image's width and height [1].
+    #[schemars(inner(range(min = -1.0, max = 1.0)))]
     pub gradient: [f64; 2],
-    /// Reflection of the lamp: peak brightness added; 0 turns it off. It stays at its pixel as the tool moves.
+    /// Peak brightness that the lamp's reflection adds; 0: none. It stays at its pixel as the tool moves [1].
+    #[schemars(range(min = 0.0, max = 10.0))]
     pub glare: f64,
-    /// Its place in the image as fractions of width and height.
+    /// Place of the reflection, in image widths and heights [1].
+    #[schemars(inner(range(min = -1.0, max = 2.0)))]
     pub glare_at: [f64; 2],
-    /// Its radius (standard deviation) as a fraction of the image's width, > 0.
+    /// Standard deviation of the reflection, in image widths [1].
+    #[schemars(range(min = 1e-3, max = 10.0))]
     pub glare_radius: f64,
 }
 
@@ -251,22 +295,29 @@ impl Default for LightConfig {
 }
 
 /// From light to numbers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SensorConfig {
-    /// Standard deviation of the Gaussian blur in focus, px. The pixel's own area comes on top.
+    /// Standard deviation of the Gaussian blur in focus, besides the pixel's own area [px].
+    #[schemars(range(min = 0.0, max = 50.0))]
     pub blur_px: f64,
-    /// Growth of the blur away from the height of best focus, px/mm; adds in squares.
+    /// Growth of the blur away from the height of best focus; adds in squares [px/mm].
+    #[schemars(range(min = 0.0, max = 10.0))]
     pub defocus_px_per_mm: f64,
-    /// Height of best focus, mm of h.
+    /// Height h of best focus [mm].
+    #[schemars(range(min = -1e3, max = 1e3))]
     pub focus_height_mm: f64,
-    /// Standard deviation of the shot noise at full scale, as a fraction of it; goes with the root of the signal.
+    /// Standard deviation of the shot noise at full scale, growing with the root of the signal, as a share of full scale [1].
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub shot_noise: f64,
-    /// Standard deviation of the read noise, as a fraction of full scale.
+    /// Standard deviation of the read noise, as a share of full scale [1].
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub read_noise: f64,
-    /// Output = light^(1/gamma); 1: a linear camera.
+    /// Exponent of the sensor: output = light^(1/gamma); 1: a linear camera [1].
+    #[schemars(range(min = 0.2, max = 5.0))]
     pub gamma: f64,
-    /// 8 or 16.
+    /// Bits of a pixel.
+    #[schemars(extend("enum" = [8, 16]))]
     pub bit_depth: u8,
 }
 
@@ -285,56 +336,26 @@ impl Default for SensorConfig {
 }
 
 impl SceneConfig {
-    /// Checks every bound.
+    /// Checks every bound: those of single fields, as the fields say, and those that depend on other fields.
     ///
     /// # Errors
-    /// [`SceneError::Parameter`] with the first parameter that breaks its bound, its value and the bound.
+    /// [`SceneError`] with the first field that breaks its bound, its value and the bound.
     pub fn validate(&self) -> Result<(), SceneError> {
-        let SceneConfig { rig, lens, grid, light, sensor, .. } = self;
-        let print = &grid.print;
-        within("rig.width", rig.width.into(), 16.0, 8192.0)?;
-        within("rig.height", rig.height.into(), 16.0, 8192.0)?;
-        within("rig.baseline_mm", rig.baseline_mm, 0.0, 1e4)?;
-        within("rig.height_mm", rig.height_mm, 0.1, 1e4)?;
-        within("rig.toe_in_deg", rig.toe_in_deg, -60.0, 60.0)?;
-        within("rig.roll_deg", rig.roll_deg, -180.0, 180.0)?;
-        within("lens.field_deg", lens.field_deg, 5.0, 120.0)?;
-        for (name, value) in [("k1", lens.k1), ("k2", lens.k2), ("k3", lens.k3), ("p1", lens.p1), ("p2", lens.p2)] {
-            within(&format!("lens.{name}"), value, -10.0, 10.0)?;
-        }
-        within("lens.freeform_px", lens.freeform_px, 0.0, 20.0)?;
-        for (side, camera) in [("left", &self.cameras.left), ("right", &self.cameras.right)] {
-            let name = |field: &str| format!("cameras.{side}.{field}");
-            for shift in camera.shift_mm {
-                within(&name("shift_mm"), shift, -1e4, 1e4)?;
-            }
-            within(&name("turn_deg"), camera.turn_deg, -360.0, 360.0)?;
-            within(&name("tilt_deg"), camera.tilt_deg, -60.0, 60.0)?;
-            for centre in camera.centre_px {
-                within(&name("centre_px"), centre, -2000.0, 2000.0)?;
-            }
-            within(&name("freeform_phase_rad"), camera.freeform_phase_rad, -100.0, 100.0)?;
-        }
-        within("grid.pitch_mm", grid.pitch_mm, 0.05, 100.0)?;
-        within("grid.line_mm", grid.line_mm, 0.0, 0.95 * grid.pitch_mm)?;
-        within("grid.rotation_deg", grid.rotation_deg, -180.0, 180.0)?;
-        within("grid.skew_deg", grid.skew_deg, -10.0, 10.0)?;
-        for index in 0..2 {
-            within("grid.offset_mm", grid.offset_mm[index], -1e3, 1e3)?;
-            within("grid.tilt_deg", grid.tilt_deg[index], -30.0, 30.0)?;
-            within("grid.size_mm", grid.size_mm[index], grid.pitch_mm, 4000.0 * grid.pitch_mm)?;
-            within("grid.print.scale", print.scale[index], -0.2, 0.2)?;
-            within("light.gradient", light.gradient[index], -1.0, 1.0)?;
-            within("light.glare_at", light.glare_at[index], -1.0, 2.0)?;
+        accept::validate(self)?;
+        let SceneConfig { grid, light, .. } = self;
+        let (pitch_mm, print) = (grid.pitch_mm, &grid.print);
+        within("grid.line_mm", grid.line_mm, 0.0, 0.95 * pitch_mm)?;
+        for size_mm in grid.size_mm {
+            within("grid.size_mm", size_mm, pitch_mm, 4000.0 * pitch_mm)?;
         }
         if let OriginMark::Dot { centre_mm, diameter_mm } = grid.mark {
             within("grid.mark.centre_mm", centre_mm[0].abs().max(centre_mm[1].abs()), 0.0, 1e3)?;
             within("grid.mark.diameter_mm", diameter_mm, 0.01, 1e3)?;
         }
-        if grid.mark == OriginMark::Pattern && !pattern_tells(grid.pitch_mm) {
+        if grid.mark == OriginMark::Pattern && !pattern_tells(pitch_mm) {
             return Err(SceneError::Parameter {
                 name: "grid.pitch_mm".into(),
-                value: grid.pitch_mm,
+                value: pitch_mm,
                 bound: "whole hundredths up to 20.47, for grid.mark pattern".into(),
             });
         }
@@ -344,29 +365,9 @@ impl SceneConfig {
                 within("grid.target.squares", count.into(), 2.0, 200.0)?;
             }
         }
-        within("grid.print.warp_mm", print.warp_mm, 0.0, 0.45 * grid.pitch_mm)?;
-        within("grid.print.warp_length_mm", print.warp_length_mm, 5.0, 1e5)?;
-        within("grid.print.jitter_mm", print.jitter_mm, 0.0, 0.1 * grid.pitch_mm)?;
-        within("grid.print.texture", print.texture, 0.0, 0.2)?;
-        within("light.paper", light.paper, 0.0, 4.0)?;
-        within("light.ink", light.ink, 0.0, light.paper)?;
-        within("light.fall_off", light.fall_off, 0.0, 1.0)?;
-        within("light.glare", light.glare, 0.0, 10.0)?;
-        within("light.glare_radius", light.glare_radius, 1e-3, 10.0)?;
-        within("sensor.blur_px", sensor.blur_px, 0.0, 50.0)?;
-        within("sensor.defocus_px_per_mm", sensor.defocus_px_per_mm, 0.0, 10.0)?;
-        within("sensor.focus_height_mm", sensor.focus_height_mm, -1e3, 1e3)?;
-        within("sensor.shot_noise", sensor.shot_noise, 0.0, 1.0)?;
-        within("sensor.read_noise", sensor.read_noise, 0.0, 1.0)?;
-        within("sensor.gamma", sensor.gamma, 0.2, 5.0)?;
-        if ![8, 16].contains(&sensor.bit_depth) {
-            return Err(SceneError::Parameter {
-                name: "sensor.bit_depth".into(),
-                value: sensor.bit_depth.into(),
-                bound: "8 or 16".into(),
-            });
-        }
-        Ok(())
+        within("grid.print.warp_mm", print.warp_mm, 0.0, 0.45 * pitch_mm)?;
+        within("grid.print.jitter_mm", print.jitter_mm, 0.0, 0.1 * pitch_mm)?;
+        within("light.ink", light.ink, 0.0, light.paper)
     }
 }
 

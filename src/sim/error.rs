@@ -1,10 +1,13 @@
 //! Why there is no such scene.
 
 use crate::camera::Camera;
+use crate::parameters::accept::Refusal;
 
 /// Why there is no such scene.
 #[derive(Debug, thiserror::Error)]
 pub enum SceneError {
+    #[error(transparent)]
+    Field(#[from] Refusal),
     #[error("{name} is {value}, it must be within {bound}")]
     Parameter { name: String, value: f64, bound: String },
     #[error("the lens has no ray for pixel ({u}, {v}): weaken its distortion or narrow lens.field_deg")]

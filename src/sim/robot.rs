@@ -8,20 +8,25 @@
 use nalgebra::Vector3;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use rand_distr::StandardNormal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
 
 /// Parameters of the robot.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RobotConfig {
-    /// Largest speed of the set point, mm/s, > 0.
+    /// Largest speed of the set point [mm/s].
+    #[schemars(range(min = 1e-3, max = 1e4))]
     pub max_speed_mm_s: f64,
-    /// Frequency of the oscillation, Hz, > 0.
+    /// Frequency of the oscillation [Hz].
+    #[schemars(range(min = 0.1, max = 1e3))]
     pub settling_frequency_hz: f64,
-    /// Damping ratio of the oscillation, 0 … 1.
+    /// Damping ratio of the oscillation [1].
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub damping_ratio: f64,
-    /// Standard deviation of each measured coordinate, mm.
+    /// Standard deviation of each measured coordinate [mm].
+    #[schemars(range(min = 0.0, max = 10.0))]
     pub encoder_noise_mm: f64,
 }
 

@@ -9,13 +9,11 @@ import rclpy
 import yaml
 from action_msgs.msg import GoalStatus
 from geometry_msgs.msg import Point, PoseStamped, Vector3
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
-from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters, SetParametersAtomically
+from rcl_interfaces.srv import GetParameters
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import Header
 
-from conftest import ROOT
 from grating_calibration.action import Calibrate
 from grating_calibration.msg import CalibrationStatus, Pixel, PixelEstimate, PointEstimate
 from grating_calibration.srv import PixelToWorld
@@ -240,41 +238,6 @@ def test_a_damaged_file_leaves_the_node_unserving_but_alive(cell):
     assert not client.load("/nowhere.yaml").success
 
 
-def test_parameters_are_declared_described_and_bounded(cell):
-    cell.start_node({"pitch": -1.0, "pich": 0.001})
-    client = cell.client
-    service = "calibration_node/{}_parameters".format
-    names = client.call(ListParameters, service("list"), ListParameters.Request()).result.names
-    assert {"pitch", "sync_tolerance", "calibration_file", "limits.box_min", "settle.window"} <= set(names)
-    described = client.call(DescribeParameters, service("describe"), DescribeParameters.Request(names=["pitch"]))
-    assert "[m]" in described.descriptors[0].description
-
-    def value(name):
-        return client.call(GetParameters, service("get"), GetParameters.Request(names=[name])).values[0].double_value
-
-    # An impossible value at start is told and not taken.
-    assert value("pitch") == 0.0011
-    assert "pitch = -1" in cell.processes.log("calibration_node")
-    assert "does not have: pich:" in cell.processes.log("calibration_node")
-    below = client.call(ListParameters, service("list"), ListParameters.Request(prefixes=["settle"])).result
-    assert "settle.window" in below.names and below.prefixes == ["settle"] and "pitch" not in below.names
-
-    def change(name, number):
-        wanted = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=number)
-        request = SetParameters.Request(parameters=[Parameter(name=name, value=wanted)])
-        return client.call(SetParameters, service("set"), request).results[0]
-
-    assert change("pitch", 0.002).successful and value("pitch") == 0.002
-    refused = change("pitch", 7.0)
-    assert not refused.successful and "7" in refused.reason
-    assert value("pitch") == 0.002
-    # All or none.
-    both = [Parameter(name=name, value=ParameterValue(type=3, double_value=0.003)) for name in ("pitch", "pich")]
-    request = SetParametersAtomically.Request(parameters=both)
-    refused = client.call(SetParametersAtomically, "calibration_node/set_parameters_atomically", request).result
-    assert not refused.successful and "pich is unknown" in refused.reason and value("pitch") == 0.002
-
-
 def test_clients_that_have_just_started_get_their_answers(cell):
     cell.start_node()
     for _ in range(12):
@@ -294,31 +257,6 @@ def test_clients_that_have_just_started_get_their_answers(cell):
                 assert answer.done(), cell.processes.log("calibration_node")
         finally:
             rclpy.shutdown(context=context)
-
-
-@pytest.mark.parametrize("name", ["calibration_node", "sim_cell"])
-def test_config_files_hold_every_parameter_with_its_default(cell, name):
-    cell.processes.start(name)
-    client = cell.client
-
-    def ask(kind, service, **fields):
-        return client.call(kind, f"{name}/{service}_parameters", kind.Request(**fields))
-
-    def flat(tree, prefix=""):
-        for key, value in tree.items():
-            yield from flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
-
-    file = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())["/**"]["ros__parameters"]
-    written = dict(flat(file))
-    # use_sim_time is the launch file's; origins have no default.
-    without = {"use_sim_time", "origin_left", "origin_right"}
-    declared = [n for n in ask(ListParameters, "list").result.names if n not in without]
-    assert set(written) == set(declared)
-    fields = ["", "bool_value", "integer_value", "double_value", "string_value", "", "", "", "double_array_value"]
-    for parameter, value in zip(declared, ask(GetParameters, "get", names=declared).values, strict=True):
-        default = getattr(value, fields[value.type])
-        same = list(default) == written[parameter] if value.type == 8 else default == written[parameter]
-        assert same, f"{parameter} is {default}, the file says {written[parameter]}"
 
 
 def test_nodes_end_at_once_when_told(cell):

@@ -80,7 +80,7 @@ def test_parameters_changed_in_mid_sweep_are_refused_or_do_no_harm(home):
     try:
         home.set("calibration_node", **changed)
         for name, value in {"motion": "joints", "pose_source": "tf", "base_frame": "moon", "use_sim_time": True}.items():
-            assert "is read when the node starts" in home.refused("calibration_node", name, value)
+            assert "is read-only" in home.refused("calibration_node", name, value)
         assert "is outside" in home.refused("calibration_node", "limits.max_speed", 1e9)
         result = home.ended(handle, row("parameters"))
         assert result.heights == HEIGHTS and result.file == ""

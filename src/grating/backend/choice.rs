@@ -4,6 +4,7 @@ use crate::camera::Stereo;
 use crate::grating::backend::cpu::Cpu;
 use crate::grating::backend::cuda::{self, Cuda};
 use crate::grating::backend::{Backend, BackendError, Image, Pixels};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -17,13 +18,15 @@ pub struct LoadedPair<'a> {
 }
 
 /// What a user may ask for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum BackendChoice {
-    /// A GPU if one can be used, else the CPU.
+    /// A GPU if one can be used, else, and when it fails, the CPU.
     #[default]
     Auto,
+    /// The CPU.
     Cpu,
+    /// An NVIDIA GPU.
     Cuda,
 }
 

@@ -67,7 +67,7 @@ pub fn row(click: &Click) -> [String; 20] {
 /// # Errors
 /// Why it could not be written, with a remedy.
 pub fn append(shared: &Shared, click: &Click) -> Result<(), String> {
-    let name = shared.parameters.text("click.file");
+    let name = shared.parameters.now().click.file.clone();
     if name.is_empty() {
         return Ok(());
     }

@@ -11,6 +11,7 @@
 
 use crate::camera::{Camera, Stereo};
 use crate::mapping::calibration::answer::{AnswerStatus, PointAnswer};
+use crate::parameters::nodes::people::ClickMoves;
 use crate::ros::click::click_record;
 use crate::ros::node::shared::Shared;
 use crate::ros::service::{move_to, services};
@@ -73,10 +74,10 @@ pub async fn take(shared: Arc<Shared>, clicked: Clicked) -> Click {
         click
     });
     let Ok(click) = answered.await else { return Click::default() };
-    let wanted = match shared.parameters.text("click.move").as_str() {
-        "any" => true,
-        "stereo" => click.by == "stereo",
-        _ => false,
+    let wanted = match shared.parameters.now().click.moves {
+        ClickMoves::Any => true,
+        ClickMoves::Stereo => click.by == "stereo",
+        ClickMoves::Off => false,
     };
     if wanted && click.estimate.status == AnswerStatus::Ok.code() {
         tokio::spawn(go_there(shared, click.clone()));
@@ -135,8 +136,8 @@ fn answer(shared: &Shared, clicked: Clicked) -> Click {
     let waits = (by != "stereo").then(|| Waiting { click: clicked, position_mm, at: Instant::now() });
     *locked(&shared.clicks.waiting) = waits;
     let (wanted_from_calibration, frame) = match pose {
-        Some(pose) => (pose.pose * transform::offset(shared), shared.parameters.text("base_frame")),
-        None => (Isometry3::identity(), shared.parameters.text("calibration_frame")),
+        Some(pose) => (pose.pose * transform::offset(shared), shared.parameters.now().frames.base_frame.clone()),
+        None => (Isometry3::identity(), shared.parameters.now().frames.calibration_frame.clone()),
     };
     click.header.frame_id = frame;
     click.estimate = services::point_in(&answer, &wanted_from_calibration);
@@ -156,7 +157,7 @@ fn answer(shared: &Shared, clicked: Clicked) -> Click {
 
 /// The click that waits in the other camera, if it is not too old and the tool has not moved.
 fn partner(shared: &Shared, camera: Camera, position_mm: Option<[f64; 3]>) -> Option<Clicked> {
-    let longest = Duration::from_secs_f64(shared.parameters.number("click.pair_time"));
+    let longest = Duration::from_secs_f64(shared.parameters.now().click.pair_time_s);
     let waiting = *locked(&shared.clicks.waiting);
     let waiting = waiting.filter(|waiting| waiting.click.camera != camera && waiting.at.elapsed() <= longest)?;
     let still = match (waiting.position_mm, position_mm) {
@@ -176,7 +177,7 @@ fn point(
     let Some(calibration) = shared.calibration() else {
         return (refused(AnswerStatus::NotCalibrated), "", String::new());
     };
-    let sigma_px = shared.parameters.number("click.sigma");
+    let sigma_px = shared.parameters.now().click.sigma_px;
     let mut mind = String::new();
     if let Some(partner) = partner {
         let mut pixels = Stereo { left: clicked.pixel, right: clicked.pixel };
@@ -194,7 +195,7 @@ fn point(
         };
         return (refused(AnswerStatus::PoseUnavailable), "", why.into());
     };
-    let plane_z_mm = 1e3 * shared.parameters.number("click.height") - (here_mm[2] - start_mm[2]);
+    let plane_z_mm = 1e3 * shared.parameters.now().click.height_m - (here_mm[2] - start_mm[2]);
     (calibration.noisy_pixel_to_plane(clicked.camera, clicked.pixel, plane_z_mm, sigma_px), "plane", mind)
 }
 
@@ -212,7 +213,7 @@ fn publish(shared: &Shared, click: &Click) {
 
 /// Sends the tool's origin to the clicked point plus `click.approach`.
 async fn go_there(shared: Arc<Shared>, click: Click) {
-    let [x, y, z] = shared.parameters.vector_mm("click.approach").map(|mm| 1e-3 * mm);
+    let [x, y, z] = shared.parameters.now().click.approach_m;
     let p = click.estimate.point;
     let point = Point { x: p.x + x, y: p.y + y, z: p.z + z };
     match move_to::run(&shared, &MoveTo::Request { point, dry_run: false }).await {

@@ -67,9 +67,9 @@ pub fn cancel(shared: &Shared) -> bool {
 
 /// `work`, which is cancelled when `move_to.armed` is set to false.
 pub async fn while_armed<T>(shared: &Shared, work: impl Future<Output = T>) -> T {
-    let period = Duration::from_secs_f64(shared.parameters.number("control_period"));
+    let period = Duration::from_secs_f64(shared.parameters.now().robot.control_period_s);
     let disarmed = async {
-        while shared.parameters.flag("move_to.armed") {
+        while shared.parameters.now().move_to.armed {
             tokio::time::sleep(period).await;
         }
     };

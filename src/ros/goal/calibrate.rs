@@ -133,7 +133,7 @@ impl Sweep {
         let none = || "nowhere".to_string();
         let plan = format!(
             "{poses} poses in {}, commanded on {}\n{}\nat least {:.0} s; recorded to {}, calibration to {}\n",
-            self.mover.shared.parameters.text("base_frame"),
+            self.mover.shared.parameters.now().frames.base_frame.clone(),
             self.mover.shared.motion.topic(),
             lines.join("\n"),
             moving_s + at_rest_s,

@@ -109,7 +109,7 @@ pub fn before_images(mover: &Mover, job: &Job) -> Vec<Problem> {
         problems.push(Problem::Unheard { topic: shared.motion.topic() });
     }
     let found = locked(&shared.pose_frame).clone();
-    let wanted = shared.parameters.text("base_frame");
+    let wanted = shared.parameters.now().frames.base_frame.clone();
     // Many drivers leave it empty.
     if !found.is_empty() && found != wanted {
         problems.push(Problem::PoseFrame { found, wanted });

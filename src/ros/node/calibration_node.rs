@@ -3,11 +3,14 @@
 //! One thread spins r2r and does nothing else; tokio runs everything else; fits run on blocking threads.
 
 use crate::camera::Camera;
+use crate::parameters::accept::Refusal;
+use crate::parameters::nodes::calibration_node::NodeParameters;
+use crate::parameters::nodes::robot::{MotionInterface, PoseSource};
+use crate::parameters::table::ParameterTable;
 use crate::pose::tool_pose::StampedPose;
 use crate::pose::transforms::{StampedTransform, TransformBuffer};
 use crate::ros::click::clicks::{self, Clicked, Clicks};
 use crate::ros::goal::action;
-use crate::ros::node::parameters::specs;
 use crate::ros::node::shared::Shared;
 use crate::ros::robot::joints::AxisMap;
 use crate::ros::robot::motion::{JointTrajectories, Motion, TargetPoses};
@@ -17,7 +20,6 @@ use crate::ros::show::{self, diagnostics};
 use crate::ros::support::backends::Backends;
 use crate::ros::support::files::Files;
 use crate::ros::support::graph::Graph;
-use crate::ros::support::params::Parameters;
 use crate::ros::support::process::{self, Spinner, log_as, wait_for_stop};
 use crate::ros::support::respond::answer_with;
 use crate::ros::support::{parameter_services, work};
@@ -45,17 +47,19 @@ async fn serve() -> anyhow::Result<()> {
     work::start()?;
     let context = r2r::Context::create()?;
     let mut node = r2r::Node::create(context, "calibration_node", "")?;
-    let parameters = Parameters::new(specs());
-    parameter_services::offer(&mut node, &parameters)?;
+    let parameters = ParameterTable::<NodeParameters>::new()?;
+    let refused = parameter_services::start_with(&node, &parameters);
     log_as(&mut node)?;
-    for complaint in parameters.complaints() {
-        tracing::error!("parameter {complaint}; its default is used");
+    for refusal in refused {
+        match refusal {
+            Refusal::Unknown { .. } => tracing::warn!("a parameter has no effect: {refusal}"),
+            _ => tracing::error!("a default is used instead: {refusal}"),
+        }
     }
-    parameters.warn_of_unknown();
     let (graph, questions) = Graph::new();
-    let motion = motion(&mut node, &parameters)?;
+    let motion = motion(&mut node, &parameters.now())?;
     let shared = Arc::new(Shared {
-        files: Files::at_start(&parameters)?,
+        files: Files::at_start(&parameters.now().calibration)?,
         graph,
         poses: Mutex::default(),
         pose_frame: Mutex::default(),
@@ -84,6 +88,8 @@ async fn serve() -> anyhow::Result<()> {
         parameters,
     });
     subscribe(&mut node, &shared)?;
+    let known = shared.clone();
+    parameter_services::offer(&mut node, &shared.parameters, move || known.now_ns())?;
     offer(&mut node, &shared)?;
     diagnostics::start(&mut node, &shared)?;
     show::start(&mut node, &shared)?;
@@ -104,22 +110,22 @@ async fn serve() -> anyhow::Result<()> {
 }
 
 /// How the robot is commanded.
-fn motion(node: &mut r2r::Node, parameters: &Parameters) -> anyhow::Result<Arc<dyn Motion>> {
-    Ok(match parameters.text("motion").as_str() {
-        "joints" => {
-            let axes = AxisMap::from_parameters(parameters)?;
+fn motion(node: &mut r2r::Node, parameters: &NodeParameters) -> anyhow::Result<Arc<dyn Motion>> {
+    Ok(match parameters.robot.motion {
+        MotionInterface::Joints => {
+            let axes = AxisMap::new(&parameters.joints)?;
             let publisher = node.create_publisher("robot/joint_trajectory", QosProfile::default())?;
             Arc::new(JointTrajectories::new(publisher, axes))
         }
-        _ => {
+        MotionInterface::Pose => {
             let publisher = node.create_publisher("robot/target_pose", QosProfile::default())?;
-            Arc::new(TargetPoses::new(publisher, parameters.text("base_frame")))
+            Arc::new(TargetPoses::new(publisher, parameters.frames.base_frame.clone()))
         }
     })
 }
 
 fn load_at_start(shared: &Shared) {
-    let file = shared.parameters.text("calibration_file");
+    let file = shared.parameters.now().calibration.calibration_file.clone();
     if file.is_empty() || !Path::new(&file).exists() {
         shared.publish_status();
         return;
@@ -147,13 +153,13 @@ fn subscribe(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
         each(images, move |message| shared.take_image(camera, message));
     }
     subscribe_clicks(node, shared)?;
-    match shared.parameters.text("pose_source").as_str() {
-        "tf" => subscribe_tf(node, shared)?,
-        "joints" => {
-            let axes = AxisMap::from_parameters(&shared.parameters)?;
+    match shared.parameters.now().robot.pose_source {
+        PoseSource::Tf => subscribe_tf(node, shared)?,
+        PoseSource::Joints => {
+            let axes = AxisMap::new(&shared.parameters.now().joints)?;
             let states = node.subscribe::<r2r::sensor_msgs::msg::JointState>("joint_states", robot_data())?;
             let shared = shared.clone();
-            let frame = shared.parameters.text("base_frame");
+            let frame = shared.parameters.now().frames.base_frame.clone();
             each(states, move |message| {
                 if axes.concerns(&message) {
                     let position_m = axes.position_m(&message.name, &message.position);
@@ -162,7 +168,7 @@ fn subscribe(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
                 }
             });
         }
-        _ => {
+        PoseSource::Topic => {
             let poses = node.subscribe::<r2r::geometry_msgs::msg::PoseStamped>("robot/pose", robot_data())?;
             let shared = shared.clone();
             each(poses, move |message| {
@@ -202,7 +208,8 @@ fn subscribe_clicks(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Resul
 }
 
 fn subscribe_tf(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()> {
-    let (base, tool) = (shared.parameters.text("base_frame"), shared.parameters.text("tool_frame"));
+    let (base, tool) =
+        (shared.parameters.now().frames.base_frame.clone(), shared.parameters.now().frames.tool_frame.clone());
     let buffer = Arc::new(Mutex::new(TransformBuffer::default()));
     let latched = QosProfile::default().transient_local();
     // Static transforms must come late, too: preflight names who doesn't keep them.

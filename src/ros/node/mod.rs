@@ -3,9 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`calibration_node`] | subscribes, offers, spins |
-//! | [`parameters`] | its parameters |
 //! | [`shared`] | what its tasks share |
 
 pub mod calibration_node;
-pub mod parameters;
 pub mod shared;

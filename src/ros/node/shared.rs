@@ -4,6 +4,9 @@ use crate::camera::{Camera, Stereo};
 use crate::grating::backend::BackendError;
 use crate::grating::backend::choice::ActiveBackend;
 use crate::mapping::calibration::Calibration;
+use crate::parameters::nodes::calibration_node::NodeParameters;
+use crate::parameters::nodes::robot::PoseSource;
+use crate::parameters::table::ParameterTable;
 use crate::pose::tool_pose::StampedPose;
 use crate::ros::click::clicks::Clicks;
 use crate::ros::input::frames::{Frames, Pair};
@@ -15,7 +18,6 @@ use crate::ros::show::overlay::Overlays;
 use crate::ros::support::backends::Backends;
 use crate::ros::support::files::Files;
 use crate::ros::support::graph::Graph;
-use crate::ros::support::params::Parameters;
 use crate::ros::{locked, time};
 use r2r::grating_calibration::msg::CalibrationStatus;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -24,7 +26,7 @@ use tokio::sync::watch;
 
 /// What all tasks share.
 pub struct Shared {
-    pub parameters: Parameters,
+    pub parameters: ParameterTable<NodeParameters>,
     pub files: Files,
     pub graph: Graph,
     pub poses: Mutex<PoseBuffer>,
@@ -67,7 +69,7 @@ impl Shared {
     /// # Errors
     /// [`BackendError`]: why what the parameter asks for can't be had.
     pub fn backend(&self) -> Result<ActiveBackend, BackendError> {
-        self.backends.get(&self.parameters.text("backend"))
+        self.backends.get(self.parameters.now().calibration.backend)
     }
 
     pub fn frames(&self) -> MutexGuard<'_, Frames> {
@@ -76,7 +78,7 @@ impl Shared {
 
     /// The node's time, which obeys use_sim_time, ns.
     pub fn now_ns(&self) -> i64 {
-        if self.parameters.flag("use_sim_time") {
+        if self.parameters.now().use_sim_time {
             return self.sim_time_ns.load(Ordering::Acquire);
         }
         locked(&self.clock).get_now().map_or(0, |now| now.as_nanos() as i64)
@@ -110,7 +112,7 @@ impl Shared {
     pub fn status(&self) -> CalibrationStatus {
         let mut message = locked(&self.status).clone();
         message.header.stamp = time(self.now_ns());
-        message.header.frame_id = self.parameters.text("tool_frame");
+        message.header.frame_id = self.parameters.now().frames.tool_frame.clone();
         if self.busy.load(Ordering::Acquire) {
             message.state = CalibrationStatus::CALIBRATING as u8;
         }
@@ -131,7 +133,7 @@ impl Shared {
 
     pub fn take_image(&self, camera: Camera, message: r2r::sensor_msgs::msg::Image) {
         let frame_id = message.header.frame_id.clone();
-        let tolerance_ns = (1e9 * self.parameters.number("sync_tolerance")) as i64;
+        let tolerance_ns = self.parameters.now().cameras.sync_tolerance_ns();
         match StampedImage::from_message(message) {
             Err(error) => {
                 let text = error.to_string();
@@ -174,10 +176,10 @@ impl Shared {
 
     /// Topic and type that poses come from.
     pub fn pose_source(&self) -> (&'static str, &'static str) {
-        match self.parameters.text("pose_source").as_str() {
-            "tf" => ("/tf", "tf2_msgs/msg/TFMessage"),
-            "joints" => ("joint_states", "sensor_msgs/msg/JointState"),
-            _ => ("robot/pose", "geometry_msgs/msg/PoseStamped"),
+        match self.parameters.now().robot.pose_source {
+            PoseSource::Tf => ("/tf", "tf2_msgs/msg/TFMessage"),
+            PoseSource::Joints => ("joint_states", "sensor_msgs/msg/JointState"),
+            PoseSource::Topic => ("robot/pose", "geometry_msgs/msg/PoseStamped"),
         }
     }
 

@@ -4,7 +4,7 @@
 //! joint = offset + scale · coordinate,   coordinate in m, joint in the joint's own unit
 //! ```
 
-use crate::ros::support::params::{Parameters, Spec};
+use crate::parameters::nodes::joints::JointParameters;
 use crate::statistics::{exceeds, falls_short};
 use r2r::sensor_msgs::msg::JointState;
 
@@ -41,64 +41,16 @@ const AXES: [char; 3] = ['x', 'y', 'z'];
 /// An axis without a joint may be asked to stay within this of 0, mm.
 const STAYS_MM: f64 = 1e-3;
 
-/// Parameters that describe the joints.
-pub fn specs() -> Vec<Spec> {
-    vec![
-        Spec::text(
-            "joints.x",
-            "gantry_x",
-            &[],
-            "Joint that moves the x axis of the base frame; empty: none does. Read at start.",
-        )
-        .at_start(),
-        Spec::text(
-            "joints.y",
-            "gantry_y",
-            &[],
-            "Joint that moves the y axis of the base frame; empty: none does. Read at start.",
-        )
-        .at_start(),
-        Spec::text(
-            "joints.z",
-            "gantry_z",
-            &[],
-            "Joint that moves the z axis of the base frame; empty: none does. Read at start.",
-        )
-        .at_start(),
-        Spec::numbers(
-            "joints.scale",
-            &[1.0, 1.0, 1.0],
-            [-1e6, 1e6],
-            &[3],
-            "Way of each joint, in its own unit, per metre of x, y, z; not 0. Read at start.",
-        )
-        .at_start(),
-        Spec::numbers(
-            "joints.offset",
-            &[0.0, 0.0, 0.0],
-            [-1e6, 1e6],
-            &[3],
-            "Each joint's value, in its own unit, where x, y, z are 0. Read at start.",
-        )
-        .at_start(),
-    ]
-}
-
 impl AxisMap {
     /// # Errors
     /// [`JointError`] when the parameters describe no gantry.
-    pub fn from_parameters(parameters: &Parameters) -> Result<Self, JointError> {
-        let (scale, offset) = (parameters.numbers("joints.scale"), parameters.numbers("joints.offset"));
-        let number = |of: &[f64], i: usize| of.get(i).copied().unwrap_or(f64::NAN);
-        let axis = |i: usize| Axis {
-            joint: parameters.text(["joints.x", "joints.y", "joints.z"][i]),
-            scale: number(&scale, i),
-            offset: number(&offset, i),
-        };
-        Self::new([axis(0), axis(1), axis(2)])
+    pub fn new(joints: &JointParameters) -> Result<Self, JointError> {
+        let JointParameters { x, y, z, scale, offset } = joints.clone();
+        let axis = |joint, i: usize| Axis { joint, scale: scale[i], offset: offset[i] };
+        Self::of([axis(x, 0), axis(y, 1), axis(z, 2)])
     }
 
-    fn new(axes: [Axis; 3]) -> Result<Self, JointError> {
+    fn of(axes: [Axis; 3]) -> Result<Self, JointError> {
         if axes.iter().all(|axis| axis.joint.is_empty()) {
             return Err(JointError::None);
         }
@@ -155,7 +107,7 @@ mod tests {
 
     #[test]
     fn joints_and_positions_are_each_others_inverse() {
-        let map = AxisMap::new([axis("a", 1.0, 0.5), axis("", 1.0, 0.0), axis("c", -200.0, 3.0)]).unwrap();
+        let map = AxisMap::of([axis("a", 1.0, 0.5), axis("", 1.0, 0.0), axis("c", -200.0, 3.0)]).unwrap();
         let joints = map.joints_at([10.0, 0.0, -4.0]).unwrap();
         assert_eq!(joints, [("a".into(), 0.51), ("c".into(), 3.8)]);
         let (mut names, mut values): (Vec<_>, Vec<_>) = joints.into_iter().unzip();
@@ -170,11 +122,11 @@ mod tests {
     #[test]
     fn impossible_gantries_and_axes_without_joint_are_named() {
         let none = || axis("", 1.0, 0.0);
-        assert_eq!(AxisMap::new([none(), none(), none()]), Err(JointError::None));
-        assert_eq!(AxisMap::new([none(), none(), axis("z", 0.0, 0.0)]), Err(JointError::Scale { axis: 'z' }));
-        let twice = AxisMap::new([axis("j", 1.0, 0.0), none(), axis("j", 1.0, 0.0)]);
+        assert_eq!(AxisMap::of([none(), none(), none()]), Err(JointError::None));
+        assert_eq!(AxisMap::of([none(), none(), axis("z", 0.0, 0.0)]), Err(JointError::Scale { axis: 'z' }));
+        let twice = AxisMap::of([axis("j", 1.0, 0.0), none(), axis("j", 1.0, 0.0)]);
         assert!(matches!(twice, Err(JointError::Twice { axis: 'z', .. })));
-        let map = AxisMap::new([none(), none(), axis("z", 1.0, 0.0)]).unwrap();
+        let map = AxisMap::of([none(), none(), axis("z", 1.0, 0.0)]).unwrap();
         assert!(matches!(map.joints_at([1.0, 0.0, 0.0]), Err(JointError::Missing { axis: 'x', .. })));
         assert!(map.joints_at([f64::NAN, 0.0, 0.0]).is_err());
     }

@@ -7,7 +7,6 @@ use crate::ros::node::shared::Shared;
 use crate::ros::robot::commander::Commander;
 use crate::ros::robot::stop::{Stop, failed};
 use crate::statistics::exceeds;
-use crate::sweep::motion::limits::Limits;
 use crate::sweep::motion::profile::{Profile, distance};
 use crate::sweep::motion::settle::{SettleSettings, Settled, Settling};
 use std::sync::Arc;
@@ -31,31 +30,18 @@ pub struct MoveSettings {
 
 impl MoveSettings {
     pub fn of(shared: &Shared, watch_cameras: bool) -> Self {
-        let parameters = &shared.parameters;
-        let seconds = |name: &str| Duration::from_secs_f64(parameters.number(name));
+        let parameters = shared.parameters.now();
+        let (robot, limits) = (&parameters.robot, &parameters.limits);
         MoveSettings {
-            settle: SettleSettings {
-                window_s: parameters.number("settle.window"),
-                tolerance_mm: 1e3 * parameters.number("settle.tolerance"),
-                reach_mm: 1e3 * parameters.number("settle.reach"),
-            },
-            settle_timeout: seconds("settle.timeout"),
-            pose_timeout_s: parameters.number("pose_timeout"),
-            image_timeout: seconds("image_timeout"),
-            max_deviation_mm: 1e3 * parameters.number("limits.max_deviation"),
-            max_turn_rad: parameters.number("limits.max_rotation"),
-            period: seconds("control_period"),
+            settle: parameters.settle.settings(),
+            settle_timeout: Duration::from_secs_f64(parameters.settle.timeout_s),
+            pose_timeout_s: robot.pose_timeout_s,
+            image_timeout: Duration::from_secs_f64(parameters.cameras.image_timeout_s),
+            max_deviation_mm: 1e3 * limits.max_deviation_m,
+            max_turn_rad: limits.max_rotation_rad,
+            period: Duration::from_secs_f64(robot.control_period_s),
             watch_cameras,
         }
-    }
-}
-
-/// Limits as the parameters say now.
-pub fn limits(shared: &Shared) -> Limits {
-    Limits {
-        box_min_mm: shared.parameters.vector_mm("limits.box_min"),
-        box_max_mm: shared.parameters.vector_mm("limits.box_max"),
-        max_step_mm: 1e3 * shared.parameters.number("limits.max_step"),
     }
 }
 
@@ -96,11 +82,11 @@ impl Mover {
         let start_mm = locked(&shared.poses)
             .at_rest([pose.stamp_ns - window_ns, i64::MAX])
             .map_or_else(|| pose.position_mm(), |rest| rest.position_mm());
-        let speed_mm_s = 1e3 * shared.parameters.number("limits.max_speed");
+        let parameters = shared.parameters.now();
+        let (limits, speed_mm_s) = (parameters.limits.limits(), 1e3 * parameters.limits.max_speed_m_s);
         let rotation = pose.pose.rotation;
         let period_s = settings.period.as_secs_f64();
-        let commander =
-            Commander::new(shared.motion.clone(), limits(&shared), rotation, speed_mm_s, period_s, start_mm);
+        let commander = Commander::new(shared.motion.clone(), limits, rotation, speed_mm_s, period_s, start_mm);
         Ok(Mover { shared, settings, commander, start_mm, cancelled })
     }
 

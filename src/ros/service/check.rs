@@ -5,7 +5,7 @@ use crate::ros::locked;
 use crate::ros::node::shared::Shared;
 use crate::ros::support::respond::respond;
 use crate::ros::support::work;
-use crate::sweep::drift::{CheckError, DriftMeasurement, Tolerances, Verdict, check};
+use crate::sweep::drift::{CheckError, DriftMeasurement, Verdict, check};
 use r2r::grating_calibration::srv::Check;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ pub async fn answer(shared: Arc<Shared>, request: r2r::ServiceRequest<Check::Ser
 async fn run(shared: &Arc<Shared>) -> Result<Check::Response, String> {
     let calibration = shared.calibration().ok_or("no calibration is in use: calibrate, or load one")?;
     let asked_ns = shared.now_ns();
-    let timeout = Duration::from_secs_f64(shared.parameters.number("image_timeout"));
+    let timeout = Duration::from_secs_f64(shared.parameters.now().cameras.image_timeout_s);
     let begun = Instant::now();
     let pair = loop {
         let latest = shared.recent().pop().filter(|pair| pair.left.stamp_ns.min(pair.right.stamp_ns) > asked_ns);
@@ -53,12 +53,7 @@ async fn run(shared: &Arc<Shared>) -> Result<Check::Response, String> {
         }
         Err(error) => return Err(error.to_string()),
     };
-    let number = |name: &str| shared.parameters.number(name);
-    let tolerances = Tolerances {
-        shift_px: number("check.max_shift"),
-        scale: number("check.max_scale"),
-        residual_px: number("check.max_residual"),
-    };
+    let tolerances = shared.parameters.now().check.tolerances();
     let (verdict, message) = in_words(&found, found.verdict(&tolerances));
     Ok(Check::Response {
         verdict,

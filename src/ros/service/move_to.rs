@@ -2,7 +2,7 @@
 
 use crate::ros::goal::action::{Turn, while_armed};
 use crate::ros::node::shared::Shared;
-use crate::ros::robot::mover::{Mover, limits};
+use crate::ros::robot::mover::Mover;
 use crate::ros::robot::stop::{Stop, failed};
 use crate::ros::support::respond::respond;
 use r2r::geometry_msgs::msg::Point;
@@ -29,8 +29,8 @@ pub async fn answer(shared: Arc<Shared>, request: r2r::ServiceRequest<MoveTo::Se
 /// [`Stop`] with why nothing was moved, or what stopped the move.
 pub async fn run(shared: &Arc<Shared>, asked: &MoveTo::Request) -> Result<(String, Point), Stop> {
     let target_mm = [asked.point.x, asked.point.y, asked.point.z].map(|m| 1e3 * m);
-    limits(shared).check_box(target_mm)?;
-    if !asked.dry_run && !shared.parameters.flag("move_to.armed") {
+    shared.parameters.now().limits.limits().check_box(target_mm)?;
+    if !asked.dry_run && !shared.parameters.now().move_to.armed {
         return failed("~/move_to is not armed: set the parameter move_to.armed to true to let it move the robot");
     }
     let Some(turn) = Turn::take(shared) else {
@@ -40,7 +40,7 @@ pub async fn run(shared: &Arc<Shared>, asked: &MoveTo::Request) -> Result<(Strin
         return moved(&turn, asked, target_mm).await;
     }
     match while_armed(shared, moved(&turn, asked, target_mm)).await {
-        Err(Stop::Cancelled) if !shared.parameters.flag("move_to.armed") => {
+        Err(Stop::Cancelled) if !shared.parameters.now().move_to.armed => {
             failed("stopped where it was: move_to.armed was set to false")
         }
         moved => moved,

@@ -31,13 +31,16 @@ fn wanted(camera: &str) -> Option<Wanted> {
 
 /// wanted_from_tool for a request's header, mm, or why there is none.
 fn frame(shared: &Shared, header: &Header) -> Result<(Isometry3<f64>, String), AnswerStatus> {
-    let (tool, base) = (shared.parameters.text("tool_frame"), shared.parameters.text("base_frame"));
+    let (tool, base) =
+        (shared.parameters.now().frames.tool_frame.clone(), shared.parameters.now().frames.base_frame.clone());
     // The calibrated frame's origin is the grid's mark at h = 0; the robot's tool frame may have another.
     let offset = show::transform::offset(shared);
     match header.frame_id.as_str() {
         "" => Ok((offset, tool)),
         frame if frame == tool => Ok((offset, tool)),
-        frame if frame == shared.parameters.text("calibration_frame") => Ok((Isometry3::identity(), frame.into())),
+        frame if frame == shared.parameters.now().frames.calibration_frame.clone() => {
+            Ok((Isometry3::identity(), frame.into()))
+        }
         frame if frame == base => {
             let pose = locked(&shared.poses).at(nanoseconds(&header.stamp)).ok_or(AnswerStatus::PoseUnavailable)?;
             Ok((pose.pose * offset, base))
@@ -158,7 +161,8 @@ fn pixel_estimate(answer: Result<PixelAnswer, AnswerStatus>) -> PixelEstimate {
 
 /// The request's file, else the parameter's; inside the folder that the node may use.
 fn file(shared: &Shared, asked: &str) -> Result<PathBuf, String> {
-    let file = if asked.is_empty() { shared.parameters.text("calibration_file") } else { asked.into() };
+    let file =
+        if asked.is_empty() { shared.parameters.now().calibration.calibration_file.clone() } else { asked.into() };
     shared.files.resolve(&file).map_err(|error| error.to_string())
 }
 
@@ -181,7 +185,7 @@ pub fn save(shared: &Shared, request: &Save::Request) -> Save::Response {
 
 /// Writes the standard cameras beside a calibration that was saved; without them the calibration is as good as before.
 pub fn export(shared: &Shared, calibration: &Calibration, path: &Path) {
-    let tool = shared.parameters.text("tool_frame");
+    let tool = shared.parameters.now().frames.tool_frame.clone();
     let offset = show::transform::offset_of(shared, calibration.tool_rotation);
     match camera_files::write(calibration, path, &tool, &offset) {
         Ok(written) => {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// # Errors
 /// When a publisher can't be made.
 pub fn start(node: &mut r2r::Node, shared: &Arc<Shared>) -> r2r::Result<()> {
-    if !shared.parameters.flag("camera_info") {
+    if !shared.parameters.now().cameras.camera_info {
         return Ok(());
     }
     let latched = || QosProfile::default().keep_last(1).reliable().transient_local();

@@ -11,11 +11,11 @@ const NAMES: [&str; 5] = ["x", "y", "z", "rgb", "error_um"];
 
 /// The dataset so far; evenly thinned where it is large.
 pub fn cloud(shared: &Shared) -> PointCloud2 {
-    let scale_um = 1e6 * shared.parameters.number("error_scale");
+    let scale_um = 1e6 * shared.parameters.now().show.error_scale_m;
     // Whoever adds to it is not to wait until the message is made.
     let points = thinned(&shared.live.borrow().dataset);
     let mut message = of(&points, scale_um);
-    message.header.frame_id = shared.parameters.text("calibration_frame");
+    message.header.frame_id = shared.parameters.now().frames.calibration_frame.clone();
     message
 }
 

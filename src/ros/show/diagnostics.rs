@@ -72,7 +72,7 @@ fn camera(shared: &Shared, node: &str, camera: Camera) -> DiagnosticStatus {
         let frames = shared.frames();
         (frames.health(camera), frames.leftovers())
     };
-    let limit_s = shared.parameters.number("image_timeout");
+    let limit_s = shared.parameters.now().cameras.image_timeout_s;
     let (level, text) = match (health.age_s, &health.last_error) {
         (Some(age_s), None) if age_s <= limit_s => (OK, "images come".to_string()),
         (Some(age_s), Some(error)) if age_s <= limit_s => {
@@ -96,7 +96,7 @@ fn camera(shared: &Shared, node: &str, camera: Camera) -> DiagnosticStatus {
 fn robot(shared: &Shared, node: &str) -> DiagnosticStatus {
     let rate_hz = locked(&shared.poses).rate_hz();
     let bad = shared.bad_poses.load(Ordering::Relaxed);
-    let (level, text) = match fresh_pose(shared, shared.parameters.number("pose_timeout")) {
+    let (level, text) = match fresh_pose(shared, shared.parameters.now().robot.pose_timeout_s) {
         Ok(_) => (OK, "poses come".to_string()),
         Err(age) => (ERROR, format!("no fresh pose ({age}): is the robot's driver running?")),
     };

@@ -27,8 +27,8 @@ const POINT_M: f64 = 0.000_6;
 
 /// Everything that there is to show now.
 pub fn scene(shared: &Shared) -> MarkerArray {
-    let frame = shared.parameters.text("calibration_frame");
-    let scale_um = 1e6 * shared.parameters.number("error_scale");
+    let frame = shared.parameters.now().frames.calibration_frame.clone();
+    let scale_um = 1e6 * shared.parameters.now().show.error_scale_m;
     let mut markers = vec![Marker { action: Marker::DELETEALL as i32, ..in_frame(&frame, "") }];
     // Whoever adds to it is not to wait until the scene is made.
     let (seen, all_clicks) = {

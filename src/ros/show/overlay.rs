@@ -63,7 +63,7 @@ async fn draw_on_demand(shared: Arc<Shared>, camera: Camera, publisher: Publishe
     let mut drawn_ns = i64::MIN;
     let mut last = None;
     loop {
-        tokio::time::sleep(Duration::from_secs_f64(1.0 / shared.parameters.number("overlay.rate"))).await;
+        tokio::time::sleep(Duration::from_secs_f64(1.0 / shared.parameters.now().show.overlay.rate_hz)).await;
         let subscribed = publisher.get_inter_process_subscription_count().is_ok_and(|count| count > 0);
         if !subscribed && shared.overlays[camera].receiver_count() == 0 {
             (drawn_ns, last) = (i64::MIN, None);
@@ -93,7 +93,7 @@ fn message(shared: &Shared, stamp_ns: i64, picture: &RgbImage) -> Image {
         ..Image::default()
     };
     message.header.stamp = time(stamp_ns);
-    message.header.frame_id = shared.parameters.text("tool_frame");
+    message.header.frame_id = shared.parameters.now().frames.tool_frame.clone();
     message
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Nobody else publishes this frame, so the robot's own tree stays as it is.
 
+use crate::parameters::nodes::frames::CalibrationTf;
+use crate::parameters::nodes::robot::PoseSource;
 use crate::ros::node::shared::Shared;
 use crate::ros::{locked, time};
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion, Vector3, Vector4};
@@ -20,15 +22,13 @@ const FIXED_EVERY: Duration = Duration::from_secs(1);
 /// # Errors
 /// When the publisher can't be made.
 pub fn start(node: &mut r2r::Node, shared: &Arc<Shared>) -> r2r::Result<()> {
-    let by_tf = shared.parameters.text("pose_source") == "tf";
+    let parameters = shared.parameters.now();
     let shared = shared.clone();
-    match shared.parameters.text("calibration_tf").as_str() {
-        "none" => {}
-        "tool" => fixed(node, shared)?,
-        "auto" if by_tf => fixed(node, shared)?,
-        _ => moving(node, shared)?,
+    match (parameters.frames.calibration_tf, parameters.robot.pose_source) {
+        (CalibrationTf::None, _) => Ok(()),
+        (CalibrationTf::Tool, _) | (CalibrationTf::Auto, PoseSource::Tf) => fixed(node, shared),
+        (CalibrationTf::Base | CalibrationTf::Auto, _) => moving(node, shared),
     }
-    Ok(())
 }
 
 fn fixed(node: &mut r2r::Node, shared: Arc<Shared>) -> r2r::Result<()> {
@@ -38,7 +38,7 @@ fn fixed(node: &mut r2r::Node, shared: Arc<Shared>) -> r2r::Result<()> {
         loop {
             let offset = offset(&shared);
             if sent != Some(offset) {
-                let tool = shared.parameters.text("tool_frame");
+                let tool = shared.parameters.now().frames.tool_frame.clone();
                 report(publisher.publish(&message(&shared, tool, shared.now_ns(), offset)));
                 sent = Some(offset);
             }
@@ -56,7 +56,7 @@ fn moving(node: &mut r2r::Node, shared: Arc<Shared>) -> r2r::Result<()> {
             let latest = locked(&shared.poses).latest();
             if let Some(pose) = latest.filter(|pose| pose.stamp_ns != seen_ns) {
                 seen_ns = pose.stamp_ns;
-                let base = shared.parameters.text("base_frame");
+                let base = shared.parameters.now().frames.base_frame.clone();
                 report(publisher.publish(&message(&shared, base, seen_ns, pose.pose * offset(&shared))));
             }
             tokio::time::sleep(EVERY).await;
@@ -72,7 +72,7 @@ pub fn offset(shared: &Shared) -> Isometry3<f64> {
 
 /// As [`offset`], for a calibration that was made with the tool turned so in the base frame (x, y, z, w).
 pub fn offset_of(shared: &Shared, tool_rotation: Option<[f64; 4]>) -> Isometry3<f64> {
-    let translation = Translation3::from(Vector3::from(shared.parameters.vector_mm("tool_offset")));
+    let translation = Translation3::from(Vector3::from(shared.parameters.now().frames.tool_offset_m.map(|m| 1e3 * m)));
     let turned = tool_rotation.and_then(|q| UnitQuaternion::try_new(Quaternion::from(Vector4::from(q)), 0.5));
     // The calibrated frame has the axes of the base.
     Isometry3::from_parts(translation, turned.unwrap_or_default().inverse())
@@ -88,7 +88,7 @@ fn message(shared: &Shared, parent: String, stamp_ns: i64, parent_from_child_mm:
     let mut transform = TransformStamped::default();
     transform.header.stamp = time(stamp_ns);
     transform.header.frame_id = parent;
-    transform.child_frame_id = shared.parameters.text("calibration_frame");
+    transform.child_frame_id = shared.parameters.now().frames.calibration_frame.clone();
     let [x, y, z]: [f64; 3] = (1e-3 * parent_from_child_mm.translation.vector).into();
     transform.transform.translation = r2r::geometry_msgs::msg::Vector3 { x, y, z };
     let q = parent_from_child_mm.rotation;

@@ -1,8 +1,9 @@
 //! The simulated robot as ROS sees it: a Cartesian controller, or a gantry under ros2_control; TF on top if wanted.
 
+use crate::parameters::nodes::sim_cell::{CellParameters, RobotInterface};
+use crate::parameters::table::ParameterTable;
 use crate::ros::robot::joints::AxisMap;
 use crate::ros::sim_cell::faults::Fault;
-use crate::ros::support::params::{Parameters, Spec};
 use crate::ros::{locked, time};
 use crate::sim::robot::Robot;
 use anyhow::Context;
@@ -19,37 +20,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-pub fn specs() -> Vec<Spec> {
-    let mut specs =
-        vec![
-        Spec::text(
-            "interface",
-            "pose",
-            &["pose", "joints"],
-            "pose: robot/target_pose and robot/pose; joints: robot/joint_trajectory and joint_states. Read at start.",
-        ).at_start(),
-        Spec::numbers(
-            "tool_orientation",
-            &[0.0, 0.0, 0.0, 1.0],
-            [-1.0, 1.0],
-            &[4],
-            "Orientation of tool_frame in base_frame, quaternion x, y, z, w. Read at start.",
-        ).at_start(),
-        Spec::any(
-            "publish_tf",
-            r2r::ParameterValue::Bool(true),
-            "Whether base_frame → carriage → tool_frame is published on /tf and /tf_static. Read at start.",
-        ).at_start(),
-    ];
-    specs.extend(crate::ros::robot::joints::specs());
-    specs
-}
-
 /// What all publishers of the cell need.
 #[derive(Clone)]
 pub struct CellRobot {
     pub robot: Arc<Mutex<Robot>>,
-    pub parameters: Parameters,
+    pub parameters: ParameterTable<CellParameters>,
     /// The tool's position at h = 0, mm in the base frame.
     start_mm: Vector3<f64>,
     /// Of the tool in the base frame, when nothing is wrong.
@@ -73,24 +48,23 @@ struct Outputs {
 }
 
 /// Of x, y, z, w.
-fn orientation(numbers: &[f64]) -> anyhow::Result<UnitQuaternion<f64>> {
-    let quaternion = <[f64; 4]>::try_from(numbers).ok().map(|q| nalgebra::Quaternion::from(Vector4::from(q)));
-    quaternion
-        .and_then(|quaternion| UnitQuaternion::try_new(quaternion, 0.5))
+fn orientation(numbers: [f64; 4]) -> anyhow::Result<UnitQuaternion<f64>> {
+    UnitQuaternion::try_new(nalgebra::Quaternion::from(Vector4::from(numbers)), 0.5)
         .with_context(|| format!("tool_orientation = {numbers:?} is no quaternion x, y, z, w of length 1"))
 }
 
 impl CellRobot {
     /// # Errors
     /// When the joints make no gantry.
-    pub fn new(robot: Robot, parameters: &Parameters) -> anyhow::Result<Self> {
-        let by_joints = parameters.text("interface") == "joints";
+    pub fn new(robot: Robot, parameters: &ParameterTable<CellParameters>) -> anyhow::Result<Self> {
+        let start = parameters.now();
+        let by_joints = start.interface == RobotInterface::Joints;
         Ok(CellRobot {
             robot: Arc::new(Mutex::new(robot)),
             parameters: parameters.clone(),
-            start_mm: Vector3::from(parameters.vector_mm("start")),
-            orientation: orientation(&parameters.numbers("tool_orientation"))?,
-            axes: by_joints.then(|| AxisMap::from_parameters(parameters)).transpose()?,
+            start_mm: 1e3 * Vector3::from(start.start_m),
+            orientation: orientation(start.tool_orientation)?,
+            axes: by_joints.then(|| AxisMap::new(&start.joints)).transpose()?,
         })
     }
 
@@ -103,7 +77,7 @@ impl CellRobot {
         if target_mm.iter().all(|x| x.is_finite()) {
             let mut robot = self.lock();
             let here_mm = robot.position_mm();
-            if let Some(target_mm) = Fault::now(&self.parameters).target_mm(here_mm, target_mm) {
+            if let Some(target_mm) = Fault::of(&self.parameters.now()).target_mm(here_mm, target_mm) {
                 robot.set_target(target_mm);
             }
         }
@@ -151,11 +125,11 @@ impl CellRobot {
         let outputs = self.outputs(node)?;
         let robot = self.clone();
         Ok(std::thread::spawn(move || {
-            let period = Duration::from_secs_f64(1.0 / robot.parameters.number("pose_rate"));
+            let period = Duration::from_secs_f64(1.0 / robot.parameters.now().pose_rate_hz);
             let (mut last, mut waiting) = (Instant::now(), VecDeque::new());
             while running.load(Ordering::Acquire) {
                 std::thread::sleep(period);
-                let fault = Fault::now(&robot.parameters);
+                let fault = Fault::of(&robot.parameters.now());
                 let now = Instant::now();
                 let (measured_mm, stamp_ns) = {
                     let mut moving = robot.lock();
@@ -185,7 +159,7 @@ impl CellRobot {
     }
 
     fn outputs(&self, node: &mut r2r::Node) -> anyhow::Result<Outputs> {
-        let base_frame = self.parameters.text("base_frame");
+        let base_frame = self.parameters.now().base_frame.clone();
         let (mut poses, mut joints, mut tf) = (None, None, None);
         match &self.axes {
             Some(axes) => {
@@ -193,13 +167,13 @@ impl CellRobot {
             }
             None => poses = Some(node.create_publisher("robot/pose", QosProfile::sensor_data())?),
         }
-        if self.parameters.flag("publish_tf") {
+        if self.parameters.now().publish_tf {
             tf = Some(node.create_publisher("/tf", QosProfile::default())?);
             let latched = QosProfile::default().transient_local();
             let fixed = node.create_publisher::<TFMessage>("/tf_static", latched)?;
             let mut transform = TransformStamped::default();
             transform.header.frame_id = "carriage".into();
-            transform.child_frame_id = self.parameters.text("tool_frame");
+            transform.child_frame_id = self.parameters.now().tool_frame.clone();
             transform.transform.rotation.w = 1.0;
             fixed.publish(&TFMessage { transforms: vec![transform] }).context("publishing on /tf_static")?;
         }

@@ -1,108 +1,66 @@
 //! What goes wrong in the simulated cell, chosen by the parameter `fault` while it runs: real faults in real messages.
 
 use crate::camera::{Camera, Stereo};
-use crate::ros::support::params::{Parameters, Spec};
+use crate::parameters::nodes::sim_cell::{CellParameters, FaultKind};
 use nalgebra::{UnitQuaternion, Vector3};
 use r2r::sensor_msgs::msg::Image;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Every fault, in the order of docs/reliability.md.
-pub const KINDS: [&str; 22] = [
-    "none",
-    "late_frames",
-    "swapped_order",
-    "repeated_frames",
-    "frozen_frames",
-    "left_silent",
-    "cameras_swapped",
-    "wrong_encoding",
-    "wrong_size",
-    "truncated",
-    "padded_rows",
-    "light",
-    "glare",
-    "target_bumped",
-    "target_removed",
-    "nan_pose",
-    "frozen_pose",
-    "late_pose",
-    "turned",
-    "stuck",
-    "overshoot",
-    "short",
-];
-
-pub fn specs() -> Vec<Spec> {
-    vec![
-        Spec::text(
-            "fault",
-            "none",
-            &KINDS,
-            "What goes wrong from now on; docs/reliability.md lists all. May change at any time.",
-        ),
-        Spec::number(
-            "fault_amount",
-            0.0,
-            [0.0, 100.0],
-            "How much: delay [s], factor of the light, displacement [mm] or rotation [rad], 0 … 100; 0: the fault's usual.",
-        ),
-    ]
-}
-
 /// The fault of this moment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fault {
-    kind: String,
+    kind: FaultKind,
     amount: f64,
 }
 
 impl Fault {
-    pub fn now(parameters: &Parameters) -> Self {
-        Fault { kind: parameters.text("fault"), amount: parameters.number("fault_amount") }
+    /// As the parameters say.
+    pub fn of(parameters: &CellParameters) -> Self {
+        Fault { kind: parameters.fault, amount: parameters.fault_amount }
     }
 
     fn amount(&self, usual: f64) -> f64 {
         if self.amount > 0.0 { self.amount } else { usual }
     }
 
-    fn is(&self, kind: &str) -> bool {
+    fn is(&self, kind: FaultKind) -> bool {
         self.kind == kind
     }
 
     /// By how much the target lies elsewhere, mm.
     pub fn bump_mm(&self) -> Vector3<f64> {
-        if self.is("target_bumped") { Vector3::new(0.8, 0.5, 0.0) * self.amount(0.4) } else { Vector3::zeros() }
+        if self.is(FaultKind::TargetBumped) { Vector3::new(0.8, 0.5, 0.0) * self.amount(0.4) } else { Vector3::zeros() }
     }
 
     /// Where the robot goes instead; `None`: it stays.
     pub fn target_mm(&self, here_mm: Vector3<f64>, target_mm: Vector3<f64>) -> Option<Vector3<f64>> {
         let way = target_mm - here_mm;
         let along = if way.norm() > 1e-6 { way.normalize() } else { Vector3::zeros() };
-        match self.kind.as_str() {
-            "stuck" => None,
-            "overshoot" => Some(target_mm + along * self.amount(3.0)),
-            "short" => Some(target_mm - Vector3::z() * self.amount(0.05)),
+        match self.kind {
+            FaultKind::Stuck => None,
+            FaultKind::Overshoot => Some(target_mm + along * self.amount(3.0)),
+            FaultKind::Short => Some(target_mm - Vector3::z() * self.amount(0.05)),
             _ => Some(target_mm),
         }
     }
 
     /// Measured orientation.
     pub fn rotation(&self) -> UnitQuaternion<f64> {
-        let angle = if self.is("turned") { self.amount(0.02) } else { 0.0 };
+        let angle = if self.is(FaultKind::Turned) { self.amount(0.02) } else { 0.0 };
         UnitQuaternion::from_axis_angle(&Vector3::x_axis(), angle)
     }
 
     pub fn position_m(&self, position_m: [f64; 3]) -> [f64; 3] {
-        if self.is("nan_pose") { [f64::NAN; 3] } else { position_m }
+        if self.is(FaultKind::NanPose) { [f64::NAN; 3] } else { position_m }
     }
 
     pub fn freezes_pose(&self) -> bool {
-        self.is("frozen_pose")
+        self.is(FaultKind::FrozenPose)
     }
 
     pub fn pose_delay(&self) -> Duration {
-        Duration::from_secs_f64(if self.is("late_pose") { self.amount(0.25) } else { 0.0 })
+        Duration::from_secs_f64(if self.is(FaultKind::LatePose) { self.amount(0.25) } else { 0.0 })
     }
 }
 
@@ -120,18 +78,18 @@ impl ImageFaults {
         for (camera, image) in &mut out {
             self.spoil_content(fault, *camera, image);
         }
-        match fault.kind.as_str() {
-            "left_silent" => out.retain(|(camera, _)| *camera == Camera::Right),
-            "cameras_swapped" => out.iter_mut().for_each(|(camera, _)| {
+        match fault.kind {
+            FaultKind::LeftSilent => out.retain(|(camera, _)| *camera == Camera::Right),
+            FaultKind::CamerasSwapped => out.iter_mut().for_each(|(camera, _)| {
                 *camera = if *camera == Camera::Left { Camera::Right } else { Camera::Left };
             }),
-            "repeated_frames" => out = out.iter().flat_map(|one| [one.clone(), one.clone()]).collect(),
-            "late_frames" => {
+            FaultKind::RepeatedFrames => out = out.iter().flat_map(|one| [one.clone(), one.clone()]).collect(),
+            FaultKind::LateFrames => {
                 let due = Instant::now() + Duration::from_secs_f64(fault.amount(0.3));
                 self.held.extend(out.into_iter().map(|(camera, image)| (due, camera, image)));
                 return self.due();
             }
-            "swapped_order" => {
+            FaultKind::SwappedOrder => {
                 // Two pairs at a time, the later one first.
                 let due = Instant::now();
                 self.held.extend(out.into_iter().map(|(camera, image)| (due, camera, image)));
@@ -155,32 +113,36 @@ impl ImageFaults {
     }
 
     fn spoil_content(&mut self, fault: &Fault, camera: Camera, image: &mut Image) {
-        if !fault.is("frozen_frames") {
+        if !fault.is(FaultKind::FrozenFrames) {
             self.frozen[camera] = None;
         }
         let (width, height) = (image.width as usize, image.height as usize);
-        match fault.kind.as_str() {
-            "frozen_frames" => image.data.clone_from(self.frozen[camera].get_or_insert_with(|| image.data.clone())),
-            "wrong_encoding" => image.encoding = "yuv422".into(),
-            "wrong_size" => {
+        match fault.kind {
+            FaultKind::FrozenFrames => {
+                image.data.clone_from(self.frozen[camera].get_or_insert_with(|| image.data.clone()))
+            }
+            FaultKind::WrongEncoding => image.encoding = "yuv422".into(),
+            FaultKind::WrongSize => {
                 image.height /= 2;
                 image.data.truncate(image.step as usize * height / 2);
             }
-            "truncated" => image.data.truncate(image.data.len() / 2),
-            "padded_rows" => {
+            FaultKind::Truncated => image.data.truncate(image.data.len() / 2),
+            FaultKind::PaddedRows => {
                 let row = image.step as usize;
                 image.data = image.data.chunks(row).flat_map(|line| line.iter().copied().chain([0xa5; 16])).collect();
                 image.step += 16;
             }
-            "light" => brighten(image, |_, _, level| level * fault.amount(0.5)),
-            "glare" => {
+            FaultKind::Light => brighten(image, |_, _, level| level * fault.amount(0.5)),
+            FaultKind::Glare => {
                 let (u0, v0, radius) = (0.62 * width as f64, 0.4 * height as f64, 0.06 * width as f64);
                 brighten(image, |u, v, level| {
                     let far = ((u - u0).powi(2) + (v - v0).powi(2)) / (radius * radius);
                     level + fault.amount(0.9) * (-0.5 * far).exp()
                 });
             }
-            "target_removed" => brighten(image, |u, v, level| 0.4 + 0.01 * ((7.0 * u + 13.0 * v + 90.0 * level) % 1.0)),
+            FaultKind::TargetRemoved => {
+                brighten(image, |u, v, level| 0.4 + 0.01 * ((7.0 * u + 13.0 * v + 90.0 * level) % 1.0))
+            }
             _ => {}
         }
     }

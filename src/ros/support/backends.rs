@@ -14,12 +14,7 @@ pub struct Backends(Mutex<Option<(BackendChoice, Found)>>);
 impl Backends {
     /// # Errors
     /// [`BackendError`]: why there is no such backend.
-    pub fn get(&self, wanted: &str) -> Found {
-        let choice = match wanted {
-            "cpu" => BackendChoice::Cpu,
-            "cuda" => BackendChoice::Cuda,
-            _ => BackendChoice::Auto,
-        };
+    pub fn get(&self, choice: BackendChoice) -> Found {
         let mut last = locked(&self.0);
         if let Some((of, found)) = &*last
             && *of == choice

@@ -1,6 +1,6 @@
 //! Which files services and goals may name: those inside one folder, fixed when the node starts.
 
-use crate::ros::support::params::Parameters;
+use crate::parameters::nodes::calibration::CalibrationParameters;
 use std::path::{Component, Path, PathBuf};
 
 /// The folder, and the files and folders that whoever started the node has named himself.
@@ -30,11 +30,12 @@ impl Files {
     ///
     /// # Errors
     /// [`FileError::Io`] when there is no such folder.
-    pub fn at_start(parameters: &Parameters) -> Result<Self, FileError> {
-        let named = |name: &str| Some(parameters.text(name)).filter(|text| !text.is_empty()).map(PathBuf::from);
-        let trusted: Vec<PathBuf> = ["calibration_file", "record_dir"].into_iter().filter_map(named).collect();
-        let beside = named("calibration_file").and_then(|file| file.parent().map(Path::to_path_buf));
-        let root = named("file_dir").or(beside.filter(|folder| !folder.as_os_str().is_empty())).unwrap_or(".".into());
+    pub fn at_start(parameters: &CalibrationParameters) -> Result<Self, FileError> {
+        let named = |text: &String| (!text.is_empty()).then(|| PathBuf::from(text));
+        let CalibrationParameters { calibration_file, record_dir, file_dir, .. } = parameters;
+        let trusted: Vec<PathBuf> = [calibration_file, record_dir].into_iter().filter_map(named).collect();
+        let beside = Path::new(calibration_file).parent().filter(|folder| !folder.as_os_str().is_empty());
+        let root = named(file_dir).or(beside.map(Path::to_path_buf)).unwrap_or(".".into());
         let missing = |cause| FileError::Io { path: root.clone(), cause };
         Ok(Files { root: root.canonicalize().map_err(missing)?, trusted })
     }

@@ -4,8 +4,8 @@
 //! | --- | --- |
 //! | [`process`] | memory, logging, runtime, spinning and stopping of both nodes |
 //! | [`work`] | whose work waits for whose |
-//! | [`params`] | declared, bounded parameters |
-//! | [`parameter_services`] | the services of `ros2 param` |
+//! | [`parameter_messages`] | values and declarations of parameters ↔ messages |
+//! | [`parameter_services`] | the services of `ros2 param`, and `/parameter_events` |
 //! | [`respond`] | answers that arrive |
 //! | [`graph`] | who publishes what |
 //! | [`files`] | which files services and goals may name |
@@ -14,8 +14,8 @@
 pub mod backends;
 pub mod files;
 pub mod graph;
+pub mod parameter_messages;
 pub mod parameter_services;
-pub mod params;
 pub mod process;
 pub mod respond;
 pub mod work;

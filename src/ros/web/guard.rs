@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 /// Lets a request through, or says why not.
 pub async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let parameters = &shared.parameters;
-    match refusal(request.headers(), &parameters.text("web.address"), &parameters.text("web.hosts")) {
+    let parameters = shared.parameters.now();
+    match refusal(request.headers(), &parameters.web.address.to_string(), &parameters.web.hosts) {
         None => next.run(request).await,
         Some(why) => {
             tracing::warn!("a request for the live page was refused: {why}");

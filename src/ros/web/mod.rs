@@ -13,13 +13,14 @@ pub mod orders;
 pub mod pictures;
 pub mod state;
 
+use crate::parameters::nodes::people::WebParameters;
 use crate::ros::node::shared::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 const PAGE: &str = include_str!("page.html");
@@ -30,17 +31,10 @@ const BODY_BYTES: usize = 16 * 1024;
 
 /// Serves the page from now on, if the parameter web.enabled says so. Without it the node does all else.
 pub async fn start(shared: &Arc<Shared>) {
-    let parameters = &shared.parameters;
-    if !parameters.flag("web.enabled") {
+    let WebParameters { enabled, address: ip, port, .. } = shared.parameters.now().web;
+    if !enabled {
         return;
     }
-    let (address, port) = (parameters.text("web.address"), parameters.whole("web.port") as u16);
-    let Ok(ip) = address.parse::<IpAddr>() else {
-        tracing::error!(
-            "web.address '{address}' is no IP address: the live page is not served; use 127.0.0.1 or 0.0.0.0"
-        );
-        return;
-    };
     let listener = match tokio::net::TcpListener::bind(SocketAddr::new(ip, port)).await {
         Ok(listener) => listener,
         Err(error) => {

@@ -45,7 +45,7 @@ pub struct Wanted {
 
 /// Starts a calibration; its end is in the state.
 pub async fn calibrate(State(shared): State<Arc<Shared>>, Json(wanted): Json<Wanted>) -> Response {
-    if !wanted.dry_run && !shared.parameters.flag("move_to.armed") {
+    if !wanted.dry_run && !shared.parameters.now().move_to.armed {
         return refused(StatusCode::FORBIDDEN, UNARMED);
     }
     let goal = Calibrate::Goal {
@@ -105,7 +105,7 @@ pub struct Place {
 
 /// Moves the tool's origin there plus `click.approach`; answers when it is at rest.
 pub async fn move_to(State(shared): State<Arc<Shared>>, Json(place): Json<Place>) -> Response {
-    let approach_mm = shared.parameters.vector_mm("click.approach");
+    let approach_mm = shared.parameters.now().click.approach_m.map(|m| 1e3 * m);
     let [x, y, z] = [0, 1, 2].map(|i| 1e-3 * (place.point_mm[i] + approach_mm[i]));
     let asked = MoveTo::Request { point: Point { x, y, z }, dry_run: false };
     // On its own: a page that is closed takes nothing with it, the move ends as it should.

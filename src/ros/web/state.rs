@@ -62,7 +62,7 @@ fn state(shared: &Shared) -> Value {
         "method": status.method,
         "models": status.models,
         "file": status.file,
-        "armed": shared.parameters.flag("move_to.armed"),
+        "armed": shared.parameters.now().move_to.armed,
         "progress": live.progress.as_ref().map(progress),
         "ended": live.ended.as_ref().map(|ended| json!({"usable": ended.usable, "reason": ended.reason})),
         "heights": heights.collect::<Vec<_>>(),
@@ -105,7 +105,7 @@ fn figures(calibration: &Calibration) -> Value {
 
 fn camera(shared: &Shared, camera: Camera) -> Value {
     let health = shared.frames().health(camera);
-    let limit_s = shared.parameters.number("image_timeout");
+    let limit_s = shared.parameters.now().cameras.image_timeout_s;
     let problem = match (health.age_s, &health.last_error) {
         (Some(age_s), _) if age_s > limit_s => {
             Some(format!("no usable picture for {age_s:.0} s: is the camera running?"))
@@ -119,7 +119,7 @@ fn camera(shared: &Shared, camera: Camera) -> Value {
 }
 
 fn robot(shared: &Shared) -> Value {
-    match fresh_pose(shared, shared.parameters.number("pose_timeout")) {
+    match fresh_pose(shared, shared.parameters.now().robot.pose_timeout_s) {
         Ok(pose) => json!({"position_mm": pose.position_mm(), "problem": null}),
         Err(age) => json!({"problem": format!("no fresh pose ({age}): is the robot's driver running?")}),
     }
