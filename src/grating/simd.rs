@@ -35,6 +35,19 @@ impl Instructions {
         let best = Instructions::best();
         [Instructions::Baseline, Instructions::Avx2, Instructions::Avx512].into_iter().filter(move |set| *set <= best)
     }
+
+    /// Those that a test can compare with the baseline; where there are none it says so, past the harness's capture.
+    #[cfg(test)]
+    pub(crate) fn beyond_baseline() -> Vec<Self> {
+        let sets: Vec<Self> = Instructions::available().skip(1).collect();
+        if sets.is_empty() {
+            use std::io::Write;
+            let thread = std::thread::current();
+            let test = thread.name().unwrap_or("a test");
+            let _ = writeln!(std::io::stderr(), "SKIPPED {test}: this machine has {} only", Instructions::Baseline);
+        }
+        sets
+    }
 }
 
 impl std::fmt::Display for Instructions {

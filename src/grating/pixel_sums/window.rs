@@ -248,7 +248,7 @@ mod tests {
         };
         let plain = maps.sums_with(Instructions::Baseline, &window);
         assert!(plain[0] > 1.0);
-        for set in Instructions::available() {
+        for set in Instructions::beyond_baseline() {
             for (fast, plain) in maps.sums_with(set, &window).into_iter().zip(plain) {
                 assert!((fast - plain).abs() < 1e-5 * plain.abs().max(1.0), "{set}: {fast} {plain}");
             }
