@@ -8,6 +8,7 @@ import pathlib
 import random
 import subprocess
 
+import yaml
 from ament_index_python.packages import get_package_prefix
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -16,16 +17,16 @@ BIN = PREFIX / "lib/grating_calibration"
 CONFIG = PREFIX / "share/grating_calibration/config"
 # Where cargo leaves the example that is not installed.
 EXAMPLES = pathlib.Path(os.environ.get("GRATING_BUILD", ROOT / "build/grating_calibration")) / "cargo/release/examples"
-# A quarter of the pixels, for more rounds.
-SMALL_CELL = {
-    "rig.width": 640,
-    "rig.height": 360,
-    "sensor.blur_px": 0.6,
-    "lens.freeform_px": 0.25,
-    "frame_rate": 10.0,
-    "truth_points": 200,
-    "truth_depth": 0.004,
-}
+
+
+def small_cell():
+    """Parameters of `sim_cell` for the small cell, and for a truth of a few heights."""
+    scene = yaml.safe_load((ROOT / "tests/common/small_cell.yaml").read_text())
+    parameters = {f"{group}.{name}": value for group, values in scene.items() for name, value in values.items()}
+    return parameters | {"frame_rate": 10.0, "truth_points": 200, "truth_depth": 0.004}
+
+
+SMALL_CELL = small_cell()
 # What names a file of settings to Fast DDS, and that with enough shared memory for large messages.
 PROFILE, SHARED_MEMORY = "FASTRTPS_DEFAULT_PROFILES_FILE", "config/fastdds.xml"
 STOP_S = 10.0

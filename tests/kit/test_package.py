@@ -75,7 +75,7 @@ class Package(unittest.TestCase):
     def test_what_launch_files_and_tests_import_is_declared(self):
         at_run_time = declared("depend", "exec_depend")
         self.assertEqual(imported("launch/*.py") - at_run_time, set())
-        in_tests = imported("tests/ros/test_*.py", "tests/ros/conftest.py", "scripts/lib/*.py", "demo/*.py")
+        in_tests = imported("tests/ros/**/*.py", "scripts/lib/*.py", "demo/*.py")
         self.assertEqual(in_tests - at_run_time - declared("test_depend"), set())
         self.assertEqual(declared("test_depend") - in_tests, set())
 

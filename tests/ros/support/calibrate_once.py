@@ -4,7 +4,7 @@ import json
 import pathlib
 import sys
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "scripts/lib"))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[3] / "scripts/lib"))
 
 from planner import PixelToWorld, Planner  # noqa: E402
 

@@ -61,7 +61,7 @@ def test_hosts_that_only_the_network_joins_calibrate_together(hosts, tmp_path):
             time.sleep(0.1)
         truth = yaml.safe_load((tmp_path / "truth/truth.yaml").read_text())
         origins = [*truth["origin_left"], *truth["origin_right"]]
-        script = pathlib.Path(__file__).with_name("calibrate_once.py")
+        script = pathlib.Path(__file__).parents[1] / "support/calibrate_once.py"
         command = [*within["planner"], sys.executable, script, "6", *map(str, origins)]
         told = subprocess.run(command, env=environment, timeout=90, stdout=subprocess.PIPE, text=True, check=True).stdout
     answer = json.loads(told.splitlines()[-1])

@@ -6,7 +6,7 @@ import yaml
 from rcl_interfaces.msg import Parameter, ParameterEvent, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters, SetParametersAtomically
 
-from conftest import ROOT
+from nodes import ROOT
 
 
 @pytest.fixture

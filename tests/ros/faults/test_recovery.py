@@ -1,4 +1,4 @@
-"""Full disks, killed nodes, cells side by side: faults that need a cell of their own."""
+"""A full disk and a killed node: the sweep goes on from what is on disk."""
 
 import subprocess
 
@@ -6,9 +6,7 @@ import pytest
 import yaml
 from action_msgs.msg import GoalStatus
 
-from conftest import Cell
-from fault_matrix import HEIGHTS, NODE, row
-from grating_calibration.msg import PointEstimate
+from support.fault_matrix import HEIGHTS, NODE, judge, row
 
 
 def test_a_full_disk_stops_cleanly_and_the_sweep_goes_on_once_there_is_room(cell):
@@ -29,7 +27,7 @@ def test_a_full_disk_stops_cleanly_and_the_sweep_goes_on_once_there_is_room(cell
                     file.write(bytes(1 << 16))
             except OSError:
                 pass
-        cell.ended(handle, row("full_disk"))
+        judge(cell, handle, row("full_disk"))
         filler.unlink()
         done = len((disk / "sweep/journal.txt").read_text().splitlines()) - 1
         assert done >= 2
@@ -41,8 +39,8 @@ def test_a_full_disk_stops_cleanly_and_the_sweep_goes_on_once_there_is_room(cell
 
 
 def test_a_killed_sweep_goes_on_and_ends_as_its_own_images_do(cell):
-    file, sweep = cell.folder / "calibration.yaml", cell.folder / "sweep"
-    node = NODE | {"record_dir": sweep, "calibration_file": file}
+    sweep = cell.folder / "sweep"
+    node = NODE | {"record_dir": sweep, "calibration_file": cell.file}
     cell.start(node=node)
     client = cell.client
     nothing = client.result(client.send(cell.goal(resume=True)))
@@ -63,45 +61,14 @@ def test_a_killed_sweep_goes_on_and_ends_as_its_own_images_do(cell):
     assert blind.status == GoalStatus.STATUS_ABORTED and "in view" in blind.result.reason, blind.result.reason
     cell.fault("none")
     client.spin(0.5)
-    client.targets.clear()
-    result = cell.ended(client.send(cell.goal(heights=8, resume=True)), row("node_killed"))
+    client.set_points.clear()
+    result = judge(cell, client.send(cell.goal(heights=8, resume=True)), row("node_killed"))
     assert result.heights == 8
     # Nothing that was on disk is driven to again.
-    assert min(target.pose.position.z for target in client.targets) > 0.0005 * (on_disk - 1) - 5e-5
+    assert min(set_point.pose.position.z for set_point in client.set_points) > 0.0005 * (on_disk - 1) - 5e-5
     assert len((sweep / "journal.txt").read_text().splitlines()) == 9
     # What an uninterrupted run over the same images and poses gives, to the last digit.
     alone = cell.calibrate_folder(sweep)
-    resumed = yaml.safe_load(file.read_text())
+    resumed = yaml.safe_load(cell.file.read_text())
     alone.pop("created"), resumed.pop("created")
     assert resumed == alone
-
-
-def test_two_cells_on_one_graph_calibrate_at_once(tmp_path):
-    cells = []
-    try:
-        for name, pitch in (("left_cell", 0.0011), ("right_cell", 0.0013)):
-            folder = tmp_path / name
-            folder.mkdir()
-            one = Cell(folder, name)
-            cells.append(one)
-            one.start(
-                cell={"grid.pitch_mm": 1e3 * pitch, "frame_rate": 5.0},
-                node=NODE | {"pitch": pitch, "calibration_file": folder / "c.yaml"},
-            )
-        handles = [one.client.send(one.goal(heights=HEIGHTS)) for one in cells]
-        assert all(handle.accepted for handle in handles)
-        for one, handle in zip(cells, handles, strict=True):
-            one.ended(handle, row("two_cells"))
-        # Each serves its own: the pixels of one cell are no point of the other.
-        for one, other in zip(cells, reversed(cells), strict=True):
-            left, right, points = one.truth_pairs()
-            answer = one.client.pixel_to_world(left=left[:1], right=right[:1]).answers[0]
-            assert answer.status == PointEstimate.OK
-            assert abs(1e3 * answer.point.x - points[0][0]) < 0.05 and abs(1e3 * answer.point.y - points[0][1]) < 0.05
-            assert (
-                yaml.safe_load((one.folder / "c.yaml").read_text())["pitch_mm"]
-                != yaml.safe_load((other.folder / "c.yaml").read_text())["pitch_mm"]
-            )
-    finally:
-        for one in cells:
-            one.close()

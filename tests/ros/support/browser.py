@@ -1,4 +1,4 @@
-"""A headless Chromium by its DevTools protocol: enough of a browser for the tests, without a driver to install."""
+"""A headless Chromium, by its DevTools protocol: no driver needs to be installed."""
 
 import base64
 import json

@@ -1,0 +1,1 @@
+"""Whole calibrations by action, and what the node answers before, meanwhile and afterwards."""

@@ -1,0 +1,1 @@
+"""Several cells on one graph, one cell on several hosts."""

@@ -1,0 +1,1 @@
+"""Parameters as `ros2 param` sees them."""
