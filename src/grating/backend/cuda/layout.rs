@@ -1,4 +1,4 @@
-//! What host and device both know of. Twin of `kernels/layout.h`; `tests/kernels.rs` holds them together.
+//! What host and device both know of. Twin of `kernels/layout.h`; `tests/kernels` holds them together.
 
 use crate::grating::published::quadratic::QuadraticPhase;
 use bytemuck::{Pod, Zeroable};

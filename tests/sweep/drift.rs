@@ -1,46 +1,30 @@
 //! `~/check`'s core: a bumped camera is called drifted, another sheet another sheet, and what still holds good.
 
-use grating_calibration::GrayImage;
-use grating_calibration::camera::Stereo;
+use crate::common::cell::{Cell, small};
 use grating_calibration::mapping::calibration::Calibration;
 use grating_calibration::pose::tool_pose::ToolPose;
 use grating_calibration::sim::config::SceneConfig;
-use grating_calibration::sim::scene::Scene;
 use grating_calibration::sweep::drift::{DriftMeasurement, Tolerances, Verdict, check};
-use grating_calibration::sweep::session::SweepSession;
-use grating_calibration::sweep::settings::CalibrationSettings;
 use nalgebra::Vector3;
 
 /// The node's defaults.
 const TOLERANCES: Tolerances = Tolerances { shift_px: 0.5, scale: 0.002, residual_px: 3.0 };
 
-fn config() -> SceneConfig {
-    let mut config = SceneConfig::default();
-    (config.rig.width, config.rig.height) = (640, 360);
-    (config.sensor.blur_px, config.lens.freeform_px) = (0.6, 0.25);
-    config
-}
-
-fn images(scene: &Scene, moved_mm: Vector3<f64>, frame: u64) -> Stereo<GrayImage> {
-    Stereo::from_fn(|camera| scene.image(camera, moved_mm, frame).to_gray())
-}
-
 fn calibration() -> Calibration {
-    let scene = Scene::new(config()).unwrap();
-    let mut session = SweepSession::new(CalibrationSettings::new(1.1, scene.origin_px().unwrap())).unwrap();
+    let cell = Cell::small();
+    let mut session = cell.session();
     for step in 0..7_u32 {
         let height_mm = 0.5 * f64::from(step);
-        let pair = images(&scene, Vector3::z() * height_mm, step.into());
-        session.add_pair(pair.as_ref(), ToolPose::at([0.0, 0.0, height_mm])).unwrap();
+        session.add_pair(cell.pair_at(height_mm, step.into()).as_ref(), ToolPose::at([0.0, 0.0, height_mm])).unwrap();
     }
     session.finish().unwrap().calibration
 }
 
 /// One pair of a changed cell against the calibration of the unchanged one.
 fn seen(calibration: &Calibration, moved_mm: Vector3<f64>, change: impl Fn(&mut SceneConfig)) -> DriftMeasurement {
-    let mut config = config();
+    let mut config = small();
     change(&mut config);
-    let pair = images(&Scene::new(config).unwrap(), moved_mm, 99);
+    let pair = Cell::new(config).pair(moved_mm, 99);
     check(calibration, pair.as_ref(), Some(moved_mm.into())).unwrap()
 }
 
@@ -88,9 +72,9 @@ fn bumped_cameras_other_sheets_and_what_still_holds_are_told_apart() {
     is(Verdict::WrongTarget, "another printer's sheet", here, &|c| c.grid.print.scale = [0.01, 0.01]);
 
     // Without a pose another sheet can't be told from a bumped camera; that something is wrong can.
-    let mut tilted = config();
+    let mut tilted = small();
     tilted.cameras.left.tilt_deg = 0.2;
-    let pair = images(&Scene::new(tilted).unwrap(), here, 5);
+    let pair = Cell::new(tilted).pair(here, 5);
     let found = check(&calibration, pair.as_ref(), None).unwrap();
     assert_eq!((found.verdict(&TOLERANCES), found.pitch_at_pose), (Verdict::Drifted, None), "{found:?}");
 }

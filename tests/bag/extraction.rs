@@ -1,13 +1,12 @@
 //! Recorded sweeps: bags of this test's own and of an independent writer give what the folder gives; damage is named.
-#![cfg(feature = "bags")]
 
+use crate::common::cell::Cell;
+use crate::common::skip::skipped;
 use grating_calibration::bag::error::BagError;
 use grating_calibration::bag::extract::{BagSettings, Extracted, PoseSource, extract};
 use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::folder::pairs;
 use grating_calibration::mapping::calibration::Calibration;
-use grating_calibration::sim::config::SceneConfig;
-use grating_calibration::sim::scene::Scene;
 use grating_calibration::sweep::motion::settle::SettleSettings;
 use nalgebra::Vector3;
 use std::collections::BTreeMap;
@@ -35,7 +34,7 @@ struct Item {
 }
 
 struct Recording {
-    scene: Scene,
+    cell: Cell,
     items: Vec<Item>,
     /// What belongs to each height, and when it was taken.
     chosen: Vec<Stereo<Vec<u8>>>,
@@ -45,11 +44,7 @@ struct Recording {
 fn recording() -> &'static Recording {
     static RECORDING: OnceLock<Recording> = OnceLock::new();
     RECORDING.get_or_init(|| {
-        let mut config = SceneConfig::default();
-        (config.rig.width, config.rig.height) = (640, 360);
-        config.sensor.blur_px = 0.6;
-        config.lens.freeform_px = 0.25;
-        let scene = Scene::new(config).unwrap();
+        let cell = Cell::small();
         let height_mm = |t_ns: i64| {
             let (step, since) = (t_ns / HEIGHT_NS, t_ns % HEIGHT_NS);
             let way = (since as f64 / WAY_NS as f64).min(1.0);
@@ -68,8 +63,7 @@ fn recording() -> &'static Recording {
             for (frame, after_ms) in [(0, 100), (1, 300), (2, 400), (3, 500), (4, 600)] {
                 let t_ns = step * HEIGHT_NS + after_ms * 1_000_000;
                 let seed = (5 * step + frame) as u64;
-                let picture = |camera| scene.image(camera, Vector3::z() * height_mm(t_ns), seed).to_bytes();
-                let mut pair = Stereo::from_fn(picture);
+                let mut pair = Stereo::from_fn(|camera| cell.counts(camera, Vector3::z() * height_mm(t_ns), seed));
                 if frame == 1 && step > 0 {
                     pair.left = chosen[step as usize - 1].left.clone();
                 }
@@ -85,7 +79,7 @@ fn recording() -> &'static Recording {
         }
         // Images are recorded a quarter of a second late.
         items.sort_by_key(|item| item.stamp_ns + 250_000_000 * i64::from(matches!(item.body, Body::Image(..))));
-        Recording { scene, items, chosen }
+        Recording { cell, items, chosen }
     })
 }
 
@@ -195,7 +189,7 @@ fn check(extracted: &Extracted, folder: &Path) {
 fn a_bag_gives_what_the_folder_gives() {
     let folder = tempfile::tempdir().unwrap();
     write_mcap(&folder.path().join("sweep.mcap"), |_, data| Some(data));
-    let origin = recording().scene.origin_px().unwrap().map(|px| format!("{},{}", px.x, px.y));
+    let origin = recording().cell.origin_px().map(|px| format!("{},{}", px.x, px.y));
     let calibrate = |source: &[&str], out: &str| {
         let done = Command::new(env!("CARGO_BIN_EXE_gratingcal"))
             .current_dir(folder.path())
@@ -228,7 +222,7 @@ fn rosbags() -> Option<PathBuf> {
 #[test]
 fn bags_of_an_independent_writer_are_read() {
     let Some(packages) = rosbags() else {
-        eprintln!("not run: scripts/setup/rosbags.sh gets what it needs");
+        skipped("the PyPI package rosbags is missing: scripts/setup/rosbags.sh gets it");
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -245,7 +239,7 @@ fn bags_of_an_independent_writer_are_read() {
         }
     }
     std::fs::write(folder.path().join("messages.csv"), rows).unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bags/write_bag.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bag/write_bag.py");
     let written = Command::new("python3").env("PYTHONPATH", packages).arg(script).arg(folder.path()).output().unwrap();
     assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
     for storage in ["sqlite3", "mcap"] {

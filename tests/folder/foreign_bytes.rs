@@ -1,5 +1,6 @@
 //! Arbitrary bytes and numbers: an answer or a clear error; never a panic, never NaN with status OK.
 
+use crate::common::cell::Cell;
 use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::folder::pairs::decode_gray;
 use grating_calibration::folder::poses_csv::parse_poses;
@@ -8,25 +9,17 @@ use grating_calibration::folder::table;
 use grating_calibration::mapping::calibration::Calibration;
 use grating_calibration::mapping::calibration::answer::PointAnswer;
 use grating_calibration::pose::tool_pose::ToolPose;
-use grating_calibration::sim::config::SceneConfig;
-use grating_calibration::sim::scene::Scene;
-use grating_calibration::sweep::session::SweepSession;
-use grating_calibration::sweep::settings::CalibrationSettings;
 use nalgebra::{Vector2, Vector3};
 use proptest::prelude::*;
 use std::path::Path;
 use std::sync::LazyLock;
 
 static CALIBRATION: LazyLock<Calibration> = LazyLock::new(|| {
-    let mut config = SceneConfig::default();
-    (config.rig.width, config.rig.height) = (640, 360);
-    (config.sensor.blur_px, config.lens.freeform_px) = (0.6, 0.25);
-    let scene = Scene::new(config).unwrap();
-    let mut session = SweepSession::new(CalibrationSettings::new(1.1, scene.origin_px().unwrap())).unwrap();
+    let cell = Cell::small();
+    let mut session = cell.session();
     for step in 0..6_u32 {
         let height_mm = 0.5 * f64::from(step);
-        let images = Stereo::from_fn(|camera| scene.image(camera, Vector3::z() * height_mm, step.into()).to_gray());
-        session.add_pair(images.as_ref(), ToolPose::at([0.0, 0.0, height_mm])).unwrap();
+        session.add_pair(cell.pair_at(height_mm, step.into()).as_ref(), ToolPose::at([0.0, 0.0, height_mm])).unwrap();
     }
     session.finish().unwrap().calibration
 });

@@ -1,12 +1,11 @@
 //! Whole sweeps on ray-traced images: the result is right, or the error says what is wrong.
 
+use crate::common::cell::{Cell, pose};
 use grating_calibration::GrayImage;
 use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::mapping::calibration::answer::AnswerStatus;
 use grating_calibration::mapping::method::Method;
 use grating_calibration::pose::tool_pose::ToolPose;
-use grating_calibration::sim::config::SceneConfig;
-use grating_calibration::sim::scene::Scene;
 use grating_calibration::sim::truth::{Axes, points_in_common_volume};
 use grating_calibration::sweep::error::SweepError;
 use grating_calibration::sweep::outcome::{CalibrationOutcome, PairReport};
@@ -14,30 +13,8 @@ use grating_calibration::sweep::session::SweepSession;
 use grating_calibration::sweep::settings::CalibrationSettings;
 use nalgebra::{Vector2, Vector3};
 
-/// Half-size images: a quarter of the time, lines half as wide.
-fn scene() -> Scene {
-    let mut config = SceneConfig::default();
-    config.rig.width = 640;
-    config.rig.height = 360;
-    config.sensor.blur_px = 0.6;
-    config.lens.freeform_px = 0.25;
-    Scene::new(config).unwrap()
-}
-
-fn images(scene: &Scene, displacement_mm: Vector3<f64>, frame: u64) -> Stereo<GrayImage> {
-    Stereo::from_fn(|camera| scene.image(camera, displacement_mm, frame).to_gray())
-}
-
-fn pose(height_mm: f64) -> ToolPose {
-    ToolPose::at([0.0, 0.0, 100.0 + height_mm])
-}
-
-fn session(scene: &Scene) -> SweepSession {
-    SweepSession::new(CalibrationSettings::new(1.1, scene.origin_px().unwrap())).unwrap()
-}
-
-fn add(session: &mut SweepSession, scene: &Scene, height_mm: f64, frame: u64) -> Result<PairReport, SweepError> {
-    session.add_pair(images(scene, Vector3::new(0.0, 0.0, height_mm), frame).as_ref(), pose(height_mm))
+fn add(session: &mut SweepSession, cell: &Cell, height_mm: f64, exposure: u64) -> Result<PairReport, SweepError> {
+    session.add_pair(cell.pair_at(height_mm, exposure).as_ref(), pose(height_mm))
 }
 
 /// Small steps first: the tracker knows no motion to extrapolate yet.
@@ -45,23 +22,23 @@ fn height(step: u32, heights: u32) -> f64 {
     20.0 * (f64::from(step) / f64::from(heights - 1)).powf(1.5)
 }
 
-fn sweep(scene: &Scene, settings: CalibrationSettings, heights: u32) -> CalibrationOutcome {
+fn sweep(cell: &Cell, settings: CalibrationSettings, heights: u32) -> CalibrationOutcome {
     let mut session = SweepSession::new(settings).unwrap();
     for step in 0..heights {
-        add(&mut session, scene, height(step, heights), step.into()).unwrap();
+        add(&mut session, cell, height(step, heights), step.into()).unwrap();
     }
     session.finish().unwrap()
 }
 
 #[test]
 fn a_sweep_gives_points_to_a_few_micrometres_and_says_how_well() {
-    let scene = scene();
-    let outcome = sweep(&scene, CalibrationSettings::new(1.1, scene.origin_px().unwrap()), 13);
+    let cell = Cell::small();
+    let outcome = sweep(&cell, cell.settings(), 13);
     let calibration = &outcome.calibration;
     assert!(calibration.usable, "{}", calibration.reason);
     assert!(calibration.min_phase_margin > 0.5);
     let (mut squares, mut count, mut within) = (Vector3::zeros(), 0.0, 0.0);
-    for point in points_in_common_volume(&scene, Axes::Lines, 20.0, 600, 1) {
+    for point in points_in_common_volume(&cell, Axes::Lines, 20.0, 600, 1) {
         let answer = calibration.pixel_pair_to_point(point.pixel.left, point.pixel.right);
         assert!(answer.status.is_answered(), "{:?} for {point:?}", answer.status);
         let miss = answer.estimate.point_mm - point.point_mm;
@@ -85,12 +62,12 @@ fn a_sweep_gives_points_to_a_few_micrometres_and_says_how_well() {
 
 #[test]
 fn the_original_method_runs_to_the_end_and_is_not_called_usable() {
-    let scene = scene();
-    let mut settings = CalibrationSettings::new(1.1, scene.origin_px().unwrap());
+    let cell = Cell::small();
+    let mut settings = cell.settings();
     settings.method = Method::Original;
     settings.original.draws = 4000;
     settings.original.stride = 3;
-    let calibration = sweep(&scene, settings, 25).calibration;
+    let calibration = sweep(&cell, settings, 25).calibration;
     assert!(!calibration.usable && calibration.reason.contains("µm"), "{}", calibration.reason);
     // Far from ours, but the same grid: within two pitches.
     let worst = calibration.stereo.rms_mm.iter().copied().fold(0.0, f64::max);
@@ -99,49 +76,49 @@ fn the_original_method_runs_to_the_end_and_is_not_called_usable() {
 
 #[test]
 fn unexplained_motion_of_half_a_pitch_stops_the_sweep() {
-    let scene = scene();
-    let mut session = session(&scene);
+    let cell = Cell::small();
+    let mut session = cell.session();
     for step in 0..3 {
-        add(&mut session, &scene, 0.2 * f64::from(step), 0).unwrap();
+        add(&mut session, &cell, 0.2 * f64::from(step), 0).unwrap();
     }
     // Somebody pushes the table; the robot knows nothing of it.
-    let pushed = images(&scene, Vector3::new(0.55, 0.0, 0.6), 3);
+    let pushed = cell.pair(Vector3::new(0.55, 0.0, 0.6), 3);
     let error = session.add_pair(pushed.as_ref(), pose(0.6)).unwrap_err().to_string();
     assert!(error.contains("phase ambiguous"), "{error}");
 }
 
 #[test]
 fn bad_input_is_named() {
-    let scene = scene();
+    let cell = Cell::small();
     let blank = GrayImage::from_pixel(640, 360, image::Luma([0.5]));
-    let error = session(&scene).add_pair(Stereo { left: &blank, right: &blank }, pose(0.0)).unwrap_err();
+    let error = cell.session().add_pair(Stereo { left: &blank, right: &blank }, pose(0.0)).unwrap_err();
     assert!(matches!(error, SweepError::Fit { camera: Camera::Left, pair: 0, .. }), "{error}");
 
-    let mut started = session(&scene);
-    add(&mut started, &scene, 0.0, 0).unwrap();
+    let mut started = cell.session();
+    add(&mut started, &cell, 0.0, 0).unwrap();
     let small = GrayImage::from_pixel(320, 180, image::Luma([0.5]));
     let error = started.add_pair(Stereo { left: &small, right: &small }, pose(0.2)).unwrap_err().to_string();
     assert!(error.contains("[320, 180]") && error.contains("[640, 360]"), "{error}");
 
-    let mut origin = scene.origin_px().unwrap();
+    let mut origin = cell.origin_px();
     origin.right += Vector2::new(9.0, 9.0);
     let mut session = SweepSession::new(CalibrationSettings::new(1.1, origin)).unwrap();
-    let error = add(&mut session, &scene, 0.0, 0).unwrap_err();
+    let error = add(&mut session, &cell, 0.0, 0).unwrap_err();
     assert!(matches!(error, SweepError::Origin { camera: Camera::Right, .. }), "{error}");
 
-    assert!(SweepSession::new(CalibrationSettings::new(f64::NAN, scene.origin_px().unwrap())).is_err());
-    let mut session = crate::session(&scene);
+    assert!(SweepSession::new(CalibrationSettings::new(f64::NAN, cell.origin_px())).is_err());
+    let mut session = cell.session();
     let nowhere = ToolPose { z_mm: f64::NAN, ..pose(0.0) };
-    let pair = images(&scene, Vector3::zeros(), 0);
+    let pair = cell.pair_at(0.0, 0);
     assert!(matches!(session.add_pair(pair.as_ref(), nowhere), Err(SweepError::Pose { pair: 0 })));
     assert!(matches!(session.finish(), Err(SweepError::TooFew { pairs: 0 })));
 }
 
 #[test]
 fn every_question_gets_its_own_status() {
-    let scene = scene();
-    let calibration = sweep(&scene, CalibrationSettings::new(1.1, scene.origin_px().unwrap()), 13).calibration;
-    let truth = points_in_common_volume(&scene, Axes::Lines, 20.0, 1, 3)[0].pixel;
+    let cell = Cell::small();
+    let calibration = sweep(&cell, cell.settings(), 13).calibration;
+    let truth = points_in_common_volume(&cell, Axes::Lines, 20.0, 1, 3)[0].pixel;
     let ask = |left: Vector2<f64>, right: Vector2<f64>| calibration.pixel_pair_to_point(left, right).status;
     assert_eq!(ask(truth.left, truth.right), AnswerStatus::Ok);
     assert_eq!(ask(Vector2::new(f64::NAN, 1.0), truth.right), AnswerStatus::InvalidInput);

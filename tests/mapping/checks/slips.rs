@@ -3,6 +3,7 @@
 //! Most sweeps here are made of the simulator's exact projections with noise instead of images: slips and bumps are
 //! injected below the phase tracking, which stops most of them before.
 
+use crate::common::cell::{self, Cell};
 use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::mapping::bundle::Bundle;
 use grating_calibration::mapping::calibration::Calibration;
@@ -25,13 +26,8 @@ use nalgebra::{Matrix2, Rotation3, Vector2, Vector3};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use rand_distr::StandardNormal;
 
-/// A preset with half-size images.
 fn half_size(preset: Preset) -> SceneConfig {
-    let mut config = preset.config();
-    config.rig.width = 640;
-    config.rig.height = 360;
-    config.lens.freeform_px *= 0.5;
-    config
+    cell::half_size(preset.config())
 }
 
 /// What happens to one view besides what the robot says.
@@ -350,24 +346,21 @@ fn another_origin_in_one_camera_shows_in_the_lines() {
 fn another_origin_in_one_camera_shows_in_the_paper() {
     let mut config = half_size(Preset::Standard);
     config.grid.print.texture = 0.01;
-    config.sensor.blur_px = 0.6;
-    let scene = Scene::new(config).unwrap();
-    let mut origin_px = scene.origin_px().unwrap();
+    let scene = Cell::new(config);
+    let mut origin_px = scene.origin_px();
     // One line further along x, two along -y.
     let crossing = scene.lines_from_robot().try_inverse().unwrap() * Vector3::new(1.1, -2.2, 0.0);
     origin_px.right = scene.project(Camera::Right, crossing).unwrap();
     let mut session = SweepSession::new(CalibrationSettings::new(1.1, origin_px)).unwrap();
     for (frame, height_mm) in (0..).zip([0.0, 0.3, 0.9, 1.8, 3.0]) {
-        let moved = Vector3::new(0.0, 0.0, height_mm);
-        let images = Stereo::from_fn(|camera| scene.image(camera, moved, frame).to_gray());
-        session.add_pair(images.as_ref(), ToolPose::at([0.0, 0.0, height_mm])).unwrap();
+        session.add_pair(scene.pair_at(height_mm, frame).as_ref(), ToolPose::at([0.0, 0.0, height_mm])).unwrap();
     }
     let mut views = session.views();
     let found = origins::check(&views, &Bundle::nominal(&views));
     let text = found.doubt.map_or(String::new(), |doubt| doubt.to_string());
     assert!(text.contains("paper's texture") && text.contains("lies (1, -2) lines"), "{text}");
     // The message names the pixel that should have been clicked.
-    let right = scene.origin_px().unwrap().right;
+    let right = scene.origin_px().right;
     assert!(text.contains(&format!("click ({:.0}, {:.0}) px", right.x, right.y)), "{text} {right}");
     (0..5).for_each(|view| views.renumber(Camera::Right, view, [1, -2]));
     assert_eq!(origins::check(&views, &Bundle::nominal(&views)), origins::Origins::default());

@@ -1,5 +1,6 @@
 //! The origin mark: found in every light and orientation, or refused with the reason.
 
+use crate::common::cell::{Cell, half_size};
 use grating_calibration::GrayImage;
 use grating_calibration::camera::Camera;
 use grating_calibration::grating::fit::refine::{FitOptions, fit_cold};
@@ -18,22 +19,14 @@ fn marked(preset: Preset) -> SceneConfig {
     config
 }
 
-fn small(mut config: SceneConfig) -> SceneConfig {
-    config.rig.width /= 2;
-    config.rig.height /= 2;
-    config.sensor.blur_px *= 0.65;
-    config.lens.freeform_px *= 0.5;
-    config
-}
-
 fn find(image: &GrayImage) -> Result<OriginMark, OriginError> {
     locate::find(image, &fit_cold(image, &FitOptions::default()).unwrap().parameters)
 }
 
 /// The image of the left camera at h = 0, and where the origin is in it.
-fn picture(config: SceneConfig) -> (GrayImage, Vector2<f64>) {
-    let scene = Scene::new(config).unwrap();
-    (scene.image(Camera::Left, Vector3::zeros(), 0).to_gray(), scene.origin_px().unwrap().left)
+fn marked_image(config: SceneConfig) -> (GrayImage, Vector2<f64>) {
+    let cell = Cell::new(config);
+    (cell.image(Camera::Left, Vector3::zeros(), 0), cell.origin_px().left)
 }
 
 const STRAIGHT: Matrix2<i32> = Matrix2::new(1, 0, 0, 1);
@@ -50,12 +43,12 @@ fn the_mark_is_found_in_every_light() {
         Preset::Glare,
         Preset::Laser,
     ] {
-        for config in [marked(preset), small(marked(preset))] {
+        for config in [marked(preset), half_size(marked(preset))] {
             // The full-size images of these only: time.
             if config.rig.width == 1280 && !matches!(preset, Preset::Strong | Preset::Glare) {
                 continue;
             }
-            let (image, at) = picture(config);
+            let (image, at) = marked_image(config);
             let found = find(&image).unwrap_or_else(|error| panic!("{preset:?}, {} px: {error}", image.width()));
             println!("{preset:?} {}: {:.2} px off", image.width(), (found.pixel - at).norm());
             assert_eq!((found.turn, found.mark), (STRAIGHT, Mark::of_pitch_mm(1.1).unwrap()), "{preset:?}");
@@ -67,7 +60,7 @@ fn the_mark_is_found_in_every_light() {
 /// A quarter turn to the right, and a mirroring, in pixels and in camera numbers (n_v, −n_h).
 #[test]
 fn the_mark_tells_how_the_image_is_turned_and_mirrored() {
-    let (mut image, mut at) = picture(small(marked(Preset::Strong)));
+    let (mut image, mut at) = marked_image(half_size(marked(Preset::Strong)));
     let right = Matrix2::new(0, 1, -1, 0);
     let mirror = Matrix2::new(-1, 0, 0, 1);
     // Takes the numbers of the image as it is now to the print's.
@@ -103,9 +96,9 @@ fn cover(image: &mut GrayImage, scene: &Scene, cell: [i32; 2], level: f32) {
 
 #[test]
 fn one_cell_in_doubt_is_made_up_for_a_wrong_one_is_not() {
-    let scene = Scene::new(small(marked(Preset::Standard))).unwrap();
+    let scene = Cell::new(half_size(marked(Preset::Standard)));
     let (paper, half, ink) = (0.8, 0.46, 0.12);
-    let clean = scene.image(Camera::Left, Vector3::zeros(), 0).to_gray();
+    let clean = scene.image(Camera::Left, Vector3::zeros(), 0);
     let fit = fit_cold(&clean, &FitOptions::default()).unwrap();
     let with = |changes: &[([i32; 2], f32)]| {
         let mut image = clean.clone();
@@ -115,7 +108,7 @@ fn one_cell_in_doubt_is_made_up_for_a_wrong_one_is_not() {
     for cell in [[0, 0], [-3, 1], [1, 1], [2, -1], [-1, 0]] {
         assert_eq!(with(&[(cell, half)]).unwrap().mark.pitch_mm(), 1.1, "{cell:?}");
     }
-    let origin = scene.origin_px().unwrap().left;
+    let origin = scene.origin_px().left;
     for (changes, flaws) in [
         (&[([1, 0], ink)][..], (0, 0)),
         (&[([0, 1], paper)], (0, 0)),
@@ -138,9 +131,9 @@ fn one_cell_in_doubt_is_made_up_for_a_wrong_one_is_not() {
 
 #[test]
 fn no_mark_and_two_marks_and_half_a_mark_are_told_apart() {
-    let (bare, _) = picture(small(SceneConfig::default()));
+    let (bare, _) = marked_image(half_size(SceneConfig::default()));
     assert!(matches!(find(&bare), Err(OriginError::NotFound { cells: 300.., dark: 0 })));
-    let (image, at) = picture(small(marked(Preset::Mild)));
+    let (image, at) = marked_image(half_size(marked(Preset::Mild)));
     let fit = fit_cold(&image, &FitOptions::default()).unwrap();
     // Its dots again, eight lines to the right.
     let found = locate::find(&image, &fit.parameters).unwrap();
@@ -167,16 +160,16 @@ fn no_mark_and_two_marks_and_half_a_mark_are_told_apart() {
 /// what a session leaves out; the others are not.
 #[test]
 fn dots_bend_only_the_intersections_next_to_them() {
-    let mut config = small(marked(Preset::Noisy));
+    let mut config = half_size(marked(Preset::Noisy));
     // So faint that what dots bend is not dropped before.
     (config.sensor.shot_noise, config.sensor.read_noise) = (0.032, 0.024);
     (config.light.paper, config.light.ink) = (0.5, 0.16);
-    let scene = Scene::new(config).unwrap();
+    let scene = Cell::new(config);
     let robot_from_lines = scene.lines_from_robot().try_inverse().unwrap();
     // Next to dots, one line further, elsewhere.
     let mut errors: [Vec<f64>; 3] = Default::default();
     for frame in 0..3 {
-        let image = scene.image(Camera::Left, Vector3::zeros(), frame).to_gray();
+        let image = scene.image(Camera::Left, Vector3::zeros(), frame);
         let fit = fit_cold(&image, &FitOptions::default()).unwrap();
         let found = locate::find(&image, &fit.parameters).unwrap();
         for i in local::measure(&image, &fit.parameters) {

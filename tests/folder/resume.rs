@@ -1,13 +1,12 @@
 //! A sweep that was killed and resumed ends with the very calibration of one that was left alone.
 
+use crate::common::cell::Cell;
 use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::folder::image_file::{Counts, RawImage};
 use grating_calibration::folder::recording::journal::{Header, JOURNAL};
 use grating_calibration::folder::recording::record::{Recorder, read_back};
 use grating_calibration::mapping::calibration::Calibration;
 use grating_calibration::pose::tool_pose::ToolPose;
-use grating_calibration::sim::config::SceneConfig;
-use grating_calibration::sim::scene::Scene;
 use grating_calibration::sweep::session::SweepSession;
 use grating_calibration::sweep::settings::CalibrationSettings;
 use nalgebra::{Vector2, Vector3};
@@ -25,22 +24,19 @@ struct Sweep {
 
 impl Sweep {
     fn new() -> Self {
-        let mut config = SceneConfig::default();
-        (config.rig.width, config.rig.height) = (640, 360);
-        (config.sensor.blur_px, config.lens.freeform_px) = (0.6, 0.25);
-        let scene = Scene::new(config).unwrap();
+        let cell = Cell::small();
         let pair = |index: usize| {
             let height_mm = 0.5 * index as f64;
-            let picture = |camera| scene.image(camera, Vector3::z() * height_mm, index as u64).to_bytes();
+            let counts = |camera| Counts::U8(cell.counts(camera, Vector3::z() * height_mm, index as u64));
             // No round numbers: poses must come back to the last bit.
             let pose = ToolPose {
                 rotation: Some([1.0, 1e-4 / 3.0, 0.0, -0.0]),
                 ..ToolPose::at([1e-3 / 3.0, -1e-4 * height_mm, 100.0 / 7.0 + height_mm])
             };
-            (Stereo::from_fn(|camera| Counts::U8(picture(camera))), pose)
+            (Stereo::from_fn(counts), pose)
         };
-        let size = [scene.config().rig.width, scene.config().rig.height];
-        Sweep { origin_px: scene.origin_px().unwrap(), pairs: (0..HEIGHTS).map(pair).collect(), size }
+        let size = [cell.config().rig.width, cell.config().rig.height];
+        Sweep { origin_px: cell.origin_px(), pairs: (0..HEIGHTS).map(pair).collect(), size }
     }
 
     fn header(&self) -> Header {

@@ -1,5 +1,6 @@
 //! A pair is accepted whole or not at all: a session that refused one goes on, to the last bit, as one that never saw it.
 
+use crate::common::cell::Cell;
 use grating_calibration::GrayImage;
 use grating_calibration::camera::Stereo;
 use grating_calibration::grating::backend::choice::ActiveBackend;
@@ -12,11 +13,8 @@ use grating_calibration::grating::published::quadratic::QuadraticGratings;
 use grating_calibration::grating::published::search::SearchPlan;
 use grating_calibration::mapping::method::Method;
 use grating_calibration::pose::tool_pose::ToolPose;
-use grating_calibration::sim::config::SceneConfig;
-use grating_calibration::sim::scene::Scene;
 use grating_calibration::sweep::session::SweepSession;
 use grating_calibration::sweep::settings::CalibrationSettings;
-use nalgebra::Vector3;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
@@ -30,15 +28,10 @@ struct Sweep {
 
 impl Sweep {
     fn new(method: Method) -> Self {
-        let mut config = SceneConfig::default();
-        (config.rig.width, config.rig.height) = (640, 360);
-        (config.sensor.blur_px, config.lens.freeform_px) = (0.6, 0.25);
-        let scene = Scene::new(config).unwrap();
-        let mut settings = CalibrationSettings::new(1.1, scene.origin_px().unwrap());
-        settings.method = method;
+        let cell = Cell::small();
+        let mut settings = CalibrationSettings { method, ..cell.settings() };
         (settings.original.draws, settings.original.stride) = (1500, 4);
-        let image = |camera, index: usize| scene.image(camera, Vector3::z() * height_mm(index), index as u64).to_gray();
-        let pairs = (0..PAIRS).map(|index| Stereo::from_fn(|camera| image(camera, index))).collect();
+        let pairs = (0..PAIRS).map(|index| cell.pair_at(height_mm(index), index as u64)).collect();
         Sweep { settings, pairs }
     }
 

@@ -1,5 +1,6 @@
 //! The printed target: its files, rasterised by others, seen by a camera straight above the sheet.
 
+use crate::common::skip::skipped;
 use grating_calibration::GrayImage;
 use grating_calibration::grating::fit::refine::{FitOptions, fit_cold};
 use grating_calibration::lattice::local;
@@ -60,7 +61,7 @@ impl Window {
         let (width, height, dpi) = (WIDTH.to_string(), HEIGHT.to_string(), (25.4 * self.per_mm).to_string());
         let window = ["-r", &dpi, "-x", &left, "-y", &top, "-W", &width, "-H", &height, "-gray", "-singlefile"];
         let Ok(drawn) = Command::new("pdftoppm").args(window).arg(&file).output() else {
-            eprintln!("pdftoppm is missing, the PDF is not looked at: apt-get install poppler-utils");
+            skipped("pdftoppm is missing, the PDF is not looked at: apt-get install poppler-utils");
             return None;
         };
         assert!(drawn.status.success(), "{}", String::from_utf8_lossy(&drawn.stderr));

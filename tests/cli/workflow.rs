@@ -1,5 +1,6 @@
 //! The command line as a user types it.
 
+use crate::common::cell::SMALL_CELL;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -27,11 +28,7 @@ const CALIBRATE: [&str; 9] =
 #[test]
 fn simulate_calibrate_and_ask() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(
-        folder.path().join("scene.yaml"),
-        "rig: {width: 640, height: 360}\nsensor: {blur_px: 0.6}\nlens: {freeform_px: 0.25}\n",
-    )
-    .unwrap();
+    std::fs::write(folder.path().join("scene.yaml"), SMALL_CELL).unwrap();
     let simulate = [
         "simulate",
         "--out",
@@ -247,8 +244,7 @@ fn a_marked_sheet_needs_no_clicks() {
     let refused = gratingcal(&["target", "--pitch-mm", "1.105", "--out", "no.svg"], path, "");
     assert!(!refused.status.success() && text(&refused.stderr).contains("hundredths"));
 
-    let scene = "rig: {width: 640, height: 360}\nsensor: {blur_px: 0.6}\nlens: {freeform_px: 0.25}\n\
-                 cameras: {left: {turn_deg: 180}}\ngrid: {mark: {kind: pattern}}\n";
+    let scene = format!("{SMALL_CELL}cameras: {{left: {{turn_deg: 180}}}}\ngrid: {{mark: {{kind: pattern}}}}\n");
     std::fs::write(path.join("scene.yaml"), scene).unwrap();
     let truth = run("simulate --out s --scene scene.yaml --heights 6 --depth-mm 2 --truth-points 5 --json");
     let truth: serde_json::Value = serde_json::from_str(&truth).unwrap();

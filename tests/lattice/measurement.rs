@@ -1,11 +1,11 @@
 //! Measured intersections against the simulator's truth: as accurate as they claim, in every light.
 
+use crate::common::cell::Cell;
 use grating_calibration::GrayImage;
 use grating_calibration::camera::Camera;
 use grating_calibration::grating::fit::refine::{FitOptions, fit_cold};
 use grating_calibration::lattice::local;
 use grating_calibration::sim::preset::Preset;
-use grating_calibration::sim::scene::Scene;
 use nalgebra::{Vector2, Vector3};
 
 /// Errors of all intersections in images of `preset` at a few heights.
@@ -20,13 +20,13 @@ struct Judged {
 }
 
 fn judge(preset: Preset, retouch: impl Fn(&mut GrayImage)) -> Judged {
-    let scene = Scene::new(preset.config()).unwrap();
+    let scene = Cell::new(preset.config());
     let robot_from_lines = scene.lines_from_robot().try_inverse().unwrap();
     let pitch = scene.config().grid.pitch_mm;
     let (mut found, mut inside, mut squares, mut normalised, mut worst) = (0, 0, 0.0, 0.0, 0.0_f64);
     for (frame, height_mm) in [0.0, 7.3, 20.0].into_iter().enumerate() {
         let displacement = Vector3::new(0.0, 0.0, height_mm);
-        let mut image = scene.image(Camera::Left, displacement, frame as u64).to_gray();
+        let mut image = scene.image(Camera::Left, displacement, frame as u64);
         retouch(&mut image);
         let fit = fit_cold(&image, &FitOptions::default()).unwrap();
         let (width, height) = (f64::from(image.width()), f64::from(image.height()));

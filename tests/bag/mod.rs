@@ -1,0 +1,4 @@
+//! Recorded sweeps.
+#![cfg(feature = "bags")]
+
+mod extraction;

@@ -1,0 +1,3 @@
+//! `gratingcal` as a user types it.
+
+mod workflow;

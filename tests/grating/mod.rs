@@ -1,0 +1,3 @@
+//! One image → phases.
+
+mod recovery;

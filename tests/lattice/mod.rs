@@ -1,0 +1,4 @@
+//! Phases → numbered, localised intersections.
+
+mod measurement;
+mod origin_mark;

@@ -1,0 +1,5 @@
+//! Intersections → models, answers and verdict.
+
+mod checks;
+mod models;
+mod uncertainty;

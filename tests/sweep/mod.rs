@@ -1,0 +1,6 @@
+//! Whole sweeps.
+
+mod accuracy;
+mod drift;
+mod marked;
+mod refused_pairs;

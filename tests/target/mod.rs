@@ -1,0 +1,3 @@
+//! The printed target.
+
+mod sheet;
