@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+#!/usr/bin/env bash
 # Source this: steps that say what they do, how far they are and where their log lies.
 #
 #   steps NAME M               what follows are NAME 1/M … NAME M/M
