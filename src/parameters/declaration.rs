@@ -216,7 +216,7 @@ mod tests {
     #[derive(Default, Serialize, Deserialize, JsonSchema)]
     struct Whole {
         /// Distance of
-        /// lines [m].
+        /// lines (m).
         #[schemars(range(min = 1e-5, max = 0.1))]
         #[serde(rename = "pitch")]
         pitch_m: f64,
@@ -228,10 +228,10 @@ mod tests {
 
     #[derive(Serialize, Deserialize, JsonSchema)]
     struct Part {
-        /// Corner [m].
+        /// Corner (m).
         #[schemars(inner(range(min = -1.0, max = 1.0)))]
         corner: [f64; 3],
-        /// Depth [bit].
+        /// Depth (bit).
         #[schemars(extend("enum" = [8, 16]))]
         depth: u8,
     }
@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(names, ["pitch", "part.corner", "part.depth", "source", "kind.kind"]);
         let [pitch, corner, depth, source, kind] = &found[..] else { panic!("{names:?}") };
         assert_eq!((pitch.kind, pitch.bounds, pitch.range().as_str()), (Kind::Number, [1e-5, 0.1], "1e-5 … 0.1"));
-        assert_eq!(pitch.description, "Distance of lines [m].");
+        assert_eq!(pitch.description, "Distance of lines (m).");
         assert_eq!((corner.kind, corner.lengths, corner.bounds), (Kind::Numbers, [3, 3], [-1.0, 1.0]));
         assert_eq!(
             (&corner.default, corner.constraints().as_str()),

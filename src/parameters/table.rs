@@ -123,7 +123,7 @@ mod tests {
 
     #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
     struct Tested {
-        /// Distance [m].
+        /// Distance (m).
         #[schemars(range(min = 1e-5, max = 0.1))]
         #[serde(rename = "pitch")]
         pitch_m: f64,
@@ -140,9 +140,9 @@ mod tests {
 
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
     struct Both {
-        /// Low [m].
+        /// Low (m).
         low: f64,
-        /// High [m].
+        /// High (m).
         high: f64,
     }
 

@@ -33,16 +33,16 @@ pub struct SceneConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RigConfig {
-    /// Width of the images [px].
+    /// Width of the images (px).
     #[schemars(range(min = 16, max = 8192))]
     pub width: u32,
-    /// Height of the images [px].
+    /// Height of the images (px).
     #[schemars(range(min = 16, max = 8192))]
     pub height: u32,
-    /// Distance between the two optical centres [mm].
+    /// Distance between the two optical centres (mm).
     #[schemars(range(min = 0.0, max = 1e4))]
     pub baseline_mm: f64,
-    /// Height of the optical centres above the grid at h = 0 [mm].
+    /// Height of the optical centres above the grid at h = 0 (mm).
     #[schemars(range(min = 0.1, max = 1e4))]
     pub height_mm: f64,
     /// Rotation of each camera inwards, about the robot's y axis [°].
@@ -66,22 +66,22 @@ pub struct LensConfig {
     /// Horizontal field of view of the undistorted lens [°].
     #[schemars(range(min = 5.0, max = 120.0))]
     pub field_deg: f64,
-    /// First radial coefficient of Brown's model, of r² = x² + y² with x, y the tangents of the field angles [1].
+    /// First radial coefficient of Brown's model, of r² = x² + y² with x, y the tangents of the field angles (1).
     #[schemars(range(min = -10.0, max = 10.0))]
     pub k1: f64,
-    /// Second radial coefficient of Brown's model, of r² = x² + y² with x, y the tangents of the field angles [1].
+    /// Second radial coefficient of Brown's model, of r² = x² + y² with x, y the tangents of the field angles (1).
     #[schemars(range(min = -10.0, max = 10.0))]
     pub k2: f64,
-    /// Third radial coefficient of Brown's model, of r² = x² + y² with x, y the tangents of the field angles [1].
+    /// Third radial coefficient of Brown's model, of r² = x² + y² with x, y the tangents of the field angles (1).
     #[schemars(range(min = -10.0, max = 10.0))]
     pub k3: f64,
-    /// First tangential coefficient of Brown's model [1].
+    /// First tangential coefficient of Brown's model (1).
     #[schemars(range(min = -10.0, max = 10.0))]
     pub p1: f64,
-    /// Second tangential coefficient of Brown's model [1].
+    /// Second tangential coefficient of Brown's model (1).
     #[schemars(range(min = -10.0, max = 10.0))]
     pub p2: f64,
-    /// Amplitude of the smooth part that no Brown model holds, in u and in v [px].
+    /// Amplitude of the smooth part that no Brown model holds, in u and in v (px).
     #[schemars(range(min = 0.0, max = 20.0))]
     pub freeform_px: f64,
 }
@@ -122,7 +122,7 @@ impl CamerasConfig {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CameraConfig {
-    /// Displacement of the optical centre along the robot's axes [mm].
+    /// Displacement of the optical centre along the robot's axes (mm).
     #[schemars(inner(range(min = -1e4, max = 1e4)))]
     pub shift_mm: [f64; 3],
     /// Further rotation about the optical axis; 90 and 180 are possible [°].
@@ -131,10 +131,10 @@ pub struct CameraConfig {
     /// Rotation about the robot's x axis [°].
     #[schemars(range(min = -60.0, max = 60.0))]
     pub tilt_deg: f64,
-    /// Principal point minus image centre [px].
+    /// Principal point minus image centre (px).
     #[schemars(inner(range(min = -2000.0, max = 2000.0)))]
     pub centre_px: [f64; 2],
-    /// Phase of the smooth lens part; two lenses with different phases are not twins [rad].
+    /// Phase of the smooth lens part; two lenses with different phases are not twins (rad).
     #[schemars(range(min = -100.0, max = 100.0))]
     pub freeform_phase_rad: f64,
 }
@@ -160,16 +160,16 @@ pub enum Target {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GridConfig {
-    /// Distance between neighbouring lines as designed [mm].
+    /// Distance between neighbouring lines as designed (mm).
     #[schemars(range(min = 0.05, max = 100.0))]
     pub pitch_mm: f64,
-    /// Width of a line, less than 0.95 pitches [mm].
+    /// Width of a line, less than 0.95 pitches (mm).
     #[schemars(range(min = 0.0, max = 95.0))]
     pub line_mm: f64,
     /// Rotation of the grid about the robot's z axis [°].
     #[schemars(range(min = -180.0, max = 180.0))]
     pub rotation_deg: f64,
-    /// Origin intersection from the point under the middle between the cameras, along the robot's x and y [mm].
+    /// Origin intersection from the point under the middle between the cameras, along the robot's x and y (mm).
     #[schemars(inner(range(min = -1e3, max = 1e3)))]
     pub offset_mm: [f64; 2],
     /// Deviation of the angle between the two sets of lines from 90° [°].
@@ -178,7 +178,7 @@ pub struct GridConfig {
     /// Tilt of the sheet against the robot's x–y plane, about x and about y; the robot's z axis then is not the grid's normal [°].
     #[schemars(inner(range(min = -30.0, max = 30.0)))]
     pub tilt_deg: [f64; 2],
-    /// Width and length of the printed area, centred on the origin intersection, 1 … 4000 pitches [mm].
+    /// Width and length of the printed area, centred on the origin intersection, 1 … 4000 pitches (mm).
     #[schemars(inner(range(min = 0.05, max = 4e5)))]
     pub size_mm: [f64; 2],
     /// What is printed.
@@ -230,19 +230,19 @@ pub enum OriginMark {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PrintErrors {
-    /// Relative error of the pitch along s and along t; 0.01: lines 1 % too far apart [1].
+    /// Relative error of the pitch along s and along t; 0.01: lines 1 % too far apart (1).
     #[schemars(inner(range(min = -0.2, max = 0.2)))]
     pub scale: [f64; 2],
-    /// Amplitude of a smooth warp, at most 0.45 pitches [mm].
+    /// Amplitude of a smooth warp, at most 0.45 pitches (mm).
     #[schemars(range(min = 0.0, max = 45.0))]
     pub warp_mm: f64,
-    /// Length scale of that warp [mm].
+    /// Length scale of that warp (mm).
     #[schemars(range(min = 5.0, max = 1e5))]
     pub warp_length_mm: f64,
-    /// Standard deviation of each line's displacement, at most 0.1 pitches; the two lines of the origin intersection stay [mm].
+    /// Standard deviation of each line's displacement, at most 0.1 pitches; the two lines of the origin intersection stay (mm).
     #[schemars(range(min = 0.0, max = 10.0))]
     pub jitter_mm: f64,
-    /// Relative standard deviation of the paper's brightness: fibres, specks, toner [1].
+    /// Relative standard deviation of the paper's brightness: fibres, specks, toner (1).
     #[schemars(range(min = 0.0, max = 0.2))]
     pub texture: f64,
 }
@@ -257,25 +257,25 @@ impl Default for PrintErrors {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LightConfig {
-    /// Brightness of bare paper in the image centre [1].
+    /// Brightness of bare paper in the image centre (1).
     #[schemars(range(min = 0.0, max = 4.0))]
     pub paper: f64,
-    /// Brightness of ink in the image centre, at most that of the paper [1].
+    /// Brightness of ink in the image centre, at most that of the paper (1).
     #[schemars(range(min = 0.0, max = 4.0))]
     pub ink: f64,
-    /// Loss of light from the image centre to its corners [1].
+    /// Loss of light from the image centre to its corners (1).
     #[schemars(range(min = 0.0, max = 1.0))]
     pub fall_off: f64,
-    /// Relative change of light over the image's width and height [1].
+    /// Relative change of light over the image's width and height (1).
     #[schemars(inner(range(min = -1.0, max = 1.0)))]
     pub gradient: [f64; 2],
-    /// Peak brightness that the lamp's reflection adds; 0: none. It stays at its pixel as the tool moves [1].
+    /// Peak brightness that the lamp's reflection adds; 0: none. It stays at its pixel as the tool moves (1).
     #[schemars(range(min = 0.0, max = 10.0))]
     pub glare: f64,
-    /// Place of the reflection, in image widths and heights [1].
+    /// Place of the reflection, in image widths and heights (1).
     #[schemars(inner(range(min = -1.0, max = 2.0)))]
     pub glare_at: [f64; 2],
-    /// Standard deviation of the reflection, in image widths [1].
+    /// Standard deviation of the reflection, in image widths (1).
     #[schemars(range(min = 1e-3, max = 10.0))]
     pub glare_radius: f64,
 }
@@ -298,22 +298,22 @@ impl Default for LightConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SensorConfig {
-    /// Standard deviation of the Gaussian blur in focus, besides the pixel's own area [px].
+    /// Standard deviation of the Gaussian blur in focus, besides the pixel's own area (px).
     #[schemars(range(min = 0.0, max = 50.0))]
     pub blur_px: f64,
-    /// Growth of the blur away from the height of best focus; adds in squares [px/mm].
+    /// Growth of the blur away from the height of best focus; adds in squares (px/mm).
     #[schemars(range(min = 0.0, max = 10.0))]
     pub defocus_px_per_mm: f64,
-    /// Height h of best focus [mm].
+    /// Height h of best focus (mm).
     #[schemars(range(min = -1e3, max = 1e3))]
     pub focus_height_mm: f64,
-    /// Standard deviation of the shot noise at full scale, growing with the root of the signal, as a share of full scale [1].
+    /// Standard deviation of the shot noise at full scale, growing with the root of the signal, as a share of full scale (1).
     #[schemars(range(min = 0.0, max = 1.0))]
     pub shot_noise: f64,
-    /// Standard deviation of the read noise, as a share of full scale [1].
+    /// Standard deviation of the read noise, as a share of full scale (1).
     #[schemars(range(min = 0.0, max = 1.0))]
     pub read_noise: f64,
-    /// Exponent of the sensor: output = light^(1/gamma); 1: a linear camera [1].
+    /// Exponent of the sensor: output = light^(1/gamma); 1: a linear camera (1).
     #[schemars(range(min = 0.2, max = 5.0))]
     pub gamma: f64,
     /// Bits of a pixel.

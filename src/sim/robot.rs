@@ -16,16 +16,16 @@ use std::f64::consts::TAU;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RobotConfig {
-    /// Largest speed of the set point [mm/s].
+    /// Largest speed of the set point (mm/s).
     #[schemars(range(min = 1e-3, max = 1e4))]
     pub max_speed_mm_s: f64,
-    /// Frequency of the oscillation [Hz].
+    /// Frequency of the oscillation (Hz).
     #[schemars(range(min = 0.1, max = 1e3))]
     pub settling_frequency_hz: f64,
-    /// Damping ratio of the oscillation [1].
+    /// Damping ratio of the oscillation (1).
     #[schemars(range(min = 0.0, max = 1.0))]
     pub damping_ratio: f64,
-    /// Standard deviation of each measured coordinate [mm].
+    /// Standard deviation of each measured coordinate (mm).
     #[schemars(range(min = 0.0, max = 10.0))]
     pub encoder_noise_mm: f64,
 }

@@ -1,6 +1,6 @@
 //! One camera through a sweep: its fits from image to image, and the numbers of its lines.
 //!
-//! A pair is a transaction: [`CameraTrack::compute`] changes nothing, [`CameraTrack::commit`] can't fail. So a pair that is
+//! A pair is a transaction: `CameraTrack::compute` changes nothing, `CameraTrack::commit` can't fail. So a pair that is
 //! refused, for either camera's sake, leaves both as they were.
 
 use crate::camera::Camera;

@@ -16,15 +16,15 @@ const MIN_PITCH_M: f64 = 1e-5;
 /// Target, method and files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CalibrationParameters {
-    /// Distance between neighbouring printed lines; less than 1e-5: the distance that the origin mark tells [m].
+    /// Distance between neighbouring printed lines; less than 1e-5: the distance that the origin mark tells (m).
     #[schemars(range(min = 0.0, max = 0.1))]
     #[serde(rename = "pitch")]
     pub pitch_m: f64,
-    /// Pixel (u, v) of the grid's origin in the first left image; empty: that of the goal, else of the origin mark [px].
+    /// Pixel (u, v) of the grid's origin in the first left image; empty: that of the goal, else of the origin mark (px).
     #[schemars(with = "Vec<f64>", inner(range(min = -0.5, max = 65535.5)), length(max = 2))]
     #[serde(rename = "origin_left")]
     pub origin_left_px: OriginPixel,
-    /// Pixel (u, v) of the grid's origin in the first right image; empty: that of the goal, else of the origin mark [px].
+    /// Pixel (u, v) of the grid's origin in the first right image; empty: that of the goal, else of the origin mark (px).
     #[schemars(with = "Vec<f64>", inner(range(min = -0.5, max = 65535.5)), length(max = 2))]
     #[serde(rename = "origin_right")]
     pub origin_right_px: OriginPixel,
@@ -35,7 +35,7 @@ pub struct CalibrationParameters {
     /// Folder of the files that services and goals name; empty: that of calibration_file, else the working directory.
     #[schemars(extend("readOnly" = true))]
     pub file_dir: String,
-    /// Largest RMS error along any axis of a calibration that is called usable [m].
+    /// Largest RMS error along any axis of a calibration that is called usable (m).
     #[schemars(range(min = 1e-8, max = 1.0))]
     #[serde(rename = "usable_rms")]
     pub usable_rms_m: f64,
@@ -54,7 +54,7 @@ pub struct OriginalParameters {
     /// Number of draws for each image in method original; 18000 as published.
     #[schemars(range(min = 240, max = 10_000_000))]
     pub draws: u32,
-    /// Distance between the pixels that method original uses, along u and v; 1 as published [px].
+    /// Distance between the pixels that method original uses, along u and v; 1 as published (px).
     #[schemars(range(min = 1, max = 32))]
     #[serde(rename = "stride")]
     pub stride_px: u32,

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 /// How images are paired and waited for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CameraParameters {
-    /// Largest difference between the stamps of both images of a pair [s].
+    /// Largest difference between the stamps of both images of a pair (s).
     #[schemars(range(min = 0.0, max = 1.0))]
     #[serde(rename = "sync_tolerance")]
     pub sync_tolerance_s: f64,
-    /// Longest time without an image pair before a calibration stops [s].
+    /// Longest time without an image pair before a calibration stops (s).
     #[schemars(range(min = 0.05, max = 600.0))]
     #[serde(rename = "image_timeout")]
     pub image_timeout_s: f64,

@@ -12,7 +12,7 @@ pub struct FrameParameters {
     /// Frame fixed to the cameras, in which answers are given by default.
     #[schemars(extend("readOnly" = true))]
     pub tool_frame: String,
-    /// Position of the grid's origin in the tool frame at height 0, added to every answer [m].
+    /// Position of the grid's origin in the tool frame at height 0, added to every answer (m).
     #[schemars(inner(range(min = -100.0, max = 100.0)))]
     #[serde(rename = "tool_offset")]
     pub tool_offset_m: [f64; 3],

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 /// Markers, dataset and overlays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ShowParameters {
-    /// Error that markers and dataset show in red; half of it is yellow, none green [m].
+    /// Error that markers and dataset show in red; half of it is yellow, none green (m).
     #[schemars(range(min = 1e-9, max = 1.0))]
     #[serde(rename = "error_scale")]
     pub error_scale_m: f64,
@@ -19,7 +19,7 @@ pub struct ShowParameters {
 /// Overlays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OverlayParameters {
-    /// Rate of the overlays, drawn while somebody looks [Hz].
+    /// Rate of the overlays, drawn while somebody looks (Hz).
     #[schemars(range(min = 0.1, max = 30.0))]
     #[serde(rename = "rate")]
     pub rate_hz: f64,
@@ -28,15 +28,15 @@ pub struct OverlayParameters {
 /// Clicks in the images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClickParameters {
-    /// Height above the calibrated sheet of a point clicked in one camera [m].
+    /// Height above the calibrated sheet of a point clicked in one camera (m).
     #[schemars(range(min = -100.0, max = 100.0))]
     #[serde(rename = "height")]
     pub height_m: f64,
-    /// Longest time between the two clicks of a stereo point; 0: no stereo points [s].
+    /// Longest time between the two clicks of a stereo point; 0: no stereo points (s).
     #[schemars(range(min = 0.0, max = 3600.0))]
     #[serde(rename = "pair_time")]
     pub pair_time_s: f64,
-    /// Standard deviation of a clicked pixel along u and v, for the covariance [px].
+    /// Standard deviation of a clicked pixel along u and v, for the covariance (px).
     #[schemars(range(min = 0.0, max = 100.0))]
     #[serde(rename = "sigma")]
     pub sigma_px: f64,
@@ -45,7 +45,7 @@ pub struct ClickParameters {
     /// Clicks that move the tool while move_to.armed is true.
     #[serde(rename = "move")]
     pub moves: ClickMoves,
-    /// Position of the tool's origin after such a move, from the clicked point, in the base frame [m].
+    /// Position of the tool's origin after such a move, from the clicked point, in the base frame (m).
     #[schemars(inner(range(min = -100.0, max = 100.0)))]
     #[serde(rename = "approach")]
     pub approach_m: [f64; 3],
@@ -82,14 +82,14 @@ pub struct WebParameters {
 /// When `~/check` is content.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckParameters {
-    /// Largest shift between left and right image with which ~/check calls a calibration good [px].
+    /// Largest shift between left and right image with which ~/check calls a calibration good (px).
     #[schemars(range(min = 0.001, max = 1000.0))]
     #[serde(rename = "max_shift")]
     pub max_shift_px: f64,
-    /// Largest relative error of the scale with which ~/check calls a calibration good [1].
+    /// Largest relative error of the scale with which ~/check calls a calibration good (1).
     #[schemars(range(min = 1e-5, max = 1.0))]
     pub max_scale: f64,
-    /// Largest RMS residual with which ~/check takes the target for the calibrated one [px].
+    /// Largest RMS residual with which ~/check takes the target for the calibrated one (px).
     #[schemars(range(min = 0.01, max = 1000.0))]
     #[serde(rename = "max_residual")]
     pub max_residual_px: f64,

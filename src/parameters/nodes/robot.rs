@@ -14,11 +14,11 @@ pub struct RobotParameters {
     /// Topic of the set points.
     #[schemars(extend("readOnly" = true))]
     pub motion: MotionInterface,
-    /// Longest time without a new measured pose before a motion stops [s].
+    /// Longest time without a new measured pose before a motion stops (s).
     #[schemars(range(min = 0.01, max = 60.0))]
     #[serde(rename = "pose_timeout")]
     pub pose_timeout_s: f64,
-    /// Time between two set points, and between two checks of pose and cancel [s].
+    /// Time between two set points, and between two checks of pose and cancel (s).
     #[schemars(range(min = 0.001, max = 1.0))]
     #[serde(rename = "control_period")]
     pub control_period_s: f64,
@@ -49,23 +49,23 @@ pub enum MotionInterface {
 /// When the tool is at rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SettleParameters {
-    /// Length of the settle window, the time in which the tool must be at rest [s].
+    /// Length of the settle window, the time in which the tool must be at rest (s).
     #[schemars(range(min = 0.01, max = 10.0))]
     #[serde(rename = "window")]
     pub window_s: f64,
-    /// Largest distance of a pose from the mean of the settle window, per axis [m].
+    /// Largest distance of a pose from the mean of the settle window, per axis (m).
     #[schemars(range(min = 1e-7, max = 0.01))]
     #[serde(rename = "tolerance")]
     pub tolerance_m: f64,
-    /// Largest distance of the mean of the settle window from the set point, per axis [m].
+    /// Largest distance of the mean of the settle window from the set point, per axis (m).
     #[schemars(range(min = 1e-7, max = 0.1))]
     #[serde(rename = "reach")]
     pub reach_m: f64,
-    /// Largest image shift between consecutive images [px].
+    /// Largest image shift between consecutive images (px).
     #[schemars(range(min = 0.001, max = 100.0))]
     #[serde(rename = "image_tolerance")]
     pub image_tolerance_px: f64,
-    /// Longest time from the end of a move until the tool is at rest [s].
+    /// Longest time from the end of a move until the tool is at rest (s).
     #[schemars(range(min = 0.1, max = 600.0))]
     #[serde(rename = "timeout")]
     pub timeout_s: f64,
@@ -74,27 +74,27 @@ pub struct SettleParameters {
 /// Limits of every motion.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitParameters {
-    /// Smallest x, y, z of a set point in the base frame [m].
+    /// Smallest x, y, z of a set point in the base frame (m).
     #[schemars(inner(range(min = -100.0, max = 100.0)))]
     #[serde(rename = "box_min")]
     pub box_min_m: [f64; 3],
-    /// Largest x, y, z of a set point in the base frame [m].
+    /// Largest x, y, z of a set point in the base frame (m).
     #[schemars(inner(range(min = -100.0, max = 100.0)))]
     #[serde(rename = "box_max")]
     pub box_max_m: [f64; 3],
-    /// Largest speed of the set points [m/s].
+    /// Largest speed of the set points (m/s).
     #[schemars(range(min = 1e-6, max = 1.0))]
     #[serde(rename = "max_speed")]
     pub max_speed_m_s: f64,
-    /// Largest rotation of the tool, from its orientation at the start, before a motion stops [rad].
+    /// Largest rotation of the tool, from its orientation at the start, before a motion stops (rad).
     #[schemars(range(min = 1e-6, max = 3.2))]
     #[serde(rename = "max_rotation")]
     pub max_rotation_rad: f64,
-    /// Largest length of a move [m].
+    /// Largest length of a move (m).
     #[schemars(range(min = 1e-6, max = 1.0))]
     #[serde(rename = "max_step")]
     pub max_step_m: f64,
-    /// Largest distance of the tool from its path before a motion stops [m].
+    /// Largest distance of the tool from its path before a motion stops (m).
     #[schemars(range(min = 1e-6, max = 1.0))]
     #[serde(rename = "max_deviation")]
     pub max_deviation_m: f64,

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 /// All parameters of `sim_cell`. Scene and robot have mm and degrees in their names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CellParameters {
-    /// Rate of the image pairs [Hz].
+    /// Rate of the image pairs (Hz).
     #[schemars(range(min = 0.1, max = 200.0), extend("readOnly" = true))]
     #[serde(rename = "frame_rate")]
     pub frame_rate_hz: f64,
-    /// Rate of the measured poses [Hz].
+    /// Rate of the measured poses (Hz).
     #[schemars(range(min = 1.0, max = 2000.0), extend("readOnly" = true))]
     #[serde(rename = "pose_rate")]
     pub pose_rate_hz: f64,
@@ -26,11 +26,11 @@ pub struct CellParameters {
     /// Frame of the tool, and of the images' headers.
     #[schemars(extend("readOnly" = true))]
     pub tool_frame: String,
-    /// Position of the tool in the base frame at height 0 [m].
+    /// Position of the tool in the base frame at height 0 (m).
     #[schemars(inner(range(min = -100.0, max = 100.0)), extend("readOnly" = true))]
     #[serde(rename = "start")]
     pub start_m: [f64; 3],
-    /// Orientation of tool_frame in base_frame, a quaternion x, y, z, w of length 1 [1].
+    /// Orientation of tool_frame in base_frame, a quaternion x, y, z, w of length 1 (1).
     #[schemars(inner(range(min = -1.0, max = 1.0)), extend("readOnly" = true))]
     pub tool_orientation: [f64; 4],
     /// Switch of base_frame → carriage → tool_frame on /tf and /tf_static.
@@ -42,19 +42,19 @@ pub struct CellParameters {
     /// Folder for truth.yaml, scene.yaml and truth_points.csv; empty: none.
     #[schemars(extend("readOnly" = true))]
     pub truth_dir: String,
-    /// Depth of the volume that truth_points.csv covers [m].
+    /// Depth of the volume that truth_points.csv covers (m).
     #[schemars(range(min = 1e-4, max = 1.0), extend("readOnly" = true))]
     #[serde(rename = "truth_depth")]
     pub truth_depth_m: f64,
     /// Number of rows in truth_points.csv.
     #[schemars(range(min = 1, max = 1_000_000), extend("readOnly" = true))]
     pub truth_points: u32,
-    /// Share of the images that are lost on their way [1].
+    /// Share of the images that are lost on their way (1).
     #[schemars(range(min = 0.0, max = 1.0))]
     pub lost_frames: f64,
     /// What goes wrong from now on.
     pub fault: FaultKind,
-    /// Size of the fault: delay [s], factor of the light [1], displacement [mm] or rotation [rad]; 0: the fault's usual.
+    /// Size of the fault: delay (s), factor of the light (1), displacement (mm) or rotation (rad); 0: the fault's usual.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub fault_amount: f64,
     /// The robot's motion.

@@ -130,7 +130,7 @@ mod tests {
         let speed = descriptor(&declared("limits.max_speed"));
         let FloatingPointRange { from_value, to_value, .. } = speed.floating_point_range[0];
         assert_eq!((speed.type_, speed.read_only, from_value, to_value), (DOUBLE, false, 1e-6, 1.0));
-        assert_eq!(speed.description, "Largest speed of the set points [m/s].");
+        assert_eq!(speed.description, "Largest speed of the set points (m/s).");
         let port = descriptor(&declared("web.port"));
         let IntegerRange { from_value, to_value, step } = port.integer_range[0];
         assert_eq!((port.read_only, from_value, to_value, step), (true, 0, 65_535, 1));

@@ -43,7 +43,7 @@ def test_descriptors_hold_type_text_range_and_what_is_read_only(cell, ask):
     cell.start_node()
     names = ["settle.tolerance", "phase_degree", "limits.box_min", "calibration_tf", "web.port"]
     tolerance, degree, corner, parent, port = ask(DescribeParameters, "describe_parameters", names=names).descriptors
-    assert tolerance.description == "Largest distance of a pose from the mean of the settle window, per axis [m]."
+    assert tolerance.description == "Largest distance of a pose from the mean of the settle window, per axis (m)."
     assert (tolerance.type, tolerance.read_only) == (ParameterType.PARAMETER_DOUBLE, False)
     assert (tolerance.floating_point_range[0].from_value, tolerance.floating_point_range[0].to_value) == (1e-7, 0.01)
     assert (degree.integer_range[0].from_value, degree.integer_range[0].to_value, degree.integer_range[0].step) == (2, 12, 1)
