@@ -70,7 +70,7 @@ fn every_parameter_says_what_it_is_in_which_unit_and_range() {
             assert!(!meanings.chain([description.as_str()]).any(is_markup), "{name}: '{description}' is no plain text");
             assert!(description.split_whitespace().count() <= 30, "{name}: '{description}' is long");
             let is_real = matches!(kind, Kind::Number | Kind::Numbers);
-            let has_unit = description.contains('[') && description.contains(']');
+            let has_unit = description.ends_with(").") || description.contains(" (s)");
             assert!(!is_real || has_unit, "{name}: '{description}' has no unit");
             let is_number = is_real || *kind == Kind::Whole && choices.is_empty();
             assert!(!is_number || bounds.iter().all(|bound| bound.is_finite()), "{name} is within {bounds:?}");

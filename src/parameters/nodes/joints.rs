@@ -12,10 +12,10 @@ pub struct JointParameters {
     pub y: String,
     /// Joint that moves the z axis of the base frame; empty: none.
     pub z: String,
-    /// Displacement of each joint per metre of x, y, z, not 0 [joint unit/m].
+    /// Displacement of each joint per metre of x, y, z, not 0 (joint unit/m).
     #[schemars(inner(range(min = -1e6, max = 1e6)))]
     pub scale: [f64; 3],
-    /// Value of each joint where x, y, z are 0 [joint unit].
+    /// Value of each joint where x, y, z are 0 (joint unit).
     #[schemars(inner(range(min = -1e6, max = 1e6)))]
     pub offset: [f64; 3],
 }
