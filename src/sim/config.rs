@@ -45,10 +45,10 @@ pub struct RigConfig {
     /// Height of the optical centres above the grid at h = 0 (mm).
     #[schemars(range(min = 0.1, max = 1e4))]
     pub height_mm: f64,
-    /// Rotation of each camera inwards, about the robot's y axis [°].
+    /// Rotation of each camera inwards, about the robot's y axis (°).
     #[schemars(range(min = -60.0, max = 60.0))]
     pub toe_in_deg: f64,
-    /// Rotation of the left camera about its optical axis; the right one is rotated by as much the other way [°].
+    /// Rotation of the left camera about its optical axis; the right one is rotated by as much the other way (°).
     #[schemars(range(min = -180.0, max = 180.0))]
     pub roll_deg: f64,
 }
@@ -63,7 +63,7 @@ impl Default for RigConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LensConfig {
-    /// Horizontal field of view of the undistorted lens [°].
+    /// Horizontal field of view of the undistorted lens (°).
     #[schemars(range(min = 5.0, max = 120.0))]
     pub field_deg: f64,
     /// First radial coefficient of Brown's model, of r² = x² + y² with x, y the tangents of the field angles (1).
@@ -125,10 +125,10 @@ pub struct CameraConfig {
     /// Displacement of the optical centre along the robot's axes (mm).
     #[schemars(inner(range(min = -1e4, max = 1e4)))]
     pub shift_mm: [f64; 3],
-    /// Further rotation about the optical axis; 90 and 180 are possible [°].
+    /// Further rotation about the optical axis; 90 and 180 are possible (°).
     #[schemars(range(min = -360.0, max = 360.0))]
     pub turn_deg: f64,
-    /// Rotation about the robot's x axis [°].
+    /// Rotation about the robot's x axis (°).
     #[schemars(range(min = -60.0, max = 60.0))]
     pub tilt_deg: f64,
     /// Principal point minus image centre (px).
@@ -166,16 +166,16 @@ pub struct GridConfig {
     /// Width of a line, less than 0.95 pitches (mm).
     #[schemars(range(min = 0.0, max = 95.0))]
     pub line_mm: f64,
-    /// Rotation of the grid about the robot's z axis [°].
+    /// Rotation of the grid about the robot's z axis (°).
     #[schemars(range(min = -180.0, max = 180.0))]
     pub rotation_deg: f64,
     /// Origin intersection from the point under the middle between the cameras, along the robot's x and y (mm).
     #[schemars(inner(range(min = -1e3, max = 1e3)))]
     pub offset_mm: [f64; 2],
-    /// Deviation of the angle between the two sets of lines from 90° [°].
+    /// Deviation of the angle between the two sets of lines from 90° (°).
     #[schemars(range(min = -10.0, max = 10.0))]
     pub skew_deg: f64,
-    /// Tilt of the sheet against the robot's x–y plane, about x and about y; the robot's z axis then is not the grid's normal [°].
+    /// Tilt of the sheet against the robot's x–y plane, about x and about y; the robot's z axis then is not the grid's normal (°).
     #[schemars(inner(range(min = -30.0, max = 30.0)))]
     pub tilt_deg: [f64; 2],
     /// Width and length of the printed area, centred on the origin intersection, 1 … 4000 pitches (mm).
