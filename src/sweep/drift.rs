@@ -12,7 +12,8 @@
 
 use crate::GrayImage;
 use crate::camera::{Camera, Stereo};
-use crate::grating::fit::refine::{FitError, FitOptions, fit_cold};
+use crate::grating::fit::error::FitError;
+use crate::grating::fit::refine::{FitOptions, fit_cold};
 use crate::lattice::intersections::Intersection;
 use crate::lattice::local;
 use crate::mapping::calibration::Calibration;

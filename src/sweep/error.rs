@@ -2,7 +2,7 @@
 
 use crate::camera::Camera;
 use crate::grating::backend::BackendError;
-use crate::grating::fit::refine::FitError;
+use crate::grating::fit::error::FitError;
 use crate::lattice::origin_mark::locate::OriginError;
 use crate::lattice::tracking::TrackingError;
 use crate::mapping::selection::ladder::SelectError;

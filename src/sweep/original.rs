@@ -7,7 +7,7 @@
 
 use crate::GrayImage;
 use crate::grating::backend::Backend;
-use crate::grating::fit::refine::FitError;
+use crate::grating::fit::error::FitError;
 use crate::grating::fit::spectrum;
 use crate::grating::phase_field::{LineNumbers, PhaseField};
 use crate::grating::published::quadratic::{QuadraticGratings, QuadraticPhase};

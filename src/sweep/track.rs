@@ -5,7 +5,8 @@
 
 use crate::camera::Camera;
 use crate::grating::backend::{Backend, BackendError, Pixels};
-use crate::grating::fit::refine::{self, FitError, FitOptions, GratingFit, Warm, fit_cold_on};
+use crate::grating::fit::error::FitError;
+use crate::grating::fit::refine::{self, FitOptions, GratingFit, Warm, fit_cold_on};
 use crate::grating::phase_field::LineNumbers;
 use crate::lattice::intersections::Intersection;
 use crate::lattice::local;

@@ -76,7 +76,7 @@ pub fn run(args: &FitArgs) -> anyhow::Result<ExitCode> {
     let [h, v] = [&fit.parameters.phase_h, &fit.parameters.phase_v].map(|phase| phase.value_and_gradient(centre).1);
     say!("  pitch at the centre  {:.2} px across h lines, {:.2} px across v lines", period(h), period(v))?;
     say!("  seeds                c_h = {:.5}, c_v = {:.5} rad/px", h.y, v.x)?;
-    say!("  residual             {:.3} of the signal ({})", fit.residual, fit.stopped)?;
+    say!("  residual             {:.3} of the signal ({})", fit.residual, fit.termination)?;
     say!("  intersections        {}", intersections.len())?;
     match &mark {
         Ok(found) => say!(

@@ -1,20 +1,20 @@
-//! Levenberg–Marquardt on cost (4): from nothing, or from a solution near by.
+//! The default fit of one image: from nothing, or from the fits of the images before.
 //!
 //! Cold start: the spectrum gives linear phases at the image centre; the region that is fitted then grows from there to
 //! the whole image while the degree of the phase polynomials rises, so that no phase is ever guessed by more than a
 //! fraction of a period. Warm start: a few passes over the whole image.
 
 use crate::GrayImage;
+use crate::grating::backend::Pixels;
 use crate::grating::backend::cpu::CpuPixels;
-use crate::grating::backend::{BackendError, Pixels};
-use crate::grating::chebyshev::{Chebyshev2, Domain, exponents};
+use crate::grating::chebyshev::{Chebyshev2, Domain};
+use crate::grating::fit::error::FitError;
+use crate::grating::fit::levenberg_marquardt::{Descent, STEP_LIMIT_RAD, Termination};
 use crate::grating::fit::spectrum::{self, Carriers};
 use crate::grating::model::ORIGINAL_DUTY;
 use crate::grating::parameters::{GratingParameters, MAX_NARROWING};
 use crate::grating::pixel_sums::normal_equations::{NormalEquations, Region};
-use crate::least_squares::solve_equilibrated;
 use crate::statistics::exceeds;
-use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
 
@@ -38,96 +38,44 @@ impl Default for FitOptions {
     }
 }
 
-/// Why the iteration ended.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Stopped {
-    /// The last step moved the phases by `step_rad`, less than `limit_rad`.
-    Converged { step_rad: f64, limit_rad: f64 },
-    /// No step lowers the cost any more.
-    Stationary,
-    /// `passes` passes were not enough; the last step moved the phases by `step_rad`.
-    OutOfPasses { passes: usize, step_rad: f64 },
-}
-
-impl std::fmt::Display for Stopped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Stopped::Converged { step_rad, limit_rad } => {
-                write!(f, "converged: the last step moved the phases by {step_rad:.4} rad, less than {limit_rad} rad")
-            }
-            Stopped::Stationary => f.write_str("converged: no step lowers the cost any more"),
-            Stopped::OutOfPasses { passes, step_rad } => {
-                write!(f, "not converged: the last of {passes} passes moved the phases by {step_rad:.4} rad")
-            }
-        }
-    }
-}
-
 /// The gratings of one image.
 #[derive(Clone, Debug)]
 pub struct GratingFit {
+    /// Phases, light and duty cycle.
     pub parameters: GratingParameters,
-    /// RMS residual, brightness (0 … 1 of full scale).
+    /// RMS residual at the last parameters that were evaluated, brightness (0 … 1 of full scale).
     pub rms: f64,
-    /// RMS residual over the RMS of what the gratings explain. Not only noise: Eq. (3) is not the shape of a thin line.
+    /// That residual over the RMS of what the gratings explain. Not only noise: Eq. (3) is not the shape of a thin line.
     pub residual: f64,
     /// Robust scale of the residuals, brightness; a warm start goes on with it.
     pub scale: f64,
-    /// Passes over the pixels, and how many pixels all of them looked at.
+    /// Passes over the pixels.
     pub passes: usize,
+    /// Pixels that all passes together looked at.
     pub looked_at: usize,
-    pub stopped: Stopped,
+    /// Why the last descent ended.
+    pub termination: Termination,
 }
 
-/// Why an image gave no gratings.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum FitError {
-    #[error("the image is {width}×{height} px, at least 64×64 are needed")]
-    TooSmall { width: u32, height: u32 },
-    #[error("no two crossing sets of lines stand out in the image: is the grid in view, lit and in focus?")]
-    NoGrating,
-    #[error(
-        "the image is {width}×{height} px, unlike the one before: restart the sweep or fix the camera's resolution"
-    )]
-    OtherSize { width: u32, height: u32 },
-    #[error(
-        "the fitted grid leaves {residual:.2} of the signal unexplained, at most {limit:.2} is accepted: is the grid in \
-         view over the whole image, without strong reflections, in focus?"
-    )]
-    Unexplained { residual: f64, limit: f64 },
-    #[error(transparent)]
-    Device(#[from] BackendError),
-    #[error("the fit diverged (the normal equations have no solution): is the grid in view over the whole image?")]
-    Diverged,
-}
-
-/// A step of the phases that is shorter is the last, rad: 0.06 px at a pitch of 40 px. The local measurement finds the rest.
-const STEP_LIMIT_RAD: f64 = 1e-2;
-/// The same where the phases begin near by: what is left after such a step is of its square.
+/// A shorter step of the phases ends a warm fit, rad. Where phases begin near by, what is left after such a step is of its
+/// square.
 const NEAR_STEP_LIMIT_RAD: f64 = 3e-2;
-
-/// Phases that a step moves by less stay far from the next period, rad.
-const SHORT_STEP_RAD: f64 = 1.0;
-/// Levenberg's damping relative to the diagonal, to begin with.
-const FIRST_DAMPING: f64 = 1e-6;
 /// Pixels looked at along a period, at least.
-const COARSEST: f64 = 6.0;
-
-/// Phase terms above this degree are held back a little.
-const STIFF_FROM: usize = 3;
-/// How much, relative to what the image says about a constant phase. The local measurement takes away what this costs.
-const STIFFNESS: f64 = 1e-3;
+const MIN_PIXELS_A_PERIOD: f64 = 6.0;
+/// A full cold fit, or one stage of it, takes at most so many passes.
+const COLD_PASSES: usize = 10;
 
 /// What earlier images of the same sweep say about the next one.
 #[derive(Clone, Copy, Debug)]
 pub struct Warm<'a> {
+    /// The fit of the image before.
     pub last: &'a GratingFit,
     /// The fit before `last`, and how far the tool moves now as a multiple of how far it moved between the two.
     pub before: Option<(&'a GratingFit, f64)>,
 }
 
 /// A fit that leaves this much more unexplained than the one before is tried again from farther off.
-const WORSE: f64 = 1.1;
+const MAX_RESIDUAL_RATIO: f64 = 1.1;
 
 /// Fits an image, starting from earlier fits where that works, else from nothing.
 ///
@@ -135,8 +83,9 @@ const WORSE: f64 = 1.1;
 /// [`FitError`].
 pub fn fit(pixels: &mut dyn Pixels, warm: Option<Warm>, options: &FitOptions) -> Result<GratingFit, FitError> {
     let Some(warm) = warm else { return fit_cold_on(pixels, options) };
-    let good =
-        |fit: &Result<GratingFit, FitError>| fit.as_ref().is_ok_and(|fit| fit.residual <= WORSE * warm.last.residual);
+    let good = |fit: &Result<GratingFit, FitError>| {
+        fit.as_ref().is_ok_and(|fit| fit.residual <= MAX_RESIDUAL_RATIO * warm.last.residual)
+    };
     let near = fit_warm_on(pixels, &warm, options);
     if good(&near) || matches!(near, Err(FitError::Device(_))) {
         return near;
@@ -163,31 +112,30 @@ pub fn fit_warm_on(pixels: &mut dyn Pixels, warm: &Warm, options: &FitOptions) -
     if last.parameters.phase_h.domain != Domain::of_image(width, height) {
         return Err(FitError::OtherSize { width, height });
     }
-    let mut search = Search { pixels, parameters: last.parameters.clone(), scale: last.scale, passes: 0, looked_at: 0 };
+    let mut descent = Descent::from(pixels, last.parameters.clone(), last.scale);
     let region = Region::centred(width as usize, height as usize, [1.0, 1.0], options.stride);
     match warm.before {
         Some((before, ratio)) => {
-            extrapolate(&mut search.parameters, &before.parameters, ratio);
+            extrapolate(&mut descent.parameters, &before.parameters, ratio);
             // A quarter of the pixels says where to, all of them where exactly.
-            let most = period_px(&search.parameters) / COARSEST;
-            let stride = (2 * options.stride).min(most as usize);
+            let max_stride = period_px(&descent.parameters) / MIN_PIXELS_A_PERIOD;
+            let stride = (2 * options.stride).min(max_stride as usize);
             if stride > options.stride {
-                search.step(Region::centred(width as usize, height as usize, [1.0, 1.0], stride))?;
+                descent.step_unjudged(Region::centred(width as usize, height as usize, [1.0, 1.0], stride))?;
             }
         }
         None => {
             // The motion may be as much as a line's width: broad lines pull from half a pitch away.
-            search.parameters.narrowing = 0;
-            search.scale *= 4.0;
-            search.descend(region, 4)?;
-            let phases = (search.parameters.phase_h.clone(), search.parameters.phase_v.clone());
-            search.parameters = last.parameters.clone();
-            (search.parameters.phase_h, search.parameters.phase_v) = phases;
-            search.scale = last.scale;
+            descent.parameters.narrowing = 0;
+            descent.scale *= 4.0;
+            descent.descend(region, 4, STEP_LIMIT_RAD)?;
+            let GratingParameters { phase_h, phase_v, .. } = descent.parameters;
+            descent.parameters = GratingParameters { phase_h, phase_v, ..last.parameters.clone() };
+            descent.scale = last.scale;
         }
     }
-    let (equations, stopped) = search.descend_to(region, 3, NEAR_STEP_LIMIT_RAD)?;
-    search.judged(&equations, stopped, options)
+    let (equations, termination) = descent.descend(region, 3, NEAR_STEP_LIMIT_RAD)?;
+    judged(descent, &equations, termination, options)
 }
 
 /// The shorter of both gratings' periods in the image's middle.
@@ -251,20 +199,15 @@ fn grow(pixels: &mut dyn Pixels, options: &FitOptions, carriers: &Carriers) -> R
     // Over whole periods Eq. (3) has mean 2.9 and standard deviation 1.6.
     let gain = deviation.max(1e-4) / 1.6;
     let constant = |value: f64| Chebyshev2::linear(domain, carriers.centre, value, Default::default()).with_degree(0);
-    let mut search = Search {
-        pixels,
-        parameters: GratingParameters {
-            phase_h,
-            phase_v,
-            gain: constant(gain),
-            offset: constant(mean - 2.9 * gain),
-            duty: f64::from(ORIGINAL_DUTY),
-            narrowing: 0,
-        },
-        scale: 3.0 * deviation.max(1e-3),
-        passes: 0,
-        looked_at: 0,
+    let parameters = GratingParameters {
+        phase_h,
+        phase_v,
+        gain: constant(gain),
+        offset: constant(mean - 2.9 * gain),
+        duty: f64::from(ORIGINAL_DUTY),
+        narrowing: 0,
     };
+    let mut descent = Descent::from(pixels, parameters, 3.0 * deviation.max(1e-3));
     let half = [0.5 * f64::from(width), 0.5 * f64::from(height)];
     let farthest = half[0].max(half[1]);
     let mut reach = (2.0 * period).min(farthest);
@@ -278,12 +221,12 @@ fn grow(pixels: &mut dyn Pixels, options: &FitOptions, carriers: &Carriers) -> R
             r if r < 0.99 => (5, 2),
             _ => (7.min(options.phase_degree), 2),
         };
-        search.raise(phase_degree.min(options.phase_degree), light_degree.min(options.light_degree));
+        descent.raise(phase_degree.min(options.phase_degree), light_degree.min(options.light_degree));
         let pixels = 4.0 * share[0] * half[0] * share[1] * half[1];
         let stride = ((pixels / 40_000.0).sqrt() as usize).clamp(1, (period / 8.0).max(1.0) as usize);
         let region = Region::centred(width as usize, height as usize, share, stride);
-        let (equations, _) = search.descend(region, 8)?;
-        search.scale = (2.5 * equations.rms).max(1e-4);
+        let (equations, _) = descent.descend(region, 8, STEP_LIMIT_RAD)?;
+        descent.scale = (2.5 * equations.rms).max(1e-4);
         if whole {
             break;
         }
@@ -291,22 +234,22 @@ fn grow(pixels: &mut dyn Pixels, options: &FitOptions, carriers: &Carriers) -> R
     }
     let region = Region::centred(width as usize, height as usize, [1.0, 1.0], options.stride);
     // While lines are still broad: what bent behind glare or a shadow is pulled straight now or never.
-    search.raise(options.phase_degree, options.light_degree);
-    let (mut equations, _) = search.descend(region, 10)?;
+    descent.raise(options.phase_degree, options.light_degree);
+    let (mut equations, _) = descent.descend(region, COLD_PASSES, STEP_LIMIT_RAD)?;
     // Broad lines pull from afar; now that the phases are right, narrow them while that explains the image better.
     for narrowing in 1..=MAX_NARROWING {
-        let before = (search.parameters.clone(), search.scale);
-        search.parameters.narrowing = narrowing;
-        let (next, _) = search.descend(region, 6)?;
+        let before = (descent.parameters.clone(), descent.scale);
+        descent.parameters.narrowing = narrowing;
+        let (next, _) = descent.descend(region, 6, STEP_LIMIT_RAD)?;
         if next.rms >= equations.rms {
-            (search.parameters, search.scale) = before;
+            (descent.parameters, descent.scale) = before;
             break;
         }
-        search.scale = (2.5 * next.rms).max(1e-4);
+        descent.scale = (2.5 * next.rms).max(1e-4);
         equations = next;
     }
-    let (equations, stopped) = search.descend(region, 10)?;
-    search.judged(&equations, stopped, options)
+    let (equations, termination) = descent.descend(region, COLD_PASSES, STEP_LIMIT_RAD)?;
+    judged(descent, &equations, termination, options)
 }
 
 /// Mean and standard deviation of the pixels within `reach` px of the centre.
@@ -326,126 +269,17 @@ fn centre_statistics(image: &GrayImage, reach: f64) -> (f64, f64) {
     (mean, (sum2 / n - mean * mean).max(0.0).sqrt())
 }
 
-struct Search<'a> {
-    pixels: &'a mut dyn Pixels,
-    parameters: GratingParameters,
-    /// Robust scale, brightness.
-    scale: f64,
-    passes: usize,
-    looked_at: usize,
-}
-
-impl Search<'_> {
-    fn raise(&mut self, phase_degree: usize, light_degree: usize) {
-        let p = &mut self.parameters;
-        p.phase_h = p.phase_h.with_degree(phase_degree);
-        p.phase_v = p.phase_v.with_degree(phase_degree);
-        p.gain = p.gain.with_degree(light_degree);
-        p.offset = p.offset.with_degree(light_degree);
+/// The fit, if it explains the image.
+fn judged(
+    descent: Descent,
+    equations: &NormalEquations,
+    termination: Termination,
+    options: &FitOptions,
+) -> Result<GratingFit, FitError> {
+    let residual = equations.rms / equations.signal_rms.max(1e-9);
+    if exceeds(residual, options.max_residual) {
+        return Err(FitError::Unexplained { residual, limit: options.max_residual });
     }
-
-    /// Levenberg–Marquardt on the pixels of `region`, at most `passes` passes.
-    fn descend(&mut self, region: Region, passes: usize) -> Result<(NormalEquations, Stopped), FitError> {
-        self.descend_to(region, passes, STEP_LIMIT_RAD)
-    }
-
-    /// As [`Self::descend`], until a step is shorter than `limit_rad`.
-    fn descend_to(
-        &mut self,
-        region: Region,
-        passes: usize,
-        limit_rad: f64,
-    ) -> Result<(NormalEquations, Stopped), FitError> {
-        let mut damping = FIRST_DAMPING;
-        let (mut equations, stiffness) = self.first_pass(region)?;
-        let mut last_step = f64::INFINITY;
-        for _ in 1..passes {
-            let step = solve(&equations, damping).ok_or(FitError::Diverged)?;
-            let step_rad = self.size_rad(&step);
-            let before = self.parameters.clone();
-            self.parameters.add(&step);
-            if step_rad < limit_rad {
-                return Ok((equations, Stopped::Converged { step_rad, limit_rad }));
-            }
-            let mut next = self.pass(region)?;
-            self.stiffen(&mut next, stiffness);
-            if next.cost <= equations.cost * (1.0 + 1e-9) {
-                equations = next;
-                damping = (damping * 0.1).max(1e-9);
-                last_step = step_rad;
-            } else {
-                self.parameters = before;
-                damping *= 100.0;
-                if damping > 1e4 {
-                    return Ok((equations, Stopped::Stationary));
-                }
-            }
-        }
-        Ok((equations, Stopped::OutOfPasses { passes, step_rad: last_step }))
-    }
-
-    /// One step that nothing judges, and that is therefore only taken if it is short.
-    fn step(&mut self, region: Region) -> Result<(), FitError> {
-        let (equations, _) = self.first_pass(region)?;
-        if let Some(step) = solve(&equations, FIRST_DAMPING).filter(|step| self.size_rad(step) < SHORT_STEP_RAD) {
-            self.parameters.add(&step);
-        }
-        Ok(())
-    }
-
-    /// By how much a step changes the phases, rad.
-    fn size_rad(&self, step: &DVector<f64>) -> f64 {
-        step.rows(0, 2 * self.parameters.phase_h.coefficients.len()).norm()
-    }
-
-    /// A pass, and how stiff phases are from here on.
-    fn first_pass(&mut self, region: Region) -> Result<(NormalEquations, f64), FitError> {
-        let mut equations = self.pass(region)?;
-        let stiffness = STIFFNESS * equations.jtj[(0, 0)];
-        self.stiffen(&mut equations, stiffness);
-        Ok((equations, stiffness))
-    }
-
-    /// Adds the cost of bent phases, for where no line says how they run: mostly in the image's corners.
-    fn stiffen(&self, equations: &mut NormalEquations, stiffness: f64) {
-        let phases = [&self.parameters.phase_h, &self.parameters.phase_v];
-        for (half, phase) in phases.into_iter().enumerate() {
-            let terms = exponents(phase.degree);
-            for (n, (c, (i, j))) in phase.coefficients.iter().zip(terms).enumerate() {
-                if i + j > STIFF_FROM {
-                    let at = half * phase.coefficients.len() + n;
-                    equations.jtj[(at, at)] += stiffness;
-                    equations.jtr[at] -= stiffness * c;
-                    equations.cost += stiffness * c * c;
-                }
-            }
-        }
-    }
-
-    fn pass(&mut self, region: Region) -> Result<NormalEquations, FitError> {
-        self.passes += 1;
-        let equations = self.pixels.normal_equations(region, &self.parameters, self.scale)?;
-        self.looked_at += equations.pixels;
-        if equations.cost.is_finite() { Ok(equations) } else { Err(FitError::Diverged) }
-    }
-
-    fn judged(
-        self,
-        equations: &NormalEquations,
-        stopped: Stopped,
-        options: &FitOptions,
-    ) -> Result<GratingFit, FitError> {
-        let residual = equations.rms / equations.signal_rms.max(1e-9);
-        if exceeds(residual, options.max_residual) {
-            return Err(FitError::Unexplained { residual, limit: options.max_residual });
-        }
-        let Search { parameters, scale, passes, looked_at, .. } = self;
-        Ok(GratingFit { parameters, rms: equations.rms, residual, scale, passes, looked_at, stopped })
-    }
-}
-
-/// (JᵀJ + damping · diag) step = Jᵀr, equilibrated.
-fn solve(equations: &NormalEquations, damping: f64) -> Option<DVector<f64>> {
-    let side = DMatrix::from_column_slice(equations.jtr.len(), 1, equations.jtr.as_slice());
-    Some(solve_equilibrated(equations.jtj.clone(), side, damping)?.column(0).into_owned())
+    let Descent { parameters, scale, passes, looked_at, .. } = descent;
+    Ok(GratingFit { parameters, rms: equations.rms, residual, scale, passes, looked_at, termination })
 }

@@ -6,7 +6,8 @@
 use crate::GrayImage;
 use crate::camera::{Camera, Stereo};
 use crate::grating::backend::cpu::CpuPixels;
-use crate::grating::fit::refine::{self, FitError, FitOptions, GratingFit, Warm};
+use crate::grating::fit::error::FitError;
+use crate::grating::fit::refine::{self, FitOptions, GratingFit, Warm};
 use crate::lattice::intersections::Intersection;
 use crate::lattice::local;
 use crate::report::lattice::{self, Node};
