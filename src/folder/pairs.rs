@@ -17,15 +17,15 @@ pub struct PairFiles {
 
 const EXTENSIONS: [&str; 7] = ["png", "tif", "tiff", "bmp", "pgm", "jpg", "jpeg"];
 
-/// No `poses.csv` is longer, bytes: a million rows need less.
-const LONGEST_POSES: u64 = 64 << 20;
+/// Longest `poses.csv` that is read, bytes: a million rows need less.
+const MAX_POSES_BYTES: u64 = 64 << 20;
 
 /// All pairs that `poses` lists, lowest height first.
 ///
 /// # Errors
 /// [`FolderError`] naming the file and row.
 pub fn list(left: &Path, right: &Path, poses: &Path) -> Result<Vec<PairFiles>, FolderError> {
-    let text = read_whole(poses, LONGEST_POSES).map_err(|cause| FolderError::Io { path: poses.into(), cause })?;
+    let text = read_whole(poses, MAX_POSES_BYTES).map_err(|cause| FolderError::Io { path: poses.into(), cause })?;
     parse_poses(&text, poses)?
         .iter()
         .map(|row| {
@@ -42,15 +42,15 @@ fn find(folder: &Path, index: u32) -> Result<PathBuf, FolderError> {
     candidates.into_iter().find(|path| path.exists()).ok_or(FolderError::NoImage { folder: folder.into(), index })
 }
 
-/// No image file is longer, bytes: 8192×8192 pixels of three colours and 16 bits, not compressed, are not.
-const LONGEST_IMAGE: u64 = 512 << 20;
+/// Longest image file that is read, bytes: 8192×8192 pixels of three colours and 16 bits need less, uncompressed.
+pub const MAX_IMAGE_BYTES: u64 = 512 << 20;
 
 /// Reads an image of 8 or 16 bits, grey or colour, as brightness.
 ///
 /// # Errors
 /// [`FolderError::Io`], [`FolderError::Image`].
 pub fn read_gray(path: &Path) -> Result<GrayImage, FolderError> {
-    let bytes = read_whole(path, LONGEST_IMAGE).map_err(|cause| FolderError::Io { path: path.into(), cause })?;
+    let bytes = read_whole(path, MAX_IMAGE_BYTES).map_err(|cause| FolderError::Io { path: path.into(), cause })?;
     decode_gray(&bytes).map_err(|cause| FolderError::Image { path: path.into(), cause })
 }
 

@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
-/// A file's bytes, if there are no more than `most`.
+/// A file's bytes, if there are no more than `max_bytes`; of a longer file nothing is read.
 ///
 /// # Errors
 /// When it can't be read, or is longer.
-pub fn read_whole(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
+pub fn read_whole(path: &Path, max_bytes: u64) -> std::io::Result<Vec<u8>> {
     use std::io::Read;
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        let text = format!("longer than {most} bytes, which no such file is");
+    let file = std::fs::File::open(path)?;
+    let (mut bytes, stated) = (Vec::new(), file.metadata()?.len());
+    // Pipes state no length, and a file may grow.
+    let is_longer = stated > max_bytes || file.take(max_bytes + 1).read_to_end(&mut bytes)? as u64 > max_bytes;
+    if is_longer {
+        let text = format!("longer than {max_bytes} bytes, which no such file is");
         return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, text));
     }
     Ok(bytes)

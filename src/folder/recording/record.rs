@@ -5,9 +5,10 @@
 use crate::camera::{Camera, Stereo};
 use crate::folder::error::FolderError;
 use crate::folder::image_file::RawImage;
+use crate::folder::pairs::MAX_IMAGE_BYTES;
 use crate::folder::poses_csv::{PoseRow, write_poses};
 use crate::folder::recording::journal::{Header, Journal, JournalError, Pair, image_path};
-use crate::folder::whole_file::write_whole;
+use crate::folder::whole_file::{read_whole, write_whole};
 use crate::pose::tool_pose::ToolPose;
 use crate::{GrayImage, gray_from_u8, gray_from_u16};
 use std::path::{Path, PathBuf};
@@ -101,7 +102,7 @@ pub fn read_back(folder: &Path, pair: &Pair) -> Result<Stereo<GrayImage>, Record
 }
 
 fn read_image(path: PathBuf, written: u32) -> Result<GrayImage, RecordError> {
-    let png = std::fs::read(&path).map_err(|cause| FolderError::Io { path: path.clone(), cause })?;
+    let png = read_whole(&path, MAX_IMAGE_BYTES).map_err(|cause| FolderError::Io { path: path.clone(), cause })?;
     let found = crc32fast::hash(&png);
     if found != written {
         return Err(RecordError::Changed { path, found, written });
@@ -139,5 +140,9 @@ mod tests {
         bytes[40] ^= 1;
         std::fs::write(&path, bytes).unwrap();
         assert!(matches!(read_back(folder.path(), &pairs[0]), Err(RecordError::Changed { .. })));
+        // A file that no image needs is not read into memory.
+        std::fs::File::create(&path).unwrap().set_len(MAX_IMAGE_BYTES + 1).unwrap();
+        let error = read_back(folder.path(), &pairs[0]).unwrap_err();
+        assert!(matches!(error, RecordError::Folder(FolderError::Io { .. })), "{error}");
     }
 }
