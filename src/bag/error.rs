@@ -24,10 +24,10 @@ pub enum BagError {
     Mcap { path: PathBuf, cause: mcap::McapError },
     #[error("{path}: {cause}; the bag is damaged or was cut off: mend it with `ros2 bag reindex`, or record again")]
     Sqlite { path: PathBuf, cause: rusqlite::Error },
-    #[error("the bag has no messages on {topic}, it has {found}: give the topic's name with {option}")]
-    NoTopic { topic: String, option: &'static str, found: String },
-    #[error("{topic} holds {found}, {wanted} is needed: give another topic with {option}")]
-    Type { topic: String, option: &'static str, found: String, wanted: &'static str },
+    #[error("the bag has no messages on {topic}, it has {found}: {remedy}")]
+    NoTopic { topic: String, found: String, remedy: &'static str },
+    #[error("{topic} holds {found}, {wanted} is needed: {remedy}")]
+    Type { topic: String, found: String, wanted: &'static str, remedy: &'static str },
     #[error("message {number} on {topic}: {cause}")]
     Message { topic: String, number: u64, cause: messages::MessageError },
     #[error("the bag's transforms give no pose of '{tool}' in '{base}': {cause}")]
@@ -38,11 +38,11 @@ pub enum BagError {
     )]
     NoRest { window_s: f64, tolerance_um: f64, poses: usize, span_s: f64 },
     #[error(
-        "the tool turned by {turned_rad:.4} rad between its first rest and the one after {at_s:.1} s, at most {limit_rad} rad \
-         are allowed: cut the sweep out of the bag with --from-s and --to-s"
+        "the tool turned by {turned_rad:.4} rad between its first stationary interval and that after {at_s:.1} s, at most \
+         {limit_rad} rad are allowed: cut the sweep out of the bag with --from-s and --to-s"
     )]
     Turned { turned_rad: f64, limit_rad: f64, at_s: f64 },
-    #[error("no rest of the tool has a still image pair: {reason}")]
+    #[error("no stationary interval of the tool has a still image pair: {reason}")]
     NoPair { reason: String },
     #[error(transparent)]
     Folder(#[from] crate::folder::error::FolderError),

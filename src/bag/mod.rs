@@ -4,8 +4,9 @@
 //! | --- | --- |
 //! | [`storage`] | the messages of .mcap and .db3 files, one after the other |
 //! | [`cdr`], [`messages`] | their bytes as images, poses and transforms |
-//! | [`stationary`] | when the tool stood still |
-//! | [`extract`](mod@extract) | one still image pair for each rest, written to a folder |
+//! | [`poses`] | the tool's poses, from a topic or from transforms |
+//! | `topics` | whether topics hold what is asked of them |
+//! | [`extract`](mod@extract) | one still image pair for each place at which the tool rested, written to a folder |
 //!
 //! Times are ns of the messages' own stamps, lengths mm.
 
@@ -13,5 +14,6 @@ pub mod cdr;
 pub mod error;
 pub mod extract;
 pub mod messages;
-pub mod stationary;
+pub mod poses;
 pub mod storage;
+mod topics;

@@ -3,7 +3,8 @@
 use crate::common::cell::Cell;
 use crate::common::skip::skipped;
 use grating_calibration::bag::error::BagError;
-use grating_calibration::bag::extract::{BagSettings, Extracted, PoseSource, extract};
+use grating_calibration::bag::extract::{BagSettings, Extracted, extract};
+use grating_calibration::bag::poses::PoseSource;
 use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::folder::pairs;
 use grating_calibration::mapping::calibration::Calibration;
@@ -142,16 +143,23 @@ fn message(item: &Item) -> (&'static str, &'static str, Vec<u8>) {
 
 /// All messages, each changed by `change`, as .mcap with Zstandard chunks.
 fn write_mcap(path: &Path, change: impl Fn(&'static str, Vec<u8>) -> Option<Vec<u8>>) {
+    let changed = recording().items.iter().filter_map(|item| {
+        let (topic, kind, data) = message(item);
+        Some((item.stamp_ns, topic, kind, change(topic, data)?))
+    });
+    write_messages(path, changed);
+}
+
+/// Messages with their stamps, topics and types.
+fn write_messages(path: &Path, messages: impl Iterator<Item = (i64, &'static str, &'static str, Vec<u8>)>) {
     let mut writer = mcap::Writer::new(std::fs::File::create(path).unwrap()).unwrap();
     let mut channels = BTreeMap::new();
-    for item in &recording().items {
-        let (topic, kind, data) = message(item);
-        let Some(data) = change(topic, data) else { continue };
+    for (stamp_ns, topic, kind, data) in messages {
         let channel_id = *channels.entry(topic).or_insert_with(|| {
             let schema = writer.add_schema(kind, "ros2msg", b"").unwrap();
             writer.add_channel(schema, topic, "cdr", &BTreeMap::new()).unwrap()
         });
-        let time = item.stamp_ns as u64;
+        let time = stamp_ns as u64;
         let header = mcap::records::MessageHeader { channel_id, sequence: 0, log_time: time, publish_time: time };
         writer.write_to_known_channel(&header, &data).unwrap();
     }
@@ -202,7 +210,7 @@ fn a_bag_gives_what_the_folder_gives() {
         String::from_utf8(done.stderr).unwrap()
     };
     let said = calibrate(&["--bag", "sweep.mcap", "--extract", "sweep", "--left-topic", "left/image_raw"], "bag.yaml");
-    assert!(said.contains("7 rests of the tool") && !said.contains("left out"), "{said}");
+    assert!(said.contains("7 stationary intervals of the tool") && !said.contains("left out"), "{said}");
     assert!(said.contains(", 6 pairs passed over"), "{said}");
     check(&Extracted { pairs: 7, skipped: Vec::new(), retaken: 6 }, &folder.path().join("sweep"));
     calibrate(&["--left", "sweep/left", "--right", "sweep/right", "--poses", "sweep/poses.csv"], "folder.yaml");
@@ -284,13 +292,21 @@ fn damage_and_mistakes_are_named() {
     let other = BagSettings { pose: PoseSource::Topic("/left/image_raw".into()), ..settings() };
     says(error_with(&other), &["/left/image_raw holds sensor_msgs/msg/Image", "PoseStamped is needed", "--pose-topic"]);
     let other = BagSettings { image_tolerance_px: 1e-6, ..settings() };
-    says(error_with(&other), &["the picture moves by", "--image-tolerance-px"]);
+    says(error_with(&other), &["the image moves by", "--image-tolerance-px"]);
     let other = BagSettings { sync_tolerance_ns: 1000, ..settings() };
-    says(error_with(&other), &["left and", "right images are stamped within it", "--sync-tolerance-s"]);
+    says(error_with(&other), &["stamps of left and right images are 0.0010 s apart", "--sync-tolerance-s"]);
     let other = BagSettings { settle: SettleSettings { tolerance_mm: 1e-5, ..settings().settle }, ..settings() };
     says(error_with(&other), &["never stands still", "0.01 µm", "--settle-tolerance-um"]);
+    let frames = PoseSource::Transforms { base: "base_link".into(), tool: "tool0".into() };
+    let tf = BagSettings { pose: frames, ..settings() };
+    let instead = "--pose-topic instead of --base-frame and --tool-frame";
+    says(error_with(&tf), &["no messages on /tf", "record /tf and /tf_static", instead]);
     let few = BagSettings { to_s: 2.3, ..settings() };
     assert_eq!(extract(&path, &few, &folder.path().join("few")).unwrap().pairs, 3);
+
+    // What gives the pose's topic conflicts with giving frames.
+    write_messages(&path, [(BEGIN_NS, "/tf", "geometry_msgs/msg/PoseStamped", vec![0, 1, 0, 0])].into_iter());
+    says(error_with(&tf), &["/tf holds geometry_msgs/msg/PoseStamped", "tf2_msgs/msg/TFMessage is needed", instead]);
 
     write_mcap(&path, |topic, mut data| {
         data.truncate(if topic == "/robot/pose" { 40 } else { data.len() });

@@ -111,7 +111,7 @@ impl Mover {
             for pose in fresh {
                 self.check_way(&way, &pose, what)?;
                 seen_ns = pose.stamp_ns;
-                if let Some(settled) = settling.add(pose) {
+                if let Ok(settled) = settling.add(pose) {
                     return Ok(settled);
                 }
             }

@@ -7,9 +7,11 @@
 //! | [`limits`] | where the robot may be sent |
 //! | [`profile`] | how the tool goes from one place to the next |
 //! | [`settle`] | whether the measured pose has come to rest |
+//! | [`stationary`] | when the tool stands still, pose by pose |
 
 pub mod height_or_jog;
 pub mod limits;
 pub mod plan;
 pub mod profile;
 pub mod settle;
+pub mod stationary;

@@ -2,7 +2,8 @@
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use grating_calibration::bag::extract::{BagSettings, PoseSource, extract};
+use grating_calibration::bag::extract::{BagSettings, extract};
+use grating_calibration::bag::poses::PoseSource;
 use grating_calibration::camera::Stereo;
 use grating_calibration::sweep::motion::settle::SettleSettings;
 use std::path::{Path, PathBuf};
@@ -37,13 +38,13 @@ pub struct BagArgs {
     /// Leave out what came later, s after the first pose.
     #[arg(long, default_value_t = f64::INFINITY, requires = "bag", hide_default_value = true)]
     to_s: f64,
-    /// The tool is at rest when all poses within this time agree, s.
+    /// Time within which all poses must agree for the tool to be at rest, s.
     #[arg(long, default_value_t = 0.15, requires = "bag")]
     settle_window_s: f64,
-    /// They agree when within this of their mean along each axis, µm.
+    /// Largest distance of a pose from the mean of the settle window, per axis, µm.
     #[arg(long, default_value_t = 6.0, requires = "bag")]
     settle_tolerance_um: f64,
-    /// And the picture must move less than this from one image to the next, px.
+    /// Largest image shift between consecutive pairs, px.
     #[arg(long, default_value_t = 0.15, requires = "bag")]
     image_tolerance_px: f64,
     /// Largest difference of the stamps of an image pair, s.
@@ -91,7 +92,7 @@ impl BagArgs {
         };
         let extracted = extract(bag, &settings, &folder).with_context(|| bag.display().to_string())?;
         eprintln!(
-            "{}: {} rests of the tool with a still image pair, {} pairs passed over",
+            "{}: {} stationary intervals of the tool with a still image pair, {} pairs passed over",
             bag.display(),
             extracted.pairs,
             extracted.retaken
