@@ -4,3 +4,4 @@ mod accuracy;
 mod drift;
 mod marked;
 mod refused_pairs;
+mod still_pairs;
