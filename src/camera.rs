@@ -30,7 +30,9 @@ impl std::fmt::Display for Camera {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stereo<T> {
+    /// Of the left camera.
     pub left: T,
+    /// Of the right camera.
     pub right: T,
 }
 

@@ -10,12 +10,28 @@
 /// Why bytes are no message.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum CdrError {
+    /// Fewer bytes than the type needs.
     #[error("{needed} bytes are needed at byte {at}, the message has {length}: it is cut off, or of another type")]
-    Short { at: usize, needed: usize, length: usize },
+    Short {
+        /// Place in the message, bytes from its start.
+        at: usize,
+        /// Bytes that are needed there.
+        needed: usize,
+        /// Bytes of the whole message.
+        length: usize,
+    },
+    /// The header is not one of plain CDR.
     #[error("its first bytes {found:02x?} are no plain CDR: is the bag compressed, or recorded by another middleware?")]
-    Encapsulation { found: [u8; 2] },
+    Encapsulation {
+        /// The first two bytes.
+        found: [u8; 2],
+    },
+    /// A string is not UTF-8.
     #[error("the text at byte {at} is not UTF-8: is the message of another type, or the bag damaged?")]
-    Text { at: usize },
+    Text {
+        /// Place in the message, bytes from its start.
+        at: usize,
+    },
 }
 
 /// A place in the bytes of a message.
@@ -67,14 +83,17 @@ impl<'a> Cdr<'a> {
         Ok(self.number::<1>()?[0])
     }
 
+    /// An unsigned number of 4 bytes.
     pub fn u32(&mut self) -> Result<u32, CdrError> {
         self.number().map(u32::from_le_bytes)
     }
 
+    /// A signed number of 4 bytes.
     pub fn i32(&mut self) -> Result<i32, CdrError> {
         self.number().map(i32::from_le_bytes)
     }
 
+    /// A number of double precision.
     pub fn f64(&mut self) -> Result<f64, CdrError> {
         self.number().map(f64::from_le_bytes)
     }

@@ -7,45 +7,142 @@ use std::path::PathBuf;
 /// Why a bag can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BagError {
+    /// A file or folder can't be read or made.
     #[error("{path}: {cause}")]
-    Io { path: PathBuf, cause: std::io::Error },
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: std::io::Error,
+    },
+    /// Neither a bag's folder nor one of its files.
     #[error("{path} is no bag: give a .mcap or .db3 file, or the folder that `ros2 bag record` made")]
-    Kind { path: PathBuf },
+    Kind {
+        /// What was given.
+        path: PathBuf,
+    },
+    /// The bag's metadata.yaml is not what rosbag2 writes.
     #[error("{path}: {cause}; is its rosbag2_bagfile_information complete? Give the .mcap or .db3 file itself")]
-    Metadata { path: PathBuf, cause: serde_yaml::Error },
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: serde_yaml::Error,
+    },
+    /// rosbag2 compressed the bag as a whole.
     #[error(
         "{path} was recorded with --compression-mode {mode}: unpack it with `ros2 bag convert`, or record without (chunks that \
          the mcap storage compresses itself can be read)"
     )]
-    Compressed { path: PathBuf, mode: String },
+    Compressed {
+        /// The bag.
+        path: PathBuf,
+        /// Its compression mode.
+        mode: String,
+    },
+    /// An .mcap file is damaged.
     #[error(
         "{path}: {cause}; the bag is damaged or was cut off: save what is whole with `mcap recover`, or record again"
     )]
-    Mcap { path: PathBuf, cause: mcap::McapError },
+    Mcap {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: mcap::McapError,
+    },
+    /// A .db3 file is damaged.
     #[error("{path}: {cause}; the bag is damaged or was cut off: mend it with `ros2 bag reindex`, or record again")]
-    Sqlite { path: PathBuf, cause: rusqlite::Error },
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: rusqlite::Error,
+    },
+    /// A topic has no messages.
     #[error("the bag has no messages on {topic}, it has {found}: {remedy}")]
-    NoTopic { topic: String, found: String, remedy: &'static str },
+    NoTopic {
+        /// The topic.
+        topic: String,
+        /// The topics that have some, with their types.
+        found: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A topic holds messages of another type.
     #[error("{topic} holds {found}, {wanted} is needed: {remedy}")]
-    Type { topic: String, found: String, wanted: &'static str, remedy: &'static str },
+    Type {
+        /// The topic.
+        topic: String,
+        /// Their type.
+        found: String,
+        /// The type that is needed.
+        wanted: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A message can't be read.
     #[error("message {number} on {topic}: {cause}")]
-    Message { topic: String, number: u64, cause: messages::MessageError },
+    Message {
+        /// The topic.
+        topic: String,
+        /// Which one on its topic, from 1.
+        number: u64,
+        /// What is wrong with it.
+        cause: messages::MessageError,
+    },
+    /// The transforms give no pose of the tool.
     #[error("the bag's transforms give no pose of '{tool}' in '{base}': {cause}")]
-    NoTransform { base: String, tool: String, cause: TransformError },
+    NoTransform {
+        /// Frame that poses are given in.
+        base: String,
+        /// Frame whose pose is asked for.
+        tool: String,
+        /// What is wrong with it.
+        cause: TransformError,
+    },
+    /// The tool is never at rest.
     #[error(
         "the tool never stands still for {window_s} s within {tolerance_um:.2} µm in {poses} poses over {span_s:.1} s: was the \
          sweep recorded, do poses come often enough? Else raise --settle-tolerance-um"
     )]
-    NoRest { window_s: f64, tolerance_um: f64, poses: usize, span_s: f64 },
+    NoRest {
+        /// Time that it must be at rest, s.
+        window_s: f64,
+        /// Largest distance of a pose from the mean, µm.
+        tolerance_um: f64,
+        /// Poses in the bag.
+        poses: usize,
+        /// Time from the first to the last of them, s.
+        span_s: f64,
+    },
+    /// The tool turns between two places.
     #[error(
         "the tool turned by {turned_rad:.4} rad between its first stationary interval and that after {at_s:.1} s, at most \
          {limit_rad} rad are allowed: cut the sweep out of the bag with --from-s and --to-s"
     )]
-    Turned { turned_rad: f64, limit_rad: f64, at_s: f64 },
+    Turned {
+        /// Angle between both orientations, rad.
+        turned_rad: f64,
+        /// Largest accepted angle, rad.
+        limit_rad: f64,
+        /// When it was found at rest at the second place, s after the first pose.
+        at_s: f64,
+    },
+    /// No place has a still image pair.
     #[error("no stationary interval of the tool has a still image pair: {reason}")]
-    NoPair { reason: String },
+    NoPair {
+        /// Why the first place has none.
+        reason: String,
+    },
+    /// The folder can't be written.
     #[error(transparent)]
     Folder(#[from] crate::folder::error::FolderError),
+    /// An image can't be written.
     #[error("{path}: {cause}: is the disk full, may this program write there?")]
-    Write { path: PathBuf, cause: image::ImageError },
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: image::ImageError,
+    },
 }

@@ -9,31 +9,67 @@ use nalgebra::Quaternion;
 /// Why a message can't be used.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum MessageError {
+    /// The bytes are no message of the type.
     #[error(transparent)]
     Cdr(#[from] CdrError),
+    /// The image's encoding can't be read.
     #[error(
         "encoding '{encoding}' can't be read from a bag: record mono8, mono16, rgb8, bgr8, rgba8 or bgra8; image_proc turns \
          Bayer patterns into them"
     )]
-    Encoding { encoding: String },
+    Encoding {
+        /// Its encoding.
+        encoding: String,
+    },
+    /// The image has fewer bytes than its size needs.
     #[error("{width}×{height} px of '{encoding}' in rows of {step} bytes need {needed} bytes, the message has {found}")]
-    Size { width: u32, height: u32, encoding: String, step: usize, needed: usize, found: usize },
+    Size {
+        /// Width, px.
+        width: u32,
+        /// Height, px.
+        height: u32,
+        /// Encoding of the pixels.
+        encoding: String,
+        /// Bytes from one row to the next.
+        step: usize,
+        /// Bytes that are needed.
+        needed: usize,
+        /// Bytes that the message has.
+        found: usize,
+    },
+    /// Its numbers are no pose.
     #[error(
         "its numbers are no pose: position ({x}, {y}, {z}) m, a quaternion of length {length}: cut that part out with \
          --from-s and --to-s, and let the robot's driver publish poses only when it knows them"
     )]
-    Pose { x: f64, y: f64, z: f64, length: f64 },
+    Pose {
+        /// Position along x, m.
+        x: f64,
+        /// Position along y, m.
+        y: f64,
+        /// Position along z, m.
+        z: f64,
+        /// Norm of the quaternion.
+        length: f64,
+    },
 }
 
 /// sensor_msgs/Image, its pixels borrowed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Image<'a> {
+    /// When it was taken, ns.
     pub stamp_ns: i64,
+    /// Width, px.
     pub width: u32,
+    /// Height, px.
     pub height: u32,
+    /// How pixels are stored, as sensor_msgs names it.
     pub encoding: &'a str,
+    /// Order of the bytes of 16-bit pixels.
     pub is_bigendian: bool,
+    /// Bytes from one row to the next.
     pub step: u32,
+    /// The pixels, row by row.
     pub data: &'a [u8],
 }
 

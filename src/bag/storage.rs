@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 
 /// A message as it was recorded.
 pub struct Message<'a> {
+    /// Its topic.
     pub topic: &'a str,
     /// As rosbag2 writes it, `sensor_msgs/msg/Image`.
     pub kind: &'a str,
+    /// Its bytes, CDR.
     pub data: &'a [u8],
 }
 

@@ -7,15 +7,20 @@ use image::{ExtendedColorType, ImageEncoder};
 /// Grey counts as the camera, or the conversion from colour, gave them.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Counts {
+    /// Of 8 bits.
     U8(Vec<u8>),
+    /// Of 16 bits.
     U16(Vec<u16>),
 }
 
 /// `width` · `height` counts, row-major.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RawImage<'a> {
+    /// Width, px.
     pub width: u32,
+    /// Height, px.
     pub height: u32,
+    /// The pixels, row-major.
     pub counts: &'a Counts,
 }
 

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 /// An image pair on disk with its pose.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PairFiles {
+    /// Both image files.
     pub images: Stereo<PathBuf>,
+    /// The tool's measured pose.
     pub pose: ToolPose,
 }
 

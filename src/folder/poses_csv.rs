@@ -13,6 +13,7 @@ use std::path::Path;
 pub struct PoseRow {
     /// Which image pair: `00007.png` is 7.
     pub index: u32,
+    /// The tool's measured pose.
     pub pose: ToolPose,
 }
 

@@ -3,8 +3,15 @@
 /// Why a table can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
+    /// The header lacks columns.
     #[error("the columns {wanted} are needed, the header is '{found}'")]
-    Columns { wanted: String, found: String },
+    Columns {
+        /// Columns that are needed.
+        wanted: String,
+        /// Columns that were found.
+        found: String,
+    },
+    /// The text is no CSV.
     #[error(transparent)]
     Csv(#[from] csv::Error),
 }

@@ -34,7 +34,9 @@ impl Domain {
 /// A polynomial of the pixel of total degree `degree`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Chebyshev2 {
+    /// Where its arguments run from −1 to 1.
     pub domain: Domain,
+    /// Total degree.
     pub degree: usize,
     /// c_ij at [`index`].
     pub coefficients: Vec<f64>,
@@ -168,6 +170,7 @@ impl Chebyshev2 {
         other
     }
 
+    /// f at a pixel.
     pub fn value(&self, pixel: Vector2<f64>) -> f64 {
         let (mut x, mut y) = ([0.0; MAX], [0.0; MAX]);
         values_at(self.domain.normalise(0, pixel.x), &mut x[..=self.degree]);

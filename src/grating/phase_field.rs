@@ -35,6 +35,7 @@ impl LineNumbers {
         Vector2::new(1.5 * PI + TAU * f64::from(self.h), 1.5 * PI + TAU * f64::from(self.v))
     }
 
+    /// The lines `h` and `v` further on.
     pub fn shifted(self, h: i32, v: i32) -> Self {
         LineNumbers { h: self.h + h, v: self.v + v }
     }

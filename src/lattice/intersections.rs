@@ -12,7 +12,9 @@ use std::f64::consts::TAU;
 /// A grid intersection in one image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Intersection {
+    /// Which lines meet.
     pub lines: LineNumbers,
+    /// Where, raw pixel (u, v).
     pub pixel: Vector2<f64>,
     /// px².
     pub covariance_px2: Matrix2<f64>,

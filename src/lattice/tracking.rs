@@ -30,16 +30,26 @@ pub struct Tracked {
 /// Why the numbers are not certain.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TrackingError {
+    /// Two renumberings explain the image about as well.
     #[error(
         "phase ambiguous: two line numberings differ by {margin:.2} pitches only (at least {limit:.2} is demanded): take \
          smaller height steps, or check that nothing moved but the robot"
     )]
-    Ambiguous { margin: f64, limit: f64 },
+    Ambiguous {
+        /// By how much the worse one is worse, pitches.
+        margin: f64,
+        /// Smallest accepted margin, pitches.
+        limit: f64,
+    },
+    /// Too few intersections were seen before.
     #[error(
         "phase ambiguous: only {common} intersections are seen both here and at the heights before, at least {MIN_COMMON} \
          are needed: take smaller height steps"
     )]
-    TooFewCommon { common: usize },
+    TooFewCommon {
+        /// How many were.
+        common: usize,
+    },
 }
 
 /// Smallest margin that is accepted, in pitches.
@@ -86,6 +96,7 @@ impl Tracker {
         best_renumbering(nearest.map_or(&FxHashMap::default(), |(_, seen)| seen), intersections)
     }
 
+    /// Whether no height has been remembered yet.
     pub fn is_empty(&self) -> bool {
         self.history.is_empty()
     }

@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 /// The tool's measured pose for one image pair, in the robot's base frame.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToolPose {
+    /// Position along x, mm.
     pub x_mm: f64,
+    /// Position along y, mm.
     pub y_mm: f64,
+    /// Position along z, mm.
     pub z_mm: f64,
     /// Orientation, quaternion x, y, z, w; none where only positions are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,6 +39,7 @@ impl ToolPose {
         Some(ToolPose { rotation, ..ToolPose::at((sum / count).into()) })
     }
 
+    /// Position, mm.
     pub fn position_mm(&self) -> [f64; 3] {
         [self.x_mm, self.y_mm, self.z_mm]
     }
@@ -49,7 +53,9 @@ impl ToolPose {
 /// A pose and when it was measured, mm: base_from_tool, or parent_from_child of a transform.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StampedPose {
+    /// When it was measured, ns.
     pub stamp_ns: i64,
+    /// The transform, mm.
     pub pose: Isometry3<f64>,
 }
 
@@ -66,6 +72,7 @@ impl StampedPose {
         Some(StampedPose { stamp_ns, pose: Isometry3::from_parts(translation, rotation) })
     }
 
+    /// Position, mm.
     pub fn position_mm(&self) -> [f64; 3] {
         self.pose.translation.vector.into()
     }

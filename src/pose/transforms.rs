@@ -7,8 +7,11 @@ use std::collections::{HashMap, VecDeque};
 /// parent_from_child.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StampedTransform {
+    /// Frame that the transform is given in.
     pub parent: String,
+    /// Frame that it places.
     pub child: String,
+    /// parent_from_child.
     pub transform: StampedPose,
 }
 
@@ -38,20 +41,40 @@ const FRAMES: usize = 4096;
 /// Why there is no pose.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TransformError {
+    /// The chain ends below the base.
     #[error("TF knows no frame '{frame}' above the tool: is base_frame or tool_frame misspelt, is /tf_static missing?")]
-    NoParent { frame: String },
+    NoParent {
+        /// The frame.
+        frame: String,
+    },
+    /// The chain is too long to be a tree's.
     #[error(
         "the chain of frames above '{tool}' does not reach '{base}' within {LONGEST} links: are both in one tree \
          (ros2 run tf2_tools view_frames)?"
     )]
-    Loop { base: String, tool: String },
+    Loop {
+        /// Frame that poses are given in.
+        base: String,
+        /// Frame whose pose is asked for.
+        tool: String,
+    },
+    /// The transforms were never known at the same time.
     #[error(
         "the transform to '{frame}' and the others between base and tool have no time in common: do all of them come, and \
          do their publishers' clocks agree?"
     )]
-    NoCommonTime { frame: String },
+    NoCommonTime {
+        /// The frame.
+        frame: String,
+    },
+    /// No transform of the chain ever changes.
     #[error("every transform between '{base}' and '{tool}' is static: does the robot's driver publish /tf?")]
-    Fixed { base: String, tool: String },
+    Fixed {
+        /// Frame that poses are given in.
+        base: String,
+        /// Frame whose pose is asked for.
+        tool: String,
+    },
 }
 
 impl TransformBuffer {

@@ -219,6 +219,7 @@ pub enum OriginMark {
     Dot {
         /// Its centre in paper coordinates, mm.
         centre_mm: [f64; 2],
+        /// Its diameter, mm.
         diameter_mm: f64,
     },
     /// Dots half a pitch wide in cells around it tell origin, axes and pitch, a whole number of hundredths of a millimetre up

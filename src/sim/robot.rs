@@ -64,6 +64,7 @@ impl Robot {
         self.target_mm = target_mm;
     }
 
+    /// Where it was sent, mm.
     pub fn target_mm(&self) -> Vector3<f64> {
         self.target_mm
     }

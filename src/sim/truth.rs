@@ -21,18 +21,26 @@ pub enum Axes {
 pub struct TruthPoint {
     /// In the asked axes, mm.
     pub point_mm: Vector3<f64>,
+    /// Raw pixel (u, v) of either camera.
     pub pixel: Stereo<Vector2<f64>>,
 }
 
 /// One row of `truth_points.csv`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct TruthRow {
+    /// Along x, mm.
     pub x_mm: f64,
+    /// Along y, mm.
     pub y_mm: f64,
+    /// Along z, mm.
     pub z_mm: f64,
+    /// Left pixel, u.
     pub u_left: f64,
+    /// Left pixel, v.
     pub v_left: f64,
+    /// Right pixel, u.
     pub u_right: f64,
+    /// Right pixel, v.
     pub v_right: f64,
 }
 
@@ -76,9 +84,11 @@ pub fn points_in_common_volume(scene: &Scene, axes: Axes, depth_mm: f64, count: 
 /// `truth.yaml`: what a user of the cell would know or click.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TruthFile {
+    /// Distance between neighbouring lines as designed, mm.
     pub pitch_mm: f64,
     /// Pixel of the grid's origin at h = 0.
     pub origin_left: [f64; 2],
+    /// Right pixel of the grid's origin at h = 0.
     pub origin_right: [f64; 2],
 }
 
@@ -98,10 +108,17 @@ impl TruthFile {
 /// Why the truth could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum TruthError {
+    /// The scene has no truth.
     #[error(transparent)]
     Scene(#[from] SceneError),
+    /// A file can't be written.
     #[error("{path}: {message}")]
-    Write { path: std::path::PathBuf, message: String },
+    Write {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why not.
+        message: String,
+    },
 }
 
 /// Writes `truth.yaml`, `scene.yaml` and `truth_points.csv` into `folder`.

@@ -42,15 +42,18 @@ pub struct DriftMeasurement {
 /// What is still good.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerances {
+    /// Largest accepted `shift_px`, px.
     pub shift_px: f64,
     /// Of `scale` from 1.
     pub scale: f64,
+    /// Largest accepted `residual_px`, px.
     pub residual_px: f64,
 }
 
 /// Whether a robot may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
+    /// All within the tolerances.
     Good,
     /// A camera or its lens has moved.
     Drifted,
@@ -86,18 +89,42 @@ impl DriftMeasurement {
 /// Why nothing can be said.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum CheckError {
+    /// The grid can't be fitted.
     #[error("{camera} image: {cause}")]
-    Fit { camera: Camera, cause: FitError },
+    Fit {
+        /// The camera.
+        camera: Camera,
+        /// Why not.
+        cause: FitError,
+    },
+    /// The image is of another size than the calibration.
     #[error("{camera} image is {found:?} px, the calibration's is {wanted:?} px: set the camera's resolution back")]
-    Size { camera: Camera, found: [u32; 2], wanted: [u32; 2] },
+    Size {
+        /// The camera.
+        camera: Camera,
+        /// Its width and height, px.
+        found: [u32; 2],
+        /// The calibration's, px.
+        wanted: [u32; 2],
+    },
+    /// Too little of the grid is in the calibrated region.
     #[error(
         "{camera} image: only {intersections} intersections are in the calibrated region, {LEAST} are needed: move the grid into view"
     )]
-    TooFewIntersections { camera: Camera, intersections: usize },
+    TooFewIntersections {
+        /// The camera.
+        camera: Camera,
+        /// Intersections that are.
+        intersections: usize,
+    },
+    /// The lines have their distance at no height.
     #[error(
         "no height fits the lines' distance of {pitch_mm} mm: another sheet, or far outside the calibrated heights?"
     )]
-    NoHeight { pitch_mm: f64 },
+    NoHeight {
+        /// The calibrated distance, mm.
+        pitch_mm: f64,
+    },
 }
 
 const LEAST: usize = 12;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 /// What one image pair gave.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PairReport {
+    /// Height above the first pair, mm.
     pub height_mm: f64,
     /// Intersections found.
     pub intersections: Stereo<usize>,
@@ -23,8 +24,11 @@ pub struct PairReport {
 /// A finished calibration with what led to it.
 #[derive(Clone, Debug)]
 pub struct CalibrationOutcome {
+    /// The fitted and judged calibration.
     pub calibration: Calibration,
+    /// One entry a pair.
     pub pairs: Vec<PairReport>,
+    /// What the models were fitted to.
     pub data: Stereo<CameraDataset>,
     /// Where each pair's pose was minus where it was measured, about the mean of all, robot axes, mm; none where nothing
     /// tells.

@@ -17,16 +17,30 @@ const LEAST_COVERAGE: f64 = 0.5;
 /// What speaks against using a result.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Doubt {
+    /// The line numbers of a pair were hardly certain.
     #[error(
         "{camera} camera: at {height_mm:.2} mm two line numberings differ by {margin:.2} pitches only, at least {MIN_MARGIN} \
          is demanded: take smaller height steps"
     )]
-    Margin { camera: Camera, height_mm: f64, margin: f64 },
+    Margin {
+        /// The camera.
+        camera: Camera,
+        /// Its height, mm.
+        height_mm: f64,
+        /// Margin of the phase tracking, pitches.
+        margin: f64,
+    },
+    /// Much of an image never showed the grid.
     #[error(
         "{camera} camera: crossings were seen in {:.0} % of the image only, at least {:.0} % are demanded: use a larger \
          target, centre it, light it evenly", 100.0 * .share, 100.0 * LEAST_COVERAGE
     )]
-    Coverage { camera: Camera, share: f64 },
+    Coverage {
+        /// The camera.
+        camera: Camera,
+        /// Share of the image that did.
+        share: f64,
+    },
 }
 
 /// Refuses heights that can't be millimetres. Costs nothing: ask before the images are fitted.

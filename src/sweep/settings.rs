@@ -9,6 +9,7 @@ use nalgebra::Vector2;
 /// What a calibration needs to know besides images and poses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CalibrationSettings {
+    /// How images are fitted and mapped.
     pub method: Method,
     /// Pitch of the printed lines, mm; none: the origin mark tells it.
     pub pitch_mm: Option<f64>,

@@ -33,13 +33,24 @@ impl Paper {
 /// Why there is no such target.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum TargetError {
+    /// No such pitch can be printed.
     #[error("the pitch is {pitch_mm} mm, {LEAST_PITCH_MM} … {MOST_PITCH_MM} mm are possible on such a sheet")]
-    Pitch { pitch_mm: f64 },
+    Pitch {
+        /// The pitch, mm.
+        pitch_mm: f64,
+    },
+    /// No such lines can be printed.
     #[error(
         "lines are {line_mm} mm wide, {LEAST_LINE_MM} … {most_mm:.3} mm are possible: paper must be left between them and the \
          mark's dots"
     )]
-    Line { line_mm: f64, most_mm: f64 },
+    Line {
+        /// Width of a line, mm.
+        line_mm: f64,
+        /// Widest line, mm.
+        most_mm: f64,
+    },
+    /// The mark can't tell the pitch.
     #[error(transparent)]
     Mark(#[from] NoMark),
 }
@@ -63,11 +74,16 @@ const BAR_MM: f64 = 100.0;
 pub enum Shape {
     /// Upper left corner and size.
     Rect {
+        /// Upper left corner.
         at: [f64; 2],
+        /// Width and height.
         size: [f64; 2],
     },
+    /// A filled circle.
     Circle {
+        /// Centre.
         centre: [f64; 2],
+        /// Radius.
         radius: f64,
     },
 }
@@ -75,9 +91,11 @@ pub enum Shape {
 /// What is on the sheet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
+    /// Width and height of the sheet, mm.
     pub size_mm: [f64; 2],
     /// The origin crossing.
     pub origin_mm: [f64; 2],
+    /// Everything black, but the text.
     pub shapes: Vec<Shape>,
     /// Lower left corner of each line, mm, and what it says.
     pub text: Vec<([f64; 2], String)>,

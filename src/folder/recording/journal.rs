@@ -35,7 +35,9 @@ pub struct Header {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pair {
+    /// Number of the pair, from 0.
     pub index: u32,
+    /// The tool's measured pose.
     pub pose: ToolPose,
     /// CRC-32 of the image files.
     pub crc: Stereo<u32>,
@@ -51,14 +53,36 @@ enum Line {
 /// Why a journal can't be gone on with.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
+    /// The file can't be read or written.
     #[error("{path}: {cause}: is the disk full, may the node write there?")]
-    Io { path: PathBuf, cause: std::io::Error },
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: std::io::Error,
+    },
+    /// There is no sound journal.
     #[error("{path} holds no calibration that could be resumed: start one without resume")]
-    Nothing { path: PathBuf },
+    Nothing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The journal is of another calibration.
     #[error("{path} was written for another calibration ({what}): repeat that goal, or start without resume")]
-    Other { path: PathBuf, what: &'static str },
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+    },
+    /// An entry can't be written as text.
     #[error("{path}: {message}")]
-    Text { path: PathBuf, message: String },
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        message: String,
+    },
 }
 
 /// A journal on disk, open for appending.
@@ -71,6 +95,7 @@ pub struct Journal {
 /// What the sound part of a journal says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contents {
+    /// The first line.
     pub header: Header,
     /// In order, indices 0, 1, ….
     pub pairs: Vec<Pair>,

@@ -16,16 +16,36 @@ use std::path::{Path, PathBuf};
 /// Why a pair is not on disk, or can't be read back.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
+    /// The journal can't be written or read.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// An image or poses.csv can't be written or read.
     #[error("{0}: is the disk full, may the node write there?")]
     Folder(#[from] FolderError),
+    /// An image can't be encoded or decoded.
     #[error("{path}: {cause}")]
-    Image { path: PathBuf, cause: image::ImageError },
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: image::ImageError,
+    },
+    /// An image file has changed since it was written.
     #[error("{path} is not what was written (checksum {found:08x} instead of {written:08x}): start without resume")]
-    Changed { path: PathBuf, found: u32, written: u32 },
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// Its CRC-32 now.
+        found: u32,
+        /// Its CRC-32 when it was written.
+        written: u32,
+    },
+    /// An image file is not grey.
     #[error("{path} is no grey image of 8 or 16 bits: start without resume")]
-    NoGray { path: PathBuf },
+    NoGray {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 /// Writes pairs as they come.

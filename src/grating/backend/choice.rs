@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 /// Both images of a pair, loaded onto a device.
 pub struct LoadedPair<'a> {
+    /// Both images, for whoever needs them on the host.
     pub images: Stereo<Image<'a>>,
     /// The images there, or why not.
     pub pixels: Stereo<Result<Box<dyn Pixels + 'a>, BackendError>>,
@@ -44,6 +45,7 @@ impl Default for ActiveBackend {
 }
 
 impl ActiveBackend {
+    /// The CPU.
     pub fn cpu() -> Self {
         ActiveBackend { backend: Arc::new(Cpu), falls_back: false }
     }
@@ -72,6 +74,7 @@ impl ActiveBackend {
         ActiveBackend { backend, falls_back }
     }
 
+    /// The device that works on the pixels.
     pub fn backend(&self) -> &dyn Backend {
         &*self.backend
     }

@@ -39,7 +39,9 @@ pub trait Backend: Send + Sync {
 /// An image to work on: the caller's, or one that is kept as long as someone works on it.
 #[derive(Clone, Debug)]
 pub enum Image<'a> {
+    /// The caller keeps it.
     Borrowed(&'a GrayImage),
+    /// Whoever works on it last drops it.
     Shared(Arc<GrayImage>),
 }
 
@@ -100,29 +102,58 @@ pub trait Pixels: Send {
 /// Why a device can't be used, or can't any longer.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum BackendError {
+    /// No CUDA driver.
     #[error("no CUDA driver is installed (libcuda is missing): install NVIDIA's driver, or choose the backend cpu")]
     NoDriver,
+    /// No GPU.
     #[error("the CUDA driver finds no GPU: is one plugged in and visible (nvidia-smi)? Else choose the backend cpu")]
     NoDevice,
+    /// The driver is older than what is used.
     #[error(
         "the CUDA driver supports CUDA {}.{}, at least {}.{} is needed: update NVIDIA's driver, or choose the backend cpu",
         .found / 1000, .found % 1000 / 10, .needed / 1000, .needed % 1000 / 10
     )]
-    DriverTooOld { found: i32, needed: i32 },
+    DriverTooOld {
+        /// Version of the driver, major · 1000 + minor · 10.
+        found: i32,
+        /// Version that is needed.
+        needed: i32,
+    },
+    /// No run-time compiler.
     #[error(
         "CUDA's run-time compiler is missing (libnvrtc): install the CUDA toolkit or the Python package nvidia-cuda-nvrtc \
          and add its folder to LD_LIBRARY_PATH, or choose the backend cpu"
     )]
     NoCompiler,
+    /// The kernels don't compile.
     #[error("the kernels don't compile for {architecture}: {log}")]
-    Compile { architecture: String, log: String },
+    Compile {
+        /// What they were compiled for.
+        architecture: String,
+        /// What the compiler says.
+        log: String,
+    },
+    /// The device has no memory left.
     #[error(
         "{device} has no memory left for {mib} MiB more: end other programs on it, use smaller images, or choose the \
          backend cpu"
     )]
-    OutOfMemory { device: String, mib: usize },
+    OutOfMemory {
+        /// Name of the device.
+        device: String,
+        /// Memory that was asked for, MiB.
+        mib: usize,
+    },
+    /// The device does not work, or no longer.
     #[error(
         "{device} failed in {during}: {cause}. Is it still there (nvidia-smi)? Restart the program, or choose the backend cpu"
     )]
-    Failed { device: String, during: String, cause: String },
+    Failed {
+        /// Name of the device.
+        device: String,
+        /// What it was doing.
+        during: String,
+        /// What the driver says.
+        cause: String,
+    },
 }

@@ -21,6 +21,7 @@ pub struct Carriers {
     pub gradient_v: Vector2<f64>,
     /// Phases at `centre`, rad.
     pub phase_h: f64,
+    /// Phase of v there, rad.
     pub phase_v: f64,
     /// Strength of the weaker of both peaks over the median of the spectrum.
     pub peak_over_floor: f64,

@@ -25,6 +25,7 @@ use nalgebra::{DMatrix, DVector};
 pub struct Region {
     /// Columns and rows, end exclusive.
     pub columns: [usize; 2],
+    /// First row, and the one after the last.
     pub rows: [usize; 2],
     /// Every n-th of both.
     pub stride: usize,
@@ -44,7 +45,9 @@ impl Region {
 /// Result of one pass over the pixels.
 #[derive(Clone, Debug)]
 pub struct NormalEquations {
+    /// JᵀWJ, parameters in the order of [`GratingParameters::add`].
     pub jtj: DMatrix<f64>,
+    /// JᵀWr.
     pub jtr: DVector<f64>,
     /// Robust cost: Σ ρ(r) with ρ(r) = s² ln(1 + r²/s²), s the robust scale.
     pub cost: f64,

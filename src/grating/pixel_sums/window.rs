@@ -24,6 +24,7 @@ const ROWS_OF_TASK: usize = 64;
 pub struct Window {
     /// Columns and rows of h's band and of v's, end exclusive: nothing beyond has any weight.
     pub columns: [[u32; 2]; 2],
+    /// Rows of h's band and of v's, end exclusive.
     pub rows: [[u32; 2]; 2],
     /// The middle, (u, v).
     pub pixel: [f32; 2],
@@ -35,6 +36,7 @@ pub struct Window {
     pub phases: [f32; 2],
     /// 1/l and 1/s of h and v, 1/rad.
     pub per_along: [f32; 2],
+    /// 1/s of h and v, 1/rad.
     pub per_across: [f32; 2],
 }
 

@@ -14,9 +14,13 @@ fn philox(mut counter: [u32; 4], seed: u64) -> [u32; 4] {
 /// What numbers a draw: of which image, in which round, for which of its parameters.
 #[derive(Clone, Copy, Debug)]
 pub struct Counter {
+    /// Number of the image.
     pub image: u32,
+    /// Number of the round.
     pub round: u32,
+    /// Number of the draw.
     pub draw: u32,
+    /// Number of the parameter.
     pub parameter: u32,
 }
 

@@ -33,6 +33,7 @@ pub struct QuadraticPhase {
 }
 
 impl QuadraticPhase {
+    /// Phase at (x, y), rad.
     pub fn at(&self, x: f64, y: f64) -> f64 {
         (self.xy * x / 1000.0 + self.yy * y / 1000.0 + self.seed) * y + self.x * x + self.y * y + self.constant
     }

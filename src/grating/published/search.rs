@@ -31,20 +31,26 @@ pub struct Round {
 /// A search on one image.
 #[derive(Clone, Debug)]
 pub struct SearchPlan<'a> {
+    /// The image, evened out.
     pub image: &'a GrayImage,
     /// Every n-th pixel along u and v.
     pub stride: usize,
+    /// Where the search begins.
     pub start: QuadraticGratings,
+    /// What is searched, round by round.
     pub rounds: Vec<Round>,
     /// Of the random numbers, with the image's number.
     pub seed: u64,
+    /// Of the random numbers, too.
     pub image_number: u32,
 }
 
 /// The pixels of one round, rows along the lines that are searched (transposed for v).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SearchRegion {
+    /// Pixels along a row.
     pub columns: usize,
+    /// Rows.
     pub rows: usize,
     /// Pixel (x, y) of the first column and row: (u, v) for h, (v, u) for v.
     pub start: [usize; 2],
@@ -55,6 +61,7 @@ pub struct SearchRegion {
 pub struct Problem {
     /// Pixels along a row, and rows.
     pub columns: usize,
+    /// Rows.
     pub rows: usize,
     /// Row-major image, any gain and offset.
     pub image: Vec<f32>,
@@ -62,6 +69,7 @@ pub struct Problem {
     pub standing: Vec<f32>,
     /// Pixel coordinates of the first column and row, and their spacing, in the untransposed image's px.
     pub start: [f64; 2],
+    /// Distance of the pixels, px.
     pub spacing: f64,
     /// Duty cycle, 0.97 in the original.
     pub duty: f32,
@@ -97,6 +105,7 @@ pub fn follow(plan: &SearchPlan, sums: impl Fn(&Problem, &[QuadraticPhase]) -> V
 }
 
 impl SearchPlan<'_> {
+    /// The pixels that a round looks at.
     pub fn region(&self, round: &Round) -> SearchRegion {
         let size = [self.image.width() as usize, self.image.height() as usize];
         let cut = size.map(|n| (0.5 * n as f64 * (1.0 - round.share)) as usize);

@@ -49,23 +49,41 @@ impl OriginMark {
 /// Why there is no origin.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum OriginError {
+    /// Nothing looks like a mark.
     #[error(
         "no origin mark among the {cells} cells in view, {dark} of them dark: bring the mark into view, or give the \
          origin's pixels in both images (--origin-left and --origin-right; origins or origin_left and origin_right of the node)"
     )]
-    NotFound { cells: usize, dark: usize },
+    NotFound {
+        /// Cells in view.
+        cells: usize,
+        /// Dark ones among them.
+        dark: usize,
+    },
+    /// Two marks are in view.
     #[error(
         "two origin marks, at ({:.0}, {:.0}) and ({:.0}, {:.0}) px: leave one in view, or cover both and give the origin's \
          pixels", .pixels[0].x, .pixels[0].y, .pixels[1].x, .pixels[1].y
     )]
-    Several { pixels: [Vector2<f64>; 2] },
+    Several {
+        /// Their origins, px.
+        pixels: [Vector2<f64>; 2],
+    },
+    /// A mark is in view but can't be read.
     #[error(
         "the origin mark at ({:.0}, {:.0}) px can't be read, {unread} of its 24 cells are covered, washed out or out of \
          sight, and {soiled} of the blank ones around it are dark: clean it and bring all of it into view, without \
          reflections, or give the origin's pixels in both images (--origin-left and --origin-right; origins or \
          origin_left and origin_right of the node)", .pixel.x, .pixel.y
     )]
-    Unreadable { pixel: Vector2<f64>, unread: usize, soiled: usize },
+    Unreadable {
+        /// Its origin, px.
+        pixel: Vector2<f64>,
+        /// Cells of the mark that can't be read.
+        unread: usize,
+        /// Dark cells of its blank margin.
+        soiled: usize,
+    },
 }
 
 /// Cells as dark as that are dots; as light as that are none. A fraction of the darkness of lines; blur makes the lines

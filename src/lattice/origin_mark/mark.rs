@@ -20,6 +20,7 @@ use std::ops::RangeInclusive;
 
 /// Cells of the mark along x and along y.
 pub const COLUMNS: RangeInclusive<i32> = -3..=2;
+/// Cells of the mark along y.
 pub const ROWS: RangeInclusive<i32> = -2..=1;
 /// Diameter of a dot, pitches.
 pub const DOT_PITCHES: f64 = 0.5;
@@ -39,6 +40,7 @@ pub struct Mark {
      mark tells it: choose one that is, or leave the mark out"
 )]
 pub struct NoMark {
+    /// The pitch, mm.
     pub pitch_mm: f64,
 }
 
@@ -102,6 +104,7 @@ impl Mark {
         Ok(Mark { hundredths: whole as u16 })
     }
 
+    /// Nominal pitch, mm.
     pub fn pitch_mm(self) -> f64 {
         f64::from(self.hundredths) / 100.0
     }

@@ -9,10 +9,13 @@ use rand_distr::StandardNormal;
 /// An image as the sensor gives it: grey counts of 8 or 16 bits, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SensorImage {
+    /// Width, px.
     pub width: u32,
+    /// Height, px.
     pub height: u32,
     /// 8 or 16.
     pub bit_depth: u8,
+    /// Row-major.
     pub counts: Vec<u16>,
 }
 

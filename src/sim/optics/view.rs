@@ -9,8 +9,11 @@ use rayon::prelude::*;
 /// A pixel's ray in robot axes (not normalised), and how it turns with the pixel.
 #[derive(Clone, Copy, Debug)]
 pub struct Ray {
+    /// Along the ray, away from the camera.
     pub direction: Vector3<f64>,
+    /// Change of `direction` for each pixel along u.
     pub per_u: Vector3<f64>,
+    /// Change of `direction` for each pixel along v.
     pub per_v: Vector3<f64>,
 }
 

@@ -12,7 +12,9 @@ use std::f64::consts::TAU;
 pub struct Print {
     /// Directions of paper s and t in the robot frame; unit length but not always at right angles.
     pub along_s: Vector3<f64>,
+    /// Direction of paper t likewise.
     pub along_t: Vector3<f64>,
+    /// Up from the sheet, of unit length.
     pub normal: Vector3<f64>,
     /// Rows give s and t of a point on the sheet.
     dual: [Vector3<f64>; 2],

@@ -26,31 +26,67 @@ pub struct ImageQuality {
 /// What is wrong with a picture.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum QualityError {
+    /// Lines hardly differ from the paper.
     #[error(
         "{camera} image: contrast is {:.0} % of full scale, at least {:.0} % are needed: more light, longer exposure, \
          better print", 100.0 * .contrast, 100.0 * LEAST_CONTRAST
     )]
-    Contrast { camera: Camera, contrast: f64 },
+    Contrast {
+        /// The camera.
+        camera: Camera,
+        /// Difference between paper and line, of full scale.
+        contrast: f64,
+    },
+    /// Noise hides the lines.
     #[error(
         "{camera} image: pixels are noisy by {:.1} %, contrast is {:.1} % of full scale, at least {LEAST_OVER_NOISE} times \
          the noise is needed: more light, less gain", 100.0 * .noise, 100.0 * .contrast
     )]
-    Noise { camera: Camera, contrast: f64, noise: f64 },
+    Noise {
+        /// The camera.
+        camera: Camera,
+        /// Difference between paper and line, of full scale.
+        contrast: f64,
+        /// Standard deviation of a pixel, of full scale.
+        noise: f64,
+    },
+    /// Too much light.
     #[error(
         "{camera} image: {:.0} % of the pixels are saturated, at most {:.0} % may be: less light, shorter exposure, no \
          reflections", 100.0 * .share, 100.0 * MOST_SATURATED
     )]
-    Saturated { camera: Camera, share: f64 },
+    Saturated {
+        /// The camera.
+        camera: Camera,
+        /// Share of pixels at full scale.
+        share: f64,
+    },
+    /// The lines are blurred.
     #[error(
         "{camera} image: the lines' edges are {edge_px:.1} px wide at {pitch_px:.1} px between lines: focus the camera on \
          the sheet"
     )]
-    Focus { camera: Camera, edge_px: f64, pitch_px: f64 },
+    Focus {
+        /// The camera.
+        camera: Camera,
+        /// Width of a line's edge, px.
+        edge_px: f64,
+        /// Distance between neighbouring lines, px.
+        pitch_px: f64,
+    },
+    /// The lines are too near to each other, or too far apart.
     #[error(
         "{camera} image: lines are {pitch_px:.1} px apart, {LEAST_PITCH_PX} px to {most_px:.0} px are possible: is this \
          the grid, at the right distance?"
     )]
-    Pitch { camera: Camera, pitch_px: f64, most_px: f64 },
+    Pitch {
+        /// The camera.
+        camera: Camera,
+        /// Distance between neighbouring lines, px.
+        pitch_px: f64,
+        /// Largest possible distance, px.
+        most_px: f64,
+    },
 }
 
 /// Five steps of 8 bits, or a third of the range of a 12-bit camera that fills 16 bits from below.
@@ -64,6 +100,7 @@ const LEAST_PITCH_PX: f64 = 6.0;
 const LEAST_LINES: f64 = 4.0;
 
 impl ImageQuality {
+    /// Measures a fitted image.
     pub fn of(image: &GrayImage, fit: &GratingFit) -> Self {
         let (width, height) = (image.width() as usize, image.height() as usize);
         let pixels = image.as_raw();

@@ -10,6 +10,7 @@ pub const JOG_HEIGHT_MM: f64 = 0.05;
 /// Where a pair was taken, relative to the first one.
 #[derive(Clone, Copy)]
 pub struct HeightOrJog {
+    /// Height above the first pose, mm.
     pub height_mm: f64,
     /// Displacement along x and y if it is a jog.
     pub jog_mm: Option<Vector2<f64>>,

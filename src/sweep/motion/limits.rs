@@ -5,7 +5,9 @@ use crate::statistics::exceeds;
 /// Limits on commanded positions, mm in the robot's base frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
+    /// Lowest x, y and z, mm.
     pub box_min_mm: [f64; 3],
+    /// Highest x, y and z, mm.
     pub box_max_mm: [f64; 3],
     /// Longest way from the measured position to a new target.
     pub max_step_mm: f64,
@@ -14,16 +16,36 @@ pub struct Limits {
 /// Why a target is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum LimitError {
+    /// The set point is outside the box.
     #[error(
         "target {axis} = {value:.3} mm lies outside the allowed {low:.3} … {high:.3} mm: widen limits.box or move the robot"
     )]
-    OutsideBox { axis: char, value: f64, low: f64, high: f64 },
+    OutsideBox {
+        /// The axis.
+        axis: char,
+        /// The set point along it, mm.
+        value: f64,
+        /// Lowest value, mm.
+        low: f64,
+        /// Highest value, mm.
+        high: f64,
+    },
+    /// The way is too long.
     #[error(
         "target is {step:.3} mm away, at most {limit:.3} mm are allowed at once: widen limits.max_step or take smaller steps"
     )]
-    TooFar { step: f64, limit: f64 },
+    TooFar {
+        /// Its length, mm.
+        step: f64,
+        /// Largest accepted length, mm.
+        limit: f64,
+    },
+    /// The set point is not finite.
     #[error("target {axis} is not a finite number: give one in metres")]
-    NotFinite { axis: char },
+    NotFinite {
+        /// The axis.
+        axis: char,
+    },
 }
 
 const AXES: [char; 3] = ['x', 'y', 'z'];

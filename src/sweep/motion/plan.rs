@@ -12,24 +12,59 @@ pub struct Plan {
 /// Why there is no such plan.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PlanError {
+    /// A height is not finite.
     #[error("height_{name} = {value_mm} mm is not a finite number: give a number")]
-    NotFinite { name: &'static str, value_mm: f64 },
+    NotFinite {
+        /// Which one.
+        name: &'static str,
+        /// Its value, mm.
+        value_mm: f64,
+    },
+    /// The range of heights is empty.
     #[error(
         "height_start = {start_mm} mm, height_stop = {stop_mm} mm: 0 ≤ start < stop is needed, heights count from the first pose"
     )]
-    NoRange { start_mm: f64, stop_mm: f64 },
+    NoRange {
+        /// Lowest height, mm.
+        start_mm: f64,
+        /// Highest height, mm.
+        stop_mm: f64,
+    },
+    /// The step is not possible.
     #[error(
         "height_step = {step_mm} mm: it must be above 0 and not above {longest_mm} mm, the longest the phase tracking can follow"
     )]
-    Step { step_mm: f64, longest_mm: f64 },
+    Step {
+        /// The step, mm.
+        step_mm: f64,
+        /// Longest possible step, mm.
+        longest_mm: f64,
+    },
+    /// A jog is not possible.
     #[error(
         "jog ({x_mm}, {y_mm}) mm is not finite, or further than {farthest_mm} mm: give small displacements along x and y"
     )]
-    Jog { x_mm: f64, y_mm: f64, farthest_mm: f64 },
+    Jog {
+        /// Its displacement along x, mm.
+        x_mm: f64,
+        /// Its displacement along y, mm.
+        y_mm: f64,
+        /// Longest possible displacement, mm.
+        farthest_mm: f64,
+    },
+    /// Jogs along one direction don't tell the other.
     #[error("jogs lead along one direction only: give jogs along x and along y, or none")]
     JogsCollinear,
+    /// Too few or too many heights.
     #[error("{heights} heights are asked for, {least} … {most} are possible: change height_step")]
-    Count { heights: usize, least: usize, most: usize },
+    Count {
+        /// How many.
+        heights: usize,
+        /// Fewest possible.
+        least: usize,
+        /// Most possible.
+        most: usize,
+    },
 }
 
 const LONGEST_STEP_MM: f64 = 2.0;

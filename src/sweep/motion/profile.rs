@@ -18,10 +18,12 @@ impl Profile {
         Profile { from_mm, to_mm, duration_s: 1.5 * distance(from_mm, to_mm) / speed_mm_s }
     }
 
+    /// Time that the move takes, s.
     pub fn duration_s(&self) -> f64 {
         self.duration_s
     }
 
+    /// Where it ends, mm.
     pub fn target_mm(&self) -> [f64; 3] {
         self.to_mm
     }

@@ -56,6 +56,7 @@ pub struct CpuPixels<'a> {
 }
 
 impl<'a> CpuPixels<'a> {
+    /// An image that stays where it is.
     pub fn new(image: impl Into<Image<'a>>) -> Self {
         CpuPixels { image: image.into(), maps: None }
     }

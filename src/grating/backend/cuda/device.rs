@@ -5,16 +5,24 @@ use crate::grating::backend::BackendError;
 /// The kernels of `kernels/grating_fit.cu`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
+    /// All random steps of a search.
     SearchSteps,
+    /// The image with rows and columns exchanged.
     Transpose,
+    /// The costs of one round's draws, and the best of them.
     SearchRound,
+    /// One row's share of the moments.
     NormalRows,
+    /// The moments of all rows.
     NormalMoments,
+    /// Phases and light-free levels of all pixels.
     LevelMaps,
+    /// Sums over windows.
     WindowSums,
 }
 
 impl Kernel {
+    /// Every kernel.
     pub const ALL: [Kernel; 7] = [
         Kernel::SearchSteps,
         Kernel::Transpose,
@@ -42,9 +50,11 @@ impl Kernel {
 /// A kernel on a grid of blocks of `threads` threads.
 #[derive(Clone, Copy, Debug)]
 pub struct Launch {
+    /// What runs.
     pub kernel: Kernel,
     /// Blocks along x and y.
     pub grid: [u32; 2],
+    /// Threads of a block.
     pub threads: u32,
 }
 

@@ -169,8 +169,11 @@ impl Gpu {
 /// When a kernel ran on the device, ms since the first launch; launches of several images overlap.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LaunchTime {
+    /// What ran.
     pub kernel: Kernel,
+    /// When it began, ms.
     pub start_ms: f32,
+    /// When it ended, ms.
     pub end_ms: f32,
 }
 

@@ -39,10 +39,12 @@ pub struct Cuda<D: Device> {
 }
 
 impl<D: Device> Cuda<D> {
+    /// A backend that computes on `device`.
     pub fn new(device: D) -> Self {
         Cuda { device }
     }
 
+    /// What it computes on.
     pub fn device(&self) -> &D {
         &self.device
     }
