@@ -1,4 +1,4 @@
-//! Time of one 1280×720 image on one core, stage by stage, and of the original's cost evaluations.
+//! Time of one 1280×720 image on one core, stage by stage, of the original's cost evaluations, of answers and of every model.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use grating_calibration::camera::{Camera, Stereo};
@@ -7,6 +7,7 @@ use grating_calibration::grating::fit::refine::{FitOptions, Warm, fit_cold, fit_
 use grating_calibration::grating::published::quadratic::QuadraticPhase;
 use grating_calibration::grating::published::search::{DRAWS, Problem, plain_sums};
 use grating_calibration::lattice::local;
+use grating_calibration::mapping::models::registry::{Model, ModelKind};
 use grating_calibration::pose::tool_pose::ToolPose;
 use grating_calibration::sim::config::SceneConfig;
 use grating_calibration::sim::scene::Scene;
@@ -72,7 +73,8 @@ fn answers(c: &mut Criterion) {
         let images = Stereo::from_fn(|camera| scene.image(camera, Vector3::new(0.0, 0.0, z_mm), 0).to_gray());
         session.add_pair(images.as_ref(), ToolPose::at([0.0, 0.0, z_mm])).expect("the simulated grid is in view");
     }
-    let calibration = session.finish().expect("nine heights are enough").calibration;
+    let outcome = session.finish().expect("nine heights are enough");
+    let calibration = &outcome.calibration;
     let [left, right] =
         Camera::BOTH.map(|camera| calibration.point_to_pixel(camera, Vector3::new(1.0, 2.0, -2.0)).pixel);
     assert!(calibration.pixel_pair_to_point(left, right).status.is_answered());
@@ -80,6 +82,15 @@ fn answers(c: &mut Criterion) {
     group.bench_function("stereo query", |b| {
         b.iter(|| calibration.pixel_pair_to_point(black_box(left), black_box(right)))
     });
+    group.finish();
+    let mut group = c.benchmark_group("pixel and Jacobian of a point");
+    for &kind in ModelKind::LADDER {
+        // Nine heights don't determine the largest models.
+        let Some(model) = Model::fit(kind, &outcome.data.left) else { continue };
+        group.bench_function(kind.to_string(), |b| {
+            b.iter(|| black_box(&model).pixel_and_jacobian(black_box(Vector3::new(1.0, 2.0, -2.0))))
+        });
+    }
     group.finish();
 }
 

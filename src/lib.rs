@@ -38,5 +38,6 @@ pub mod sim;
 pub mod statistics;
 pub mod sweep;
 pub mod target;
+pub mod validation;
 
 pub use gray_image::{GrayImage, gray_from_u8, gray_from_u16};

@@ -2,6 +2,7 @@
 
 use crate::folder::whole_file::{read_whole, write_whole};
 use crate::mapping::calibration::{Calibration, CameraCalibration, FORMAT_VERSION};
+use crate::validation::ValidationError;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -19,8 +20,8 @@ pub enum FileError {
         "{path}: version is {found}, this program reads version {FORMAT_VERSION}: calibrate again with this program"
     )]
     Version { path: PathBuf, found: u32 },
-    #[error("{path}: {field}: {complaint}; the file was edited or damaged: calibrate again, or restore it")]
-    Impossible { path: PathBuf, field: String, complaint: String },
+    #[error("{path}: {cause}; the file was edited or damaged: calibrate again, or restore it")]
+    Impossible { path: PathBuf, cause: ValidationError },
 }
 
 /// Read first, so that a file of another version is called that and not damaged.
@@ -61,14 +62,13 @@ impl Calibration {
             return Err(FileError::Version { path: path.into(), found: version });
         }
         let calibration: Calibration = serde_yaml::from_slice(bytes).map_err(yaml)?;
-        match calibration.complaint() {
-            None => Ok(calibration),
-            Some((field, complaint)) => Err(FileError::Impossible { path: path.into(), field, complaint }),
-        }
+        let impossible = |cause| FileError::Impossible { path: path.into(), cause };
+        calibration.validate().map_err(impossible)?;
+        Ok(calibration)
     }
 
-    /// The first impossible number: field and complaint.
-    fn complaint(&self) -> Option<(String, String)> {
+    /// The first impossible number.
+    fn validate(&self) -> Result<(), ValidationError> {
         let norm = self.tool_rotation.map_or(1.0, |q| q.iter().map(|x| x * x).sum::<f64>().sqrt());
         let top = [
             ("pitch_mm", self.pitch_mm > 0.0 && self.pitch_mm < 1e3, self.pitch_mm),
@@ -77,47 +77,41 @@ impl Calibration {
             ("heights", self.heights >= 2, self.heights as f64),
         ];
         if let Some((field, _, value)) = top.iter().find(|(_, good, _)| !good) {
-            return Some(((*field).into(), format!("{value} is impossible")));
+            return Err(ValidationError::new(*field, format!("is {value}, which is impossible")));
         }
-        for axis in 0..3 {
-            let (low, high) = (self.volume.min_mm[axis], self.volume.max_mm[axis]);
-            if !(low < high && low > -1e5 && high < 1e5) {
-                return Some(("volume".into(), format!("{low} … {high} mm along axis {axis} is no range")));
-            }
+        self.volume.validate().map_err(|error| error.within("volume"))?;
+        if let Some(uncertainty) = &self.uncertainty {
+            uncertainty.validate().map_err(|error| error.within("uncertainty"))?;
         }
-        if let Some(complaint) = self.uncertainty.as_ref().and_then(|uncertainty| uncertainty.complaint()) {
-            return Some(("uncertainty".into(), complaint));
-        }
-        [("left", &self.left), ("right", &self.right)].into_iter().find_map(|(side, camera)| {
-            camera.complaint().map(|(field, complaint)| (format!("{side}.{field}"), complaint))
-        })
+        self.left.validate().map_err(|error| error.within("left"))?;
+        self.right.validate().map_err(|error| error.within("right"))
     }
 }
 
 impl CameraCalibration {
-    fn complaint(&self) -> Option<(String, String)> {
+    fn validate(&self) -> Result<(), ValidationError> {
         let [width, height] = self.image_size;
         if !(16..=65_536).contains(&width) || !(16..=65_536).contains(&height) {
-            return Some(("image_size".into(), format!("{width}×{height} px is impossible")));
+            return Err(ValidationError::new("image_size", format!("is {width}×{height} px, which is impossible")));
         }
         for (field, value) in
             [("residual_rms_px", self.residual_rms_px), ("cross_validation_rms_px", self.cross_validation_rms_px)]
         {
             if !(0.0..1e4).contains(&value) {
-                return Some((field.into(), format!("{value} is impossible")));
+                return Err(ValidationError::new(field, format!("is {value}, which is impossible")));
             }
         }
         for axis in 0..2 {
             let (low, high) = (self.pixel_min[axis], self.pixel_max[axis]);
             if !(low < high && low >= -0.5 && high <= f64::from(self.image_size[axis]) - 0.5) {
-                return Some((
-                    "pixel_min, pixel_max".into(),
-                    format!("{low} … {high} px is no range within the image"),
-                ));
+                let problem = format!("are {low} … {high} px, which is no range within the image");
+                return Err(ValidationError::new("pixel_min, pixel_max", problem));
             }
         }
-        let standard = self.standard.as_ref().and_then(|standard| standard.complaint());
-        let standard = standard.map(|complaint| ("standard".into(), complaint));
-        self.model.complaint().map(|complaint| ("model".into(), complaint)).or(standard)
+        self.model.validate().map_err(|error| error.within("model"))?;
+        match &self.standard {
+            Some(standard) => standard.validate().map_err(|error| error.within("standard")),
+            None => Ok(()),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The pairs that a mapping is fitted to.
 
+use crate::mapping::volume::Volume;
 use nalgebra::{Matrix2, Vector2, Vector3};
 
 /// One grid intersection seen by one camera at one pose of the tool.
@@ -24,6 +25,11 @@ pub struct CameraDataset {
 }
 
 impl CameraDataset {
+    /// The smallest box around all points.
+    pub fn volume(&self) -> Volume {
+        Volume::around(self.correspondences.iter().map(|p| p.point_in_tool_mm))
+    }
+
     /// About `most` of the pairs at most, from all regions of all views.
     pub fn thinned(&self, most: usize) -> Self {
         // An odd stride walks through all regions of every view.

@@ -6,6 +6,7 @@
 //! | [`views`] | what the cameras saw at every pose |
 //! | [`volume`] | a box in the tool frame |
 //! | [`method`] | the default method, or the published one |
+//! | [`robust`] | robust least squares for cameras |
 //! | [`models`] | the camera models, world → pixel |
 //! | [`inverse`] | pixel pair → point, pixel + plane → point, on any model |
 //! | [`bundle`] | cameras, pose errors and print errors at once, with their covariance |
@@ -22,6 +23,7 @@ pub mod interop;
 pub mod inverse;
 pub mod method;
 pub mod models;
+pub mod robust;
 pub mod selection;
 pub mod views;
 pub mod volume;

@@ -1,7 +1,11 @@
 //! A box in the tool frame.
 
+use crate::validation::ValidationError;
 use nalgebra::Vector3;
 use serde::{Deserialize, Serialize};
+
+/// Coordinates beyond this are in other units, mm.
+const MAX_REACH_MM: f64 = 1e5;
 
 /// A box in the tool frame, mm.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,5 +38,20 @@ impl Volume {
     /// −1 … 1 inside.
     pub fn normalise(&self, point_mm: Vector3<f64>) -> Vector3<f64> {
         (point_mm - self.centre_mm()).component_div(&self.half_mm())
+    }
+
+    /// Checks numbers that were read from a file.
+    ///
+    /// # Errors
+    /// [`ValidationError`] when an axis has no length, or is longer than any cell.
+    pub fn validate(&self) -> Result<(), ValidationError> {
+        for axis in 0..3 {
+            let (low, high) = (self.min_mm[axis], self.max_mm[axis]);
+            if !(low < high && low > -MAX_REACH_MM && high < MAX_REACH_MM) {
+                let problem = format!("is {low} mm and max_mm[{axis}] {high} mm, which is no range");
+                return Err(ValidationError::new(format!("min_mm[{axis}]"), problem));
+            }
+        }
+        Ok(())
     }
 }

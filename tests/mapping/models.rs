@@ -7,7 +7,8 @@ use grating_calibration::mapping::calibration::fit::{CalibrationContext, fit_cal
 use grating_calibration::mapping::dataset::{CameraDataset, Correspondence};
 use grating_calibration::mapping::inverse::invert::PairSolver;
 use grating_calibration::mapping::method::Method;
-use grating_calibration::mapping::models::model::{Model, ModelKind};
+use grating_calibration::mapping::models::CameraModel;
+use grating_calibration::mapping::models::registry::{Model, ModelKind};
 use grating_calibration::mapping::selection::ladder::fit_ladder;
 use grating_calibration::sim::config::SceneConfig;
 use grating_calibration::sim::scene::Scene;
@@ -16,6 +17,7 @@ use nalgebra::{Matrix2, Matrix4, Vector2, Vector3};
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::SmallRng};
 use rand_distr::{Distribution, Normal};
+use serde_yaml::Value;
 use std::sync::LazyLock;
 
 static SCENE: LazyLock<Scene> = LazyLock::new(|| Scene::new(SceneConfig::default()).unwrap());
@@ -137,7 +139,7 @@ fn a_model_that_wins_inside_and_fails_at_the_border_is_not_served() {
 fn few_pairs_leave_out_the_models_with_many_parameters() {
     let data = sparse(4, 5, 0.05);
     assert!((200..300).contains(&data.correspondences.len()), "{}", data.correspondences.len());
-    let ladder = fit_ladder(&data, &ModelKind::LADDER).unwrap();
+    let ladder = fit_ladder(&data, ModelKind::LADDER).unwrap();
     let kinds: Vec<ModelKind> = ladder.rungs.iter().map(|rung| rung.entry.model).collect();
     assert!(kinds.contains(&ModelKind::Brown) && kinds.contains(&ModelKind::Spline), "{kinds:?}");
     for kind in [ModelKind::Quintic, ModelKind::Septic, ModelKind::Central] {
@@ -156,7 +158,7 @@ fn few_pairs_leave_out_the_models_with_many_parameters() {
 fn gross_outliers_don_t_matter() {
     let mut data = sparse(1, 9, 0.02);
     data.correspondences.iter_mut().step_by(20).for_each(|p| p.pixel += Vector2::new(-17.0, 23.0));
-    for kind in ModelKind::LADDER.into_iter().filter(|kind| *kind != ModelKind::Published) {
+    for &kind in ModelKind::LADDER.iter().filter(|kind| **kind != ModelKind::Published) {
         let spoilt = Model::fit(kind, &data).unwrap();
         let clean = Model::fit(kind, &sparse(1, 9, 0.02)).unwrap();
         let residual = |model: &Model| {
@@ -170,7 +172,7 @@ fn gross_outliers_don_t_matter() {
 
 #[test]
 fn jacobians_agree_with_finite_differences() {
-    for kind in ModelKind::LADDER {
+    for &kind in ModelKind::LADDER {
         let model = Model::fit(kind, &DATA.left).unwrap();
         for point in [Vector3::new(0.0, 0.0, -1.0), Vector3::new(-9.0, 5.0, -12.0), Vector3::new(11.0, -6.0, -19.0)] {
             let (_, jacobian) = model.pixel_and_jacobian(point);
@@ -245,7 +247,7 @@ proptest! {
 fn a_file_comes_back_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("calibration.yaml");
-    for kind in ModelKind::LADDER {
+    for &kind in ModelKind::LADDER {
         let mut calibration = CALIBRATION.clone();
         calibration.left.model = Model::fit(kind, &DATA.left).unwrap();
         calibration.save(&path).unwrap();
@@ -287,7 +289,7 @@ fn damaged_files_are_refused_with_a_place() {
 fn any_number_of_a_model_that_is_none_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("calibration.yaml");
-    for kind in ModelKind::LADDER {
+    for &kind in ModelKind::LADDER {
         let mut calibration = CALIBRATION.clone();
         calibration.left.model = Model::fit(kind, &DATA.left).unwrap();
         calibration.save(&path).unwrap();
@@ -318,5 +320,64 @@ fn any_number_of_a_model_that_is_none_is_noticed() {
             std::fs::write(&path, format!("{head}- 1.5\n    {tail}")).unwrap();
             assert!(Calibration::load(&path).is_err(), "{kind} with an entry too many");
         }
+    }
+}
+
+/// Every number and every list below `value`, by its path.
+fn places(value: &Value, path: &[Value], numbers: &mut Vec<Vec<Value>>, lists: &mut Vec<Vec<Value>>) {
+    let children: Vec<(Value, &Value)> = match value {
+        Value::Mapping(map) => map.iter().map(|(key, child)| (key.clone(), child)).collect(),
+        Value::Sequence(list) => {
+            lists.push(path.to_vec());
+            list.iter().enumerate().map(|(n, child)| (Value::from(n), child)).collect()
+        }
+        Value::Number(_) => return numbers.push(path.to_vec()),
+        _ => return,
+    };
+    for (key, child) in children {
+        places(child, &[path, &[key]].concat(), numbers, lists);
+    }
+}
+
+fn place<'a>(value: &'a mut Value, path: &[Value]) -> &'a mut Value {
+    path.iter().fold(value, |value, key| match value {
+        Value::Sequence(list) => &mut list[key.as_u64().unwrap() as usize],
+        other => other.get_mut(key).unwrap(),
+    })
+}
+
+/// Whatever number of a model's file is no number, whatever list has lost an entry or has one too many.
+#[test]
+fn no_row_of_the_registry_takes_impossible_numbers() {
+    let read = |value: &Value| serde_yaml::from_value::<Model>(value.clone()).is_ok_and(|m| m.validate().is_ok());
+    for &kind in ModelKind::LADDER {
+        let model = Model::fit(kind, &DATA.left).unwrap();
+        let good = serde_yaml::to_value(&model).unwrap();
+        assert_eq!(good["kind"], Value::from(kind.name()));
+        assert!(read(&good), "{kind}");
+        let (mut numbers, mut lists) = (Vec::new(), Vec::new());
+        places(&good, &[], &mut numbers, &mut lists);
+        for path in numbers {
+            let mut bad = good.clone();
+            let at = place(&mut bad, &path);
+            // Counts and sizes are whole.
+            let others = if at.is_f64() { vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY] } else { vec![0.0] };
+            for other in others {
+                *place(&mut bad, &path) = if other == 0.0 { Value::from(0) } else { Value::from(other) };
+                assert!(!read(&bad), "{kind} takes {other} at {path:?}");
+            }
+        }
+        for path in lists {
+            for more in [false, true] {
+                let mut bad = good.clone();
+                let list = place(&mut bad, &path).as_sequence_mut().unwrap();
+                let last = list.pop().unwrap();
+                list.extend(std::iter::repeat_n(last, 2 * usize::from(more)));
+                assert!(!read(&bad), "{kind} takes another length of {path:?}");
+            }
+        }
+        let mut bad = good.clone();
+        bad["colour"] = Value::from("red");
+        assert!(!read(&bad), "{kind} takes an unknown field");
     }
 }

@@ -26,8 +26,9 @@ use crate::mapping::bundle::print::{Layout, Print};
 use crate::mapping::bundle::stage::StageFigures;
 use crate::mapping::bundle::uncertainty::Uncertainty;
 use crate::mapping::dataset::{CameraDataset, Correspondence};
-use crate::mapping::models::adjust::{misfit_of, student};
+use crate::mapping::models::CameraModel;
 use crate::mapping::models::central::Central;
+use crate::mapping::robust::loss::{cauchy_loss, noise_scale_of};
 use crate::mapping::views::{Observation, Views};
 use crate::mapping::volume::Volume;
 use nalgebra::{DMatrix, DVector, Matrix2, Matrix3, Vector2, Vector3};
@@ -135,7 +136,7 @@ pub fn solve(views: &Views) -> Option<Bundle> {
         let straight = few[camera].iter().filter(|o| !is_jog(o.view));
         let points: Vec<Correspondence> = straight.map(|o| bundle.in_lines(views, o)).collect();
         let volume = Volume::around(points.iter().map(|p| p.point_in_tool_mm));
-        Central::fit(LENS_DEGREE, volume, views.image_size[camera], &points)
+        Central::with_lens(LENS_DEGREE, volume, views.image_size[camera], &points)
     };
     let both = |bundle: &Bundle, few: &Stereo<Vec<Observation>>| {
         let Stereo { left, right } = Stereo::join(|camera| fit(bundle, few, camera));
@@ -331,7 +332,7 @@ impl Problem<'_> {
         };
         let sizes = |camera: Camera| few[camera].iter().map(|o| size(camera, o)).collect::<Vec<f64>>();
         let Stereo { left, right } = Stereo::join(sizes);
-        misfit_of(left.into_iter().chain(right))
+        noise_scale_of(left.into_iter().chain(right))
     }
 
     /// What one camera says about its own parameters, then print and axes, and about the poses.
@@ -347,7 +348,7 @@ impl Problem<'_> {
             let at = bundle.in_lines(views, o);
             let (pixel, slope) = central.pixel_and_jacobian(at.point_in_tool_mm);
             let residual = o.pixel - pixel;
-            let (weight, _) = student(at.weight(), misfit, residual, ROBUST);
+            let (weight, _) = cauchy_loss(at.weight(), misfit, residual, ROBUST);
             // Each stands for those that were left out.
             let weight = weight * stands_for[camera].of(views.is_jog[o.view as usize]);
             row_u.fill(0.0);

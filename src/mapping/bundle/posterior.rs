@@ -4,6 +4,7 @@ use crate::camera::{Camera, Stereo};
 use crate::least_squares::solve_equilibrated;
 use crate::mapping::bundle::print::Layout;
 use crate::mapping::bundle::{Bundle, DAMPING};
+use crate::mapping::models::CameraModel;
 use crate::mapping::models::central::Central;
 use crate::mapping::views::Views;
 use nalgebra::{DMatrix, Matrix3, Matrix3xX, Matrix4, Vector3};

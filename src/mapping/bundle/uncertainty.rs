@@ -6,8 +6,9 @@
 //! towards the volume's axis that both see.
 
 use crate::mapping::dataset::CameraDataset;
-use crate::mapping::models::model::Model;
+use crate::mapping::models::registry::Model;
 use crate::mapping::volume::Volume;
+use crate::validation::{ValidationError, length};
 use nalgebra::{Matrix2, Matrix4, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 
@@ -76,17 +77,17 @@ impl Uncertainty {
         covariance_px2.fixed_view::<2, 2>(2 * camera, 2 * camera).into_owned()
     }
 
-    /// Says what is impossible about the numbers of a loaded table.
-    pub(crate) fn complaint(&self) -> Option<String> {
-        let wanted: usize = NODES.iter().product();
-        if self.covariances_px2.len() != wanted {
-            return Some(format!("covariances_px2 has {} entries, {wanted} are needed", self.covariances_px2.len()));
-        }
+    /// Checks numbers that were read from a file.
+    ///
+    /// # Errors
+    /// [`ValidationError`] where there are not as many nodes as there must be, or one holds no covariance.
+    pub fn validate(&self) -> Result<(), ValidationError> {
+        length("covariances_px2", self.covariances_px2.len(), NODES.iter().product())?;
         let impossible = |c: &&[f64; 10]| full(c).cholesky().is_none() || !c.iter().all(|x| x.is_finite());
-        self.covariances_px2
-            .iter()
-            .find(impossible)
-            .map(|c| format!("covariances_px2 holds {c:?}, which is no covariance"))
+        match self.covariances_px2.iter().find(impossible) {
+            Some(c) => Err(ValidationError::new("covariances_px2", format!("holds {c:?}, which is no covariance"))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -175,7 +176,7 @@ mod tests {
         }
         let (edge, outside) = (Vector3::new(10.0, 0.0, -5.0), Vector3::new(15.0, 0.0, -5.0));
         assert!(table.at(&volume, outside)[(0, 0)] > 9.0 * table.at(&volume, edge)[(0, 0)]);
-        assert_eq!(table.complaint(), None);
-        assert!(Uncertainty { covariances_px2: vec![[f64::NAN; 10]; 252] }.complaint().is_some());
+        assert_eq!(table.validate(), Ok(()));
+        assert!(Uncertainty { covariances_px2: vec![[f64::NAN; 10]; 252] }.validate().is_err());
     }
 }

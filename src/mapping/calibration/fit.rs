@@ -8,7 +8,8 @@ use crate::mapping::dataset::CameraDataset;
 use crate::mapping::interop::standard::StandardCamera;
 use crate::mapping::inverse::starts;
 use crate::mapping::method::Method;
-use crate::mapping::models::model::{Model, ModelKind};
+use crate::mapping::models::brown::Brown;
+use crate::mapping::models::registry::{Model, ModelKind};
 use crate::mapping::selection::ladder::{Ladder, Rung, SelectError, fit_ladder};
 use crate::mapping::selection::stereo_ladder::{held_out, shared_pairs};
 use crate::mapping::volume::Volume;
@@ -32,7 +33,7 @@ pub struct CalibrationContext<'a> {
 /// [`SelectError`] when a camera's data does not determine any model.
 pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContext) -> Result<Calibration, SelectError> {
     let kinds: &[ModelKind] = match context.method {
-        Method::Auto => &ModelKind::LADDER,
+        Method::Auto => ModelKind::LADDER,
         Method::Original => &[ModelKind::Published],
     };
     let Stereo { left, right } = Stereo::join(|camera| fit_ladder(data[camera], kinds));
@@ -85,7 +86,7 @@ fn served(ladder: &Ladder, data: &CameraDataset) -> CameraCalibration {
     let entries = ladder.rungs.iter().map(|rung| rung.entry).collect();
     let Rung { model, entry, .. } = &ladder.rungs[ladder.best];
     let brown = ladder.rungs.iter().find_map(|rung| match &rung.model {
-        Model::Brown(camera) => Some(camera),
+        Model::Brown(Brown(camera)) => Some(camera),
         _ => None,
     });
     let range = Volume::around(data.correspondences.iter().map(|p| p.pixel.push(0.0)));

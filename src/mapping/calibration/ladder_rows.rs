@@ -2,7 +2,7 @@
 
 use crate::camera::Stereo;
 use crate::mapping::calibration::Calibration;
-use crate::mapping::models::model::ModelKind;
+use crate::mapping::models::registry::ModelKind;
 use crate::mapping::selection::ladder::LadderEntry;
 use crate::mapping::selection::stereo_ladder::StereoEntry;
 use serde::Serialize;
@@ -30,5 +30,5 @@ pub fn rows(calibration: &Calibration) -> Vec<LadderRow> {
             stereo: calibration.stereo_ladder.iter().find(|entry| entry.model == model).copied(),
         })
     };
-    ModelKind::LADDER.into_iter().filter_map(row).collect()
+    ModelKind::LADDER.iter().copied().filter_map(row).collect()
 }

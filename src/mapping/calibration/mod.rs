@@ -21,7 +21,7 @@ use crate::mapping::checks::record::Checks;
 use crate::mapping::interop::standard::StandardCamera;
 use crate::mapping::inverse::starts;
 use crate::mapping::method::Method;
-use crate::mapping::models::model::Model;
+use crate::mapping::models::registry::Model;
 use crate::mapping::selection::ladder::LadderEntry;
 use crate::mapping::selection::stereo_ladder::StereoEntry;
 use crate::mapping::volume::Volume;

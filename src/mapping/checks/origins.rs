@@ -15,6 +15,7 @@
 use crate::camera::{Camera, Stereo};
 use crate::mapping::bundle::Bundle;
 use crate::mapping::dataset::Correspondence;
+use crate::mapping::models::CameraModel;
 use crate::mapping::models::central::Central;
 use crate::mapping::views::Views;
 use crate::mapping::volume::Volume;
@@ -173,7 +174,7 @@ fn line_offsets(views: &Views, bundle: &Bundle) -> Option<Stereo<[BTreeMap<i32, 
         let stride = points.len().div_ceil(MOST).max(1) | 1;
         let few: Vec<Correspondence> = points.iter().step_by(stride).copied().collect();
         let volume = Volume::around(few.iter().map(|p| p.point_in_tool_mm));
-        let model = Central::fit(LENS_DEGREE, volume, data.image_size, &few)?;
+        let model = Central::with_lens(LENS_DEGREE, volume, data.image_size, &few)?;
         let mut sums: [BTreeMap<i32, (f64, f64)>; 2] = Default::default();
         for p in &points {
             let (pixel, slope) = model.pixel_and_jacobian(p.point_in_tool_mm);

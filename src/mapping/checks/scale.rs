@@ -14,9 +14,11 @@
 use crate::camera::{Camera, Stereo};
 use crate::least_squares::solve_equilibrated;
 use crate::mapping::dataset::{CameraDataset, Correspondence};
-use crate::mapping::models::adjust::{AddPrior, Adjustable, ROBUST, SparseRow, Sums, descend, misfit, student};
-use crate::mapping::models::distortion::BROWN;
+use crate::mapping::models::pinhole::distortion::BROWN;
 use crate::mapping::models::pinhole::{A, C, F, POSE, Pinhole, T};
+use crate::mapping::robust::adjust::{AddPrior, Adjustable, descend};
+use crate::mapping::robust::loss::{CAUCHY_SIGMAS, cauchy_loss, noise_scale};
+use crate::mapping::robust::sparse_sums::{NormalEquations, SparseRow, SparseSums};
 use crate::statistics::exceeds;
 use nalgebra::{DMatrix, Matrix2, Vector2, Vector3};
 
@@ -155,12 +157,13 @@ fn fit(image_size: Stereo<[u32; 2]>, points: &Stereo<Vec<Correspondence>>) -> Op
         view.axis = axis.into();
     }
     let mut rig = Rig { cameras, anisotropy: 0.0, skew: 0.0 };
-    let mut misfits = Stereo { left: 1.0, right: 1.0 };
+    let mut noise_scales = Stereo { left: 1.0, right: 1.0 };
     for _ in 0..3 {
-        misfits = Stereo::from_fn(|c| misfit(&points[c], |p| rig.pixel(c, p)));
-        rig = descend(rig, ROUNDS, |rig| rig.sums(points, misfits), |rig| rig.cost(points, misfits), Rig::moved)?;
+        noise_scales = Stereo::from_fn(|c| noise_scale(&points[c], |p| rig.pixel(c, p)));
+        let equations = |rig: &Rig| rig.equations(points, noise_scales);
+        rig = descend(rig, ROUNDS, equations, |rig| rig.cost(points, noise_scales), Rig::moved)?;
     }
-    let ata = rig.sums(points, misfits)?.ata;
+    let ata = rig.equations(points, noise_scales)?.ata;
     let covariance = solve_equilibrated(ata, DMatrix::identity(ALL, ALL), 0.0)?;
     let factor = Vector3::from(rig.cameras.left.axis).norm();
     let sigma = covariance[(SHARED + 2, SHARED + 2)].sqrt() / factor;
@@ -191,8 +194,8 @@ impl Rig {
     }
 
     /// The normal equations here.
-    fn sums(&self, points: &Stereo<Vec<Correspondence>>, misfits: Stereo<f64>) -> Option<Sums> {
-        let mut sums = Sums::new(ALL);
+    fn equations(&self, points: &Stereo<Vec<Correspondence>>, noise_scales: Stereo<f64>) -> Option<NormalEquations> {
+        let mut sums = SparseSums::new(ALL);
         let mut rows = [SparseRow::new(), SparseRow::new()];
         for (c, camera) in Camera::BOTH.into_iter().enumerate() {
             let share = share(&points[camera]);
@@ -200,8 +203,8 @@ impl Rig {
                 rows.iter_mut().for_each(Vec::clear);
                 let p = point.point_in_tool_mm;
                 let miss = point.pixel - self.cameras[camera].pixel_and_rows(self.even(p), &mut rows)?;
-                let (weight, cost) = student(point.weight(), misfits[camera], miss, ROBUST);
-                sums.cost += share * cost;
+                let (weight, cost) = cauchy_loss(point.weight(), noise_scales[camera], miss, CAUCHY_SIGMAS);
+                sums.add_cost(share * cost);
                 for (axis, row) in rows.iter_mut().enumerate() {
                     // ∂/∂t is ∂/∂X.
                     let by = |i: usize| row.iter().find(|(n, _)| *n == T + i).map_or(0.0, |(_, value)| *value);
@@ -215,13 +218,14 @@ impl Rig {
             }
         }
         self.priors(&mut |row, miss, sigma| sums.add_prior(row, miss, sigma));
-        sums.finished()
+        sums.finish()
     }
 
     /// The cost alone.
-    fn cost(&self, points: &Stereo<Vec<Correspondence>>, misfits: Stereo<f64>) -> f64 {
+    fn cost(&self, points: &Stereo<Vec<Correspondence>>, noise_scales: Stereo<f64>) -> f64 {
         let of_point = |camera: Camera, p: &Correspondence| {
-            student(p.weight(), misfits[camera], p.pixel - self.pixel(camera, p.point_in_tool_mm), ROBUST).1
+            let residual = p.pixel - self.pixel(camera, p.point_in_tool_mm);
+            cauchy_loss(p.weight(), noise_scales[camera], residual, CAUCHY_SIGMAS).1
         };
         let of_camera =
             |camera: Camera| share(&points[camera]) * points[camera].iter().map(|p| of_point(camera, p)).sum::<f64>();

@@ -22,7 +22,7 @@
 
 use crate::camera::{Camera, Stereo};
 use crate::mapping::interop::standard::StandardCamera;
-use crate::mapping::models::distortion::distort;
+use crate::mapping::models::pinhole::distortion::distort;
 use crate::mapping::volume::Volume;
 use crate::statistics::falls_short;
 use nalgebra::{Isometry3, Matrix3, Matrix3x4, Rotation3, Vector2, Vector3};

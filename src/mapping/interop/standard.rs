@@ -6,9 +6,11 @@
 //! not, by tenths of a degree without jogs, the misfit says what that costs.
 
 use crate::mapping::dataset::{CameraDataset, Correspondence};
-use crate::mapping::models::adjust::{AddPrior, Adjustable, SparseRow, adjust};
-use crate::mapping::models::distortion::BROWN;
+use crate::mapping::models::pinhole::distortion::BROWN;
 use crate::mapping::models::pinhole::{A, Pinhole};
+use crate::mapping::robust::adjust::{AddPrior, Adjustable, adjust};
+use crate::mapping::robust::sparse_sums::SparseRow;
+use crate::validation::{ValidationError, finite};
 use nalgebra::{Isometry3, Matrix3, Rotation3, Translation3, UnitQuaternion, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 
@@ -88,16 +90,18 @@ impl StandardCamera {
         Some(Isometry3::from_parts(Translation3::from(centre), rotation))
     }
 
-    pub(crate) fn complaint(&self) -> Option<String> {
+    /// Checks numbers that were read from a file.
+    ///
+    /// # Errors
+    /// [`ValidationError`] with the first impossible field.
+    pub fn validate(&self) -> Result<(), ValidationError> {
         let coefficients = match self.distortion {
             Distortion::PlumbBob => BROWN,
             Distortion::RationalPolynomial => RATIONAL,
         };
-        let misfits = [self.misfit_rms_px, self.misfit_max_px];
-        if let Some(misfit) = misfits.iter().find(|x| !x.is_finite()) {
-            return Some(format!("misfit is {misfit}, which is not a finite number"));
-        }
-        self.camera.complaint(coefficients)
+        finite("misfit_rms_px", &[self.misfit_rms_px])?;
+        finite("misfit_max_px", &[self.misfit_max_px])?;
+        self.camera.validate(coefficients).map_err(|error| error.within("camera"))
     }
 }
 

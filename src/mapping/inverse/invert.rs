@@ -1,7 +1,7 @@
 //! Pixel → point: a pixel pair gives a point (four equations, three unknowns), one pixel needs a plane.
 
 use crate::mapping::inverse::starts::Starts;
-use crate::mapping::models::model::Model;
+use crate::mapping::models::registry::Model;
 use crate::mapping::volume::Volume;
 use nalgebra::{Matrix2, Matrix2x3, Matrix3, Matrix3x4, Matrix4, Vector2, Vector3};
 

@@ -5,7 +5,7 @@
 //! begin a little farther off. Where the model has no ray there is no start either, and the search begins in the middle.
 
 use crate::mapping::inverse::invert::pixel_to_plane;
-use crate::mapping::models::model::Model;
+use crate::mapping::models::registry::Model;
 use crate::mapping::volume::Volume;
 use nalgebra::{Matrix2, Vector2, Vector3};
 use std::sync::OnceLock;

@@ -4,14 +4,28 @@
 //! (ξ, η) = (P₁ X, P₂ X) / (P₃ X),                       X = (x̂, ŷ, ẑ, 1),  P₃ ends in 1
 //! û = ξ + Σ_{2 ≤ i+j ≤ n} a_ij T_i(ξ) T_j(η),           v̂ = η + Σ b_ij T_i(ξ) T_j(η)
 //! ```
-//! û, v̂ are the pixel scaled to [−1, 1]. P is a full 3×4 matrix, so the frame of the points may be oblique: grid lines not
-//! at right angles, motion axis not along their normal. The lens has no constant or linear terms: those are P's.
+//! | symbol | | unit |
+//! | --- | --- | --- |
+//! | x̂, ŷ, ẑ | the point, tool frame, scaled to −1 … 1 over the volume of the dataset | 1 |
+//! | P | 3×4 projection with rows P₁, P₂, P₃ | 1 |
+//! | ξ, η | where a camera without a lens would see the point | 1 |
+//! | a_ij, b_ij | the lens: coefficients of Chebyshev polynomials T_i T_j | 1 |
+//! | û, v̂ | the pixel scaled to −1 … 1 over the image | 1 |
+//!
+//! P is a full matrix, so the frame of the points may be oblique: grid lines not at right angles, motion axis not along
+//! their normal. The lens has no constant or linear terms: those are P's.
+//!
+//! Source of the projective camera and of its start by direct linear transform: Hartley and Zisserman, "Multiple View
+//! Geometry in Computer Vision" (2nd ed., 2004), chapters 6 and 7. The lens is any smooth function instead of theirs.
 
 use crate::grating::chebyshev::values_and_slopes;
 use crate::least_squares::NormalSums;
-use crate::mapping::dataset::Correspondence;
-use crate::mapping::models::adjust::{AddPrior, Adjustable, SparseRow, adjust};
+use crate::mapping::dataset::{CameraDataset, Correspondence};
+use crate::mapping::models::CameraModel;
+use crate::mapping::robust::adjust::{AddPrior, Adjustable, adjust};
+use crate::mapping::robust::sparse_sums::SparseRow;
 use crate::mapping::volume::Volume;
+use crate::validation::{ValidationError, finite, length, positive};
 use nalgebra::{DMatrix, Matrix2, Matrix2x3, Matrix3x4, Vector2, Vector3, Vector4};
 use serde::{Deserialize, Serialize};
 
@@ -19,11 +33,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Central {
+    /// Where the normalised coordinates run from −1 to 1.
     pub volume: Volume,
-    /// Half the width and height of the image, px, and its centre.
+    /// Half the width and height of the image, px.
     pub pixel_half: [f64; 2],
+    /// The image's centre (u, v), px.
     pub pixel_centre: [f64; 2],
-    /// Rows of P.
+    /// Rows of P; the last entry is 1.
     pub projection: [[f64; 4]; 3],
     /// Degree n of the lens.
     pub lens_degree: usize,
@@ -31,13 +47,23 @@ pub struct Central {
     pub lens: Vec<[f64; 2]>,
 }
 
-/// Largest lens degree that a file may hold.
+/// Degree of the served model's lens: a lens of k1 = −0.35 is followed to a hundredth of a pixel.
+const LENS_DEGREE: usize = 9;
+/// Largest lens degree: what the terms of one point have room for.
 pub const MAX_LENS_DEGREE: usize = 15;
-const POSE: usize = 11;
+/// Free entries of P.
+const PROJECTION: usize = 11;
+/// Correspondences while the lens is still stiff: some dozen for each coefficient.
+const COARSE_POINTS: usize = 6000;
 
 /// All (i, j) with 2 ≤ i + j ≤ degree.
 pub fn lens_exponents(degree: usize) -> impl Iterator<Item = (usize, usize)> {
     (2..=degree).flat_map(|total| (0..=total).map(move |j| (total - j, j)))
+}
+
+/// Parameters of a camera whose lens has this degree.
+fn parameter_count(lens_degree: usize) -> usize {
+    PROJECTION + 2 * lens_exponents(lens_degree).count()
 }
 
 /// Whether P's depth may tilt, that is P₃ change along x and y.
@@ -64,13 +90,20 @@ struct Projected {
 }
 
 impl Central {
-    /// Direct linear transform, then least squares with rising lens degree. `None` when the points don't determine it.
-    pub fn fit(lens_degree: usize, volume: Volume, image_size: [u32; 2], points: &[Correspondence]) -> Option<Self> {
-        if points.len() < POSE + 2 * lens_exponents(lens_degree).count() {
+    /// A camera with a lens of `lens_degree`: direct linear transform, then least squares with rising degree; `volume` is
+    /// what the points are scaled by. `None` when the points don't determine it.
+    pub fn with_lens(
+        lens_degree: usize,
+        volume: Volume,
+        image_size: [u32; 2],
+        points: &[Correspondence],
+    ) -> Option<Self> {
+        if points.len() < parameter_count(lens_degree) {
             return None;
         }
         let mut camera = Self::linear(volume, image_size, points)?;
-        let few: Vec<Correspondence> = points.iter().step_by((points.len() / 6000).max(1)).copied().collect();
+        let step = (points.len() / COARSE_POINTS).max(1);
+        let few: Vec<Correspondence> = points.iter().step_by(step).copied().collect();
         camera.set_lens_degree(3);
         camera = camera.adjusted(&few, 2, 5, Tilt::Free)?;
         for degree in [lens_degree.min(6), lens_degree] {
@@ -99,11 +132,6 @@ impl Central {
         self.pixel_half.map(|half| (2.0 * half).round() as u32)
     }
 
-    /// The same camera moved on to other points.
-    pub fn refit(&self, points: &[Correspondence]) -> Option<Self> {
-        self.clone().adjusted(points, 1, 2, Tilt::Fixed)
-    }
-
     fn adjusted(self, points: &[Correspondence], stages: usize, rounds: usize, tilt: Tilt) -> Option<Self> {
         adjust(Adjusting { camera: self, tilt }, points, stages, rounds).map(|adjusting| adjusting.camera)
     }
@@ -120,7 +148,7 @@ impl Central {
 
     /// P without a lens from û P₃X = P₁X, v̂ P₃X = P₂X, linear in P.
     fn direct_linear_transform(&mut self, points: &[Correspondence]) -> Option<()> {
-        let mut sums = NormalSums::new(POSE, 1);
+        let mut sums = NormalSums::new(PROJECTION, 1);
         for point in points {
             let x = self.volume.normalise(point.point_in_tool_mm);
             let seen = self.scaled(point.pixel);
@@ -140,7 +168,7 @@ impl Central {
     }
 
     fn set_projection(&mut self, values: &DMatrix<f64>) {
-        for (i, value) in values.iter().take(POSE).enumerate() {
+        for (i, value) in values.iter().take(PROJECTION).enumerate() {
             self.projection[i / 4][i % 4] = *value;
         }
         self.projection[2][3] = 1.0;
@@ -171,7 +199,7 @@ impl Central {
     }
 
     /// ∂u or ∂v (`axis` 0 or 1) by P, px.
-    fn by_projection(&self, at: &Projected, axis: usize, tilt: Tilt) -> [f64; POSE] {
+    fn by_projection(&self, at: &Projected, axis: usize, tilt: Tilt) -> [f64; PROJECTION] {
         let (x, scale) = (at.homogeneous, self.pixel_half[axis] / at.depth);
         // ∂ξ/∂P₁ = X/depth, ∂ξ/∂P₃ = −ξ X/depth.
         let (by_xi, by_eta) = (at.bend[(axis, 0)] * scale, at.bend[(axis, 1)] * scale);
@@ -193,18 +221,18 @@ impl Central {
 
     /// How many numbers [`Self::step`] takes.
     pub(crate) fn parameters(&self) -> usize {
-        POSE + 2 * self.lens.len()
+        PROJECTION + 2 * self.lens.len()
     }
 
     /// Adds to the parameters: P row by row, the lens along u, along v.
     pub(crate) fn step(&mut self, step: &[f64]) {
         let lens = self.lens.len();
-        for i in 0..POSE {
+        for i in 0..PROJECTION {
             self.projection[i / 4][i % 4] += step[i];
         }
         for n in 0..lens {
-            self.lens[n][0] += step[POSE + n];
-            self.lens[n][1] += step[POSE + lens + n];
+            self.lens[n][0] += step[PROJECTION + n];
+            self.lens[n][1] += step[PROJECTION + lens + n];
         }
     }
 
@@ -212,8 +240,8 @@ impl Central {
     pub(crate) fn fill_rows(&self, point_mm: Vector3<f64>, rows: [&mut [f64]; 2]) {
         let at = self.project(point_mm);
         for (axis, row) in rows.into_iter().enumerate() {
-            row[..POSE].copy_from_slice(&self.by_projection(&at, axis, Tilt::Fixed));
-            let own = row[POSE + axis * self.lens.len()..].iter_mut();
+            row[..PROJECTION].copy_from_slice(&self.by_projection(&at, axis, Tilt::Fixed));
+            let own = row[PROJECTION + axis * self.lens.len()..].iter_mut();
             own.zip(self.by_lens(&at, axis)).for_each(|(value, by)| *value = by);
         }
     }
@@ -221,9 +249,22 @@ impl Central {
     fn pixel_of(&self, at: &Projected) -> Vector2<f64> {
         at.pixel.component_mul(&Vector2::from(self.pixel_half)) + Vector2::from(self.pixel_centre)
     }
+}
 
-    /// Pixel and ∂(u, v)/∂(x, y, z), px/mm.
-    pub fn pixel_and_jacobian(&self, point_mm: Vector3<f64>) -> (Vector2<f64>, Matrix2x3<f64>) {
+impl CameraModel for Central {
+    fn parameter_count() -> usize {
+        parameter_count(LENS_DEGREE)
+    }
+
+    fn fit(data: &CameraDataset) -> Option<Self> {
+        Self::with_lens(LENS_DEGREE, data.volume(), data.image_size, &data.correspondences)
+    }
+
+    fn refit(&self, points: &[Correspondence]) -> Option<Self> {
+        self.clone().adjusted(points, 1, 2, Tilt::Fixed)
+    }
+
+    fn pixel_and_jacobian(&self, point_mm: Vector3<f64>) -> (Vector2<f64>, Matrix2x3<f64>) {
         let at = self.project(point_mm);
         let half = Vector2::from(self.pixel_half);
         let pixel = self.pixel_of(&at);
@@ -242,6 +283,19 @@ impl Central {
             jacobian.row_mut(axis).scale_mut(half[axis]);
         }
         (pixel, jacobian)
+    }
+
+    fn validate(&self) -> Result<(), ValidationError> {
+        if !(2..=MAX_LENS_DEGREE).contains(&self.lens_degree) {
+            let problem = format!("is {}, it must be within 2 … {MAX_LENS_DEGREE}", self.lens_degree);
+            return Err(ValidationError::new("lens_degree", problem));
+        }
+        length("lens", self.lens.len(), lens_exponents(self.lens_degree).count())?;
+        finite("lens", self.lens.as_flattened())?;
+        finite("projection", self.projection.as_flattened())?;
+        positive("pixel_half", &self.pixel_half)?;
+        finite("pixel_centre", &self.pixel_centre)?;
+        self.volume.validate().map_err(|error| error.within("volume"))
     }
 }
 
@@ -262,7 +316,7 @@ impl Adjustable for Adjusting {
         let at = camera.project(point_mm);
         for (axis, row) in rows.iter_mut().enumerate() {
             row.extend(camera.by_projection(&at, axis, self.tilt).into_iter().enumerate());
-            let from = POSE + axis * camera.lens.len();
+            let from = PROJECTION + axis * camera.lens.len();
             row.extend(camera.by_lens(&at, axis).enumerate().map(|(n, by)| (from + n, by)));
         }
         (at.depth > 0.0).then(|| camera.pixel_of(&at))

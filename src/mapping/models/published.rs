@@ -3,15 +3,26 @@
 //! ```text
 //! (u, v) = A [1 x y z x'² y'² z'² w² x'y' x'z' y'z' x'w y'w z'w]ᵀ,   x' = x/10, y' = y/10, z' = z/10, w = d/(d − z)
 //! ```
-//! Its z is our h, so z = −z_tool. Erratum: the note has d = 20, infinite at the last height of its own sweep; here d is
-//! the parameter `w_depth_mm`, kept outside the swept range and found by a one-dimensional search.
+//! | symbol | | unit |
+//! | --- | --- | --- |
+//! | x, y, z | the point: x and y of the tool frame, and the height z = h = −z_tool | mm |
+//! | A | 2 × 14 coefficients, by ordinary least squares | px/mm to the power of each term |
+//! | d | depth at which w is infinite: outside the swept heights | mm |
+//!
+//! Erratum: the note has d = 20, infinite at the last height of its own sweep; here d is the parameter `w_depth_mm`, found
+//! by a golden-section search (Kiefer, "Sequential minimax search for a maximum", 1953).
 
 use crate::least_squares::NormalSums;
-use crate::mapping::dataset::Correspondence;
+use crate::mapping::dataset::{CameraDataset, Correspondence};
+use crate::mapping::models::CameraModel;
+use crate::validation::{ValidationError, finite, length};
 use nalgebra::{Matrix2x3, SVector, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 
+/// Terms of Eq. (16).
 const TERMS: usize = 14;
+/// Correspondences that d is searched with: it needs hundreds of them, not tens of thousands.
+const SEARCHED: usize = 3000;
 
 /// A fitted Eq. (16).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,14 +51,18 @@ fn terms(point_mm: Vector3<f64>, depth_mm: f64) -> (Terms, [Terms; 3]) {
     (Terms::from(values), [Terms::from(by_x), Terms::from(by_y), -Terms::from(by_h)])
 }
 
-impl Published {
+impl CameraModel for Published {
+    fn parameter_count() -> usize {
+        2 * TERMS + 1
+    }
+
     /// Ordinary least squares for each depth on a ladder outside the swept heights, then a golden-section search.
-    pub fn fit(points: &[Correspondence]) -> Option<Self> {
+    fn fit(data: &CameraDataset) -> Option<Self> {
+        let points = &data.correspondences;
         let heights = points.iter().map(|p| -p.point_in_tool_mm.z);
         let (low, high) = heights.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
         let span = (high - low).max(1.0);
-        // The search needs hundreds of points, not tens of thousands.
-        let step = (points.len() / 3000).max(1);
+        let step = (points.len() / SEARCHED).max(1);
         let few: Vec<Correspondence> = points.iter().step_by(step).copied().collect();
         let cost = |depth: f64| Self::with_depth(&few, depth).map_or(f64::INFINITY, |m| m.sum_of_squares(&few));
         // d = high + span·e^t and d = low − span·e^t.
@@ -70,10 +85,31 @@ impl Published {
     }
 
     /// The same depth fitted to other points.
-    pub fn refit(&self, points: &[Correspondence]) -> Option<Self> {
+    fn refit(&self, points: &[Correspondence]) -> Option<Self> {
         Self::with_depth(points, self.w_depth_mm)
     }
 
+    fn pixel_and_jacobian(&self, point_mm: Vector3<f64>) -> (Vector2<f64>, Matrix2x3<f64>) {
+        let (values, slopes) = terms(point_mm, self.w_depth_mm);
+        let times = |row: &Terms| {
+            self.coefficients.iter().zip(row.iter()).fold(Vector2::zeros(), |sum, (c, t)| sum + Vector2::from(*c) * *t)
+        };
+        let columns = [times(&slopes[0]), times(&slopes[1]), times(&slopes[2])];
+        (times(&values), Matrix2x3::from_columns(&columns))
+    }
+
+    fn validate(&self) -> Result<(), ValidationError> {
+        length("coefficients", self.coefficients.len(), TERMS)?;
+        finite("coefficients", self.coefficients.as_flattened())?;
+        finite("w_depth_mm", &[self.w_depth_mm])?;
+        if self.w_depth_mm == 0.0 {
+            return Err(ValidationError::new("w_depth_mm", "is 0: every height would be the same"));
+        }
+        Ok(())
+    }
+}
+
+impl Published {
     fn with_depth(points: &[Correspondence], depth_mm: f64) -> Option<Self> {
         let mut sums = NormalSums::new(TERMS, 2);
         for p in points {
@@ -87,16 +123,6 @@ impl Published {
 
     fn sum_of_squares(&self, points: &[Correspondence]) -> f64 {
         points.iter().map(|p| (self.pixel_and_jacobian(p.point_in_tool_mm).0 - p.pixel).norm_squared()).sum()
-    }
-
-    /// Pixel and ∂(u, v)/∂(x, y, z), px/mm.
-    pub fn pixel_and_jacobian(&self, point_mm: Vector3<f64>) -> (Vector2<f64>, Matrix2x3<f64>) {
-        let (values, slopes) = terms(point_mm, self.w_depth_mm);
-        let times = |row: &Terms| {
-            self.coefficients.iter().zip(row.iter()).fold(Vector2::zeros(), |sum, (c, t)| sum + Vector2::from(*c) * *t)
-        };
-        let columns = [times(&slopes[0]), times(&slopes[1]), times(&slopes[2])];
-        (times(&values), Matrix2x3::from_columns(&columns))
     }
 }
 

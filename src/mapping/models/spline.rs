@@ -5,18 +5,34 @@
 //! (u, v) = (ũ, ṽ) + Σ_ij (a_ij, b_ij) B_i(ũ) B_j(ṽ)
 //! ```
 //! B_i are the uniform cubic B-splines whose knots divide the image's width and height into `cells`; outside the image they
-//! go on straight. Neighbouring coefficients are held together by the thin-plate energy of P-splines (Eilers and Marx 1996),
+//! go on straight. Neighbouring coefficients are held together by the bending energy of a thin plate, of second differences
+//! as in P-splines,
 //!
 //! ```text
-//! Σ (Δ_i² a)² + 2 (Δ_i Δ_j a)² + (Δ_j² a)²   over   σ² = ( m (h / L)² )²
+//! Σ (Δ_i² a)² + 2 (Δ_i Δ_j a)² + (Δ_j² a)²   over   σ²,   σ = m (h / L)²
 //! ```
-//! m is what Brown's model leaves beyond noise, px RMS, h a cell's size and L the length over which corrections of that size bend. Where
-//! there are pairs they outweigh it; where there are none it carries on straight, so that extrapolation stays tame.
+//! | symbol | | unit |
+//! | --- | --- | --- |
+//! | X | the point, tool frame, see [`crate::mapping::models::pinhole`] | mm |
+//! | a_ij, b_ij | coefficients along u and v | px |
+//! | Δ_i | difference of neighbouring coefficients across or down | px |
+//! | m | RMS residual per axis that Brown's model leaves beyond noise | px |
+//! | h | size of a cell, in halves of the image's longer side | 1 |
+//! | L | length over which corrections of the size m bend, in the same | 1 |
+//!
+//! Where there are correspondences they outweigh the energy; where there are none it goes on straight, so that
+//! extrapolation stays tame.
+//!
+//! Sources: Eilers and Marx, "Flexible smoothing with B-splines and penalties" (1996); the plate's energy: Duchon, "Splines
+//! minimizing rotation-invariant semi-norms in Sobolev spaces" (1977).
 
-use crate::mapping::dataset::Correspondence;
-use crate::mapping::models::adjust::{AddPrior, Adjustable, SparseRow, adjust};
-use crate::mapping::models::distortion::BROWN;
+use crate::mapping::dataset::{CameraDataset, Correspondence};
+use crate::mapping::models::CameraModel;
+use crate::mapping::models::pinhole::distortion::BROWN;
 use crate::mapping::models::pinhole::{Pinhole, parameters};
+use crate::mapping::robust::adjust::{AddPrior, Adjustable, adjust};
+use crate::mapping::robust::sparse_sums::SparseRow;
+use crate::validation::{ValidationError, finite, length, positive};
 use nalgebra::{Matrix2, Matrix2x3, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 
@@ -34,22 +50,23 @@ pub struct Spline {
     pub coefficients: Vec<[f64; 2]>,
 }
 
-/// Cells along the longer side of the image.
+/// Cells along the longer side of the image: finer ones follow noise, coarser ones not the lens.
 const CELLS: usize = 8;
 const BROWN_PARAMETERS: usize = parameters(BROWN);
-/// Most cells that a file may ask for along a side.
+/// Largest number of cells along a side: the coefficients of a file stay below a megabyte.
 const MAX_CELLS: usize = 256;
-/// Fewest pairs for each node of the spline.
-const PAIRS_PER_NODE: usize = 2;
-/// L above, in halves of the image's longer side.
+/// Fewest correspondences for each coefficient of the spline, along u and along v.
+const POINTS_PER_NODE: usize = 2;
+/// L above.
 const BENDING_LENGTH: f64 = 0.2;
-/// m above is no less than this share of the residual, and no less than this, px: stated noise may be overstated.
-const LEAST_SHARE: f64 = 0.3;
-const LEAST_CORRECTION_PX: f64 = 1e-3;
-/// Of each coefficient, px: weak, so that whatever the pinhole can do is done by it.
+/// m is no less than this share of the residual: stated noise may be overstated.
+const MIN_CORRECTION_SHARE: f64 = 0.3;
+/// m is no less than this, px: a plate of no energy would have no weight to speak of.
+const MIN_CORRECTION_PX: f64 = 1e-3;
+/// σ of each coefficient, px: weak, so that whatever the pinhole can do is done by it.
 const SIZE_SIGMA_PX: f64 = 1.0;
-/// Most pairs while the parameters are still off.
-const FEW: usize = 6000;
+/// Correspondences while the parameters are still off: some dozen for each coefficient.
+const COARSE_POINTS: usize = 6000;
 
 /// Values and slopes of the four B-splines that are not 0 at a place, and the first one's index.
 struct Basis {
@@ -74,17 +91,24 @@ impl Basis {
     }
 }
 
-/// The correction at one place.
+/// The correction at one pixel of the pinhole.
 struct Correction {
     basis: [Basis; 2],
+    /// px
     shift: Vector2<f64>,
     /// 1 + ∂shift/∂(ũ, ṽ)
     bend: Matrix2<f64>,
 }
 
-impl Spline {
-    /// Brown's camera, then everything at once. `None` when the points don't determine it.
-    pub fn fit(image_size: [u32; 2], points: &[Correspondence]) -> Option<Self> {
+impl CameraModel for Spline {
+    /// Brown's: the coefficients are held by their neighbours.
+    fn parameter_count() -> usize {
+        BROWN_PARAMETERS
+    }
+
+    /// Brown's camera, then everything at once.
+    fn fit(data: &CameraDataset) -> Option<Self> {
+        let (image_size, points) = (data.image_size, &data.correspondences[..]);
         let pinhole = Pinhole::fit(BROWN, image_size, points)?;
         let correction_px = correction_px(&pinhole, points);
         let cells = cells(image_size, points.len())?;
@@ -94,23 +118,33 @@ impl Spline {
             pinhole,
             cells,
         };
-        let few: Vec<Correspondence> = points.iter().step_by((points.len() / FEW).max(1)).copied().collect();
+        let few: Vec<Correspondence> = points.iter().step_by((points.len() / COARSE_POINTS).max(1)).copied().collect();
         let camera = adjust(camera, &few, 2, 6)?;
         if few.len() < points.len() { adjust(camera, points, 1, 2) } else { Some(camera) }
     }
 
-    /// The same camera moved on to other points.
-    pub fn refit(&self, points: &[Correspondence]) -> Option<Self> {
+    fn refit(&self, points: &[Correspondence]) -> Option<Self> {
         adjust(self.clone(), points, 1, 2)
     }
 
-    /// Pixel of a point in the tool frame, and ∂(u, v)/∂(x, y, z), px/mm; not finite where the camera can't see it.
-    pub fn pixel_and_jacobian(&self, point_mm: Vector3<f64>) -> (Vector2<f64>, Matrix2x3<f64>) {
+    fn pixel_and_jacobian(&self, point_mm: Vector3<f64>) -> (Vector2<f64>, Matrix2x3<f64>) {
         let (pixel, jacobian) = self.pinhole.pixel_and_jacobian(point_mm);
         let correction = self.correction(pixel);
         (pixel + correction.shift, correction.bend * jacobian)
     }
 
+    fn validate(&self) -> Result<(), ValidationError> {
+        if let Some(cells) = self.cells.iter().find(|n| !(1..=MAX_CELLS).contains(*n)) {
+            return Err(ValidationError::new("cells", format!("holds {cells}, it must be within 1 … {MAX_CELLS}")));
+        }
+        length("coefficients", self.coefficients.len(), (self.cells[0] + 3) * (self.cells[1] + 3))?;
+        finite("coefficients", self.coefficients.as_flattened())?;
+        positive("bending_px", &[self.bending_px])?;
+        self.pinhole.validate(BROWN).map_err(|error| error.within("pinhole"))
+    }
+}
+
+impl Spline {
     fn correction(&self, pixel: Vector2<f64>) -> Correction {
         let size = self.pinhole.image_size.map(f64::from);
         // The image's border is half a pixel outside its outermost centres.
@@ -135,24 +169,6 @@ impl Spline {
     fn node(&self, [i, j]: [usize; 2]) -> usize {
         i * (self.cells[1] + 3) + j
     }
-
-    /// Says what is impossible about the numbers of a loaded camera.
-    pub(crate) fn complaint(&self) -> Option<String> {
-        if let Some(cells) = self.cells.iter().find(|n| !(1..=MAX_CELLS).contains(*n)) {
-            return Some(format!("cells holds {cells}, it must be within 1 … {MAX_CELLS}"));
-        }
-        let (found, needed) = (self.coefficients.len(), (self.cells[0] + 3) * (self.cells[1] + 3));
-        if found != needed {
-            return Some(format!("coefficients has {found} entries, {needed} are needed"));
-        }
-        if let Some(value) = self.coefficients.as_flattened().iter().find(|x| !x.is_finite()) {
-            return Some(format!("coefficients holds {value}, which is not a finite number"));
-        }
-        if !(self.bending_px > 0.0 && self.bending_px.is_finite()) {
-            return Some(format!("bending_px is {}, it must be above 0", self.bending_px));
-        }
-        self.pinhole.complaint(BROWN).map(|complaint| format!("pinhole: {complaint}"))
-    }
 }
 
 /// m above: RMS residual per axis beyond what the pixels' covariances explain, px.
@@ -160,7 +176,7 @@ fn correction_px(pinhole: &Pinhole, points: &[Correspondence]) -> f64 {
     let square = |p: &Correspondence| 0.5 * (pinhole.pixel(p.point_in_tool_mm) - p.pixel).norm_squared();
     let mean = |value: &dyn Fn(&Correspondence) -> f64| points.iter().map(value).sum::<f64>() / points.len() as f64;
     let (all, noise) = (mean(&square), mean(&|p| 1.0 / p.weight()));
-    (all - noise).max(LEAST_SHARE * LEAST_SHARE * all).sqrt().max(LEAST_CORRECTION_PX)
+    (all - noise).max(MIN_CORRECTION_SHARE * MIN_CORRECTION_SHARE * all).sqrt().max(MIN_CORRECTION_PX)
 }
 
 /// Square cells, [`CELLS`] along the longer side, or fewer where there are few pairs. `None` if not even one a side.
@@ -168,7 +184,7 @@ fn cells(image_size: [u32; 2], pairs: usize) -> Option<[usize; 2]> {
     let longer = f64::from(image_size[0].max(image_size[1]));
     let divided = |most: usize| image_size.map(|n| ((most as f64 * f64::from(n) / longer).round() as usize).max(1));
     let nodes = |[across, down]: [usize; 2]| (across + 3) * (down + 3);
-    (1..=CELLS).rev().map(divided).find(|cells| PAIRS_PER_NODE * nodes(*cells) <= pairs)
+    (1..=CELLS).rev().map(divided).find(|cells| POINTS_PER_NODE * nodes(*cells) <= pairs)
 }
 
 /// In halves of the image's longer side.

@@ -11,7 +11,7 @@
 //! What lies at the border is left out inside, too, but counts at the border only.
 
 use crate::mapping::dataset::{CameraDataset, Correspondence};
-use crate::mapping::models::model::Model;
+use crate::mapping::models::registry::Model;
 use rayon::prelude::*;
 use std::collections::HashMap;
 

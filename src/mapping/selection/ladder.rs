@@ -8,8 +8,8 @@
 //! wins inside the data and fails at its border loses to a tamer one. The simplest of equals is served.
 
 use crate::mapping::dataset::{CameraDataset, Correspondence};
-use crate::mapping::models::adjust::{CHUNK, sizes};
-use crate::mapping::models::model::{Model, ModelKind};
+use crate::mapping::models::registry::{Model, ModelKind};
+use crate::mapping::robust::loss::{CHUNK, MEDIAN_LENGTH_SIGMAS, normalised_lengths};
 use crate::mapping::selection::cross_validation::{Folds, Score};
 use crate::statistics::{exceeds, median};
 use rayon::prelude::*;
@@ -130,16 +130,16 @@ fn residuals(model: &Model, points: &[Correspondence]) -> (f64, f64) {
 /// `data` without pairs whose residual, in units of what their covariance promises, is far beyond the common for both of the
 /// two models that follow `few` of them best: what only one of them misses, say at the border, may be the model's fault.
 fn without_outliers(models: &[Model], few: &CameraDataset, data: &CameraDataset) -> CameraDataset {
-    let sizes =
-        |model: &Model, data: &CameraDataset| sizes(&data.correspondences, |point| model.pixel_and_jacobian(point).0);
-    let usual = |model| Some((median(&mut sizes(model, few))?, model));
+    let lengths = |model: &Model, data: &CameraDataset| {
+        normalised_lengths(&data.correspondences, |point| model.pixel_and_jacobian(point).0)
+    };
+    let usual = |model| Some((median(&mut lengths(model, few))?, model));
     let mut best: Vec<(f64, &Model)> = models.par_iter().filter_map(usual).collect();
     best.sort_by(|a, b| a.0.total_cmp(&b.0));
     best.truncate(2);
-    // The length of a 2-D normal deviate has its median at 1.1774 σ.
-    let judge = |(usual, model): &(f64, &Model)| (OUTLIER / 1.1774 * usual, sizes(model, data));
+    let judge = |(usual, model): &(f64, &Model)| (OUTLIER / MEDIAN_LENGTH_SIGMAS * usual, lengths(model, data));
     let judges: Vec<(f64, Vec<f64>)> = best.par_iter().map(judge).collect();
-    let is_outlier = |at: usize| judges.iter().all(|(limit, sizes)| exceeds(sizes[at], *limit));
+    let is_outlier = |at: usize| judges.iter().all(|(limit, lengths)| exceeds(lengths[at], *limit));
     let kept = data.correspondences.iter().enumerate().filter(|(at, _)| judges.is_empty() || !is_outlier(*at));
     CameraDataset { image_size: data.image_size, correspondences: kept.map(|(_, point)| *point).collect() }
 }

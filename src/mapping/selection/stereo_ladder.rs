@@ -5,7 +5,7 @@
 use crate::camera::Stereo;
 use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::inverse::invert::PairSolver;
-use crate::mapping::models::model::ModelKind;
+use crate::mapping::models::registry::ModelKind;
 use crate::mapping::selection::ladder::{Ladder, Rung};
 use crate::mapping::volume::Volume;
 use nalgebra::{Matrix4, Vector3};

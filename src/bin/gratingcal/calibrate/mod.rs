@@ -4,7 +4,8 @@
 mod bag;
 
 use anyhow::{Context, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::folder::error::FolderError;
 use grating_calibration::folder::pairs::{self, PairFiles};
@@ -14,7 +15,7 @@ use grating_calibration::grating::backend::choice::{ActiveBackend, BackendChoice
 use grating_calibration::grating::fit::refine::FitOptions;
 use grating_calibration::mapping::calibration::{Calibration, ladder_rows};
 use grating_calibration::mapping::method::Method;
-use grating_calibration::mapping::models::model::ModelKind;
+use grating_calibration::mapping::models::registry::ModelKind;
 use grating_calibration::mapping::selection::ladder::LadderEntry;
 use grating_calibration::report::Report;
 use grating_calibration::sweep::outcome::CalibrationOutcome;
@@ -68,7 +69,7 @@ pub struct CalibrateArgs {
     #[arg(long, default_value_t = 50.0)]
     usable_um: f64,
     /// Serve this model instead of the best.
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = model_names())]
     model: Option<ModelKind>,
     /// Where the calibration is written.
     #[arg(long)]
@@ -91,6 +92,12 @@ fn pixel(text: &str) -> Result<Vector2<f64>, String> {
     Ok(Vector2::new(number(u)?, number(v)?))
 }
 
+/// The rows of the registry of camera models.
+fn model_names() -> impl TypedValueParser<Value = ModelKind> {
+    let row = |kind: &ModelKind| PossibleValue::new(kind.name()).help(kind.description());
+    PossibleValuesParser::new(ModelKind::LADDER.iter().map(row)).try_map(|name| name.parse())
+}
+
 pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
     let backend = ActiveBackend::open(args.backend)?;
     let source = args.source()?;
@@ -108,7 +115,7 @@ pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {
     let seconds = start.elapsed().as_secs_f64();
     if let Some(folder) = &args.every_model {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-        for kind in ModelKind::value_variants() {
+        for kind in ModelKind::LADDER {
             match outcome.calibration.with_model(*kind, outcome.data.as_ref(), settings.usable_rms_mm) {
                 Ok(calibration) => calibration.save(&folder.join(format!("{kind}.yaml")))?,
                 Err(error) => tracing::warn!("{kind}: {error}"),

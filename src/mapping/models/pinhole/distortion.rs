@@ -1,4 +1,4 @@
-//! Lens distortion in the image plane of a pinhole, Brown's and the rational one with thin prism, as OpenCV writes them
+//! Lens distortion in the image plane of a pinhole, Brown's and the rational one with thin prism, as OpenCV has them
 //! (`calib3d`, "Detailed description"): the ray (x, y, 1), r² = x² + y², becomes
 //!
 //! ```text
@@ -6,7 +6,15 @@
 //! y″ = y g + p1 (r² + 2y²) + 2 p2 x y + s3 r² + s4 r⁴
 //! g  = (1 + k1 r² + k2 r⁴ + k3 r⁶) / (1 + k4 r² + k5 r⁴ + k6 r⁶)
 //! ```
-//! Coefficients stand in OpenCV's order, `k1 k2 p1 p2 k3` (Brown) and on with `k4 k5 k6 s1 s2 s3 s4` (rational).
+//! | symbol | | source |
+//! | --- | --- | --- |
+//! | k1, k2, k3 | radial | Brown, "Close-range camera calibration" (1971) |
+//! | p1, p2 | decentring (tangential) | the same |
+//! | k4, k5, k6 | denominator of the rational radial factor | OpenCV |
+//! | s1 … s4 | thin prism | Weng, Cohen, Herniou, "Camera calibration with distortion models and accuracy evaluation" (1992) |
+//!
+//! Rays and coefficients have no unit. Coefficients stand in OpenCV's order, `k1 k2 p1 p2 k3` (Brown) and on with
+//! `k4 k5 k6 s1 s2 s3 s4` (rational).
 
 use crate::statistics::falls_short;
 use nalgebra::{Matrix2, Vector2};
@@ -15,6 +23,8 @@ use nalgebra::{Matrix2, Vector2};
 pub const BROWN: usize = 5;
 /// Number of coefficients of the rational model with thin prism.
 pub const RATIONAL: usize = 12;
+/// A smaller denominator of g is next to a pole: no lens bends light like that.
+const MIN_DENOMINATOR: f64 = 1e-3;
 
 /// What becomes of a ray.
 pub struct Distorted {
@@ -34,7 +44,7 @@ pub fn distort(coefficients: &[f64], ray: Vector2<f64>) -> Option<Distorted> {
     let r2 = x * x + y * y;
     let r4 = r2 * r2;
     let below = 1.0 + r2 * (k4 + r2 * (k5 + r2 * k6));
-    if falls_short(below, 1e-3) {
+    if falls_short(below, MIN_DENOMINATOR) {
         return None;
     }
     let per = 1.0 / below;
