@@ -2,7 +2,8 @@
 
 use crate::GrayImage;
 use crate::camera::{Camera, Stereo};
-use crate::mapping::calibration::{Calibration, FORMAT_VERSION, ladder_rows};
+use crate::folder::calibration_file::NEWEST_VERSION;
+use crate::mapping::calibration::{Calibration, UNITS, ladder_rows};
 use crate::mapping::selection::ladder::LadderEntry;
 use crate::report::draw::DrawError;
 use crate::report::figure::Figure;
@@ -166,7 +167,7 @@ impl Report<'_> {
         let mut rows: Vec<(String, String)> = vec![
             ("method".into(), calibration.method.to_string()),
             ("frame".into(), calibration.frame.clone()),
-            ("units".into(), calibration.units.clone()),
+            ("units".into(), UNITS.into()),
         ];
         for camera in Camera::BOTH {
             let [width, height] = calibration.camera(camera).image_size;
@@ -178,7 +179,7 @@ impl Report<'_> {
         rows.extend(self.settings.iter().cloned());
         let versions = [
             ("grating_calibration".to_string(), env!("CARGO_PKG_VERSION").to_string()),
-            ("format of calibration.yaml".into(), FORMAT_VERSION.to_string()),
+            ("format of calibration.yaml".into(), NEWEST_VERSION.to_string()),
             ("machine".into(), format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
             ("report written".into(), jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string()),
         ];

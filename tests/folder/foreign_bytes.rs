@@ -24,7 +24,7 @@ static CALIBRATION: LazyLock<Calibration> = LazyLock::new(|| {
     session.finish().unwrap().calibration
 });
 
-static YAML: LazyLock<String> = LazyLock::new(|| serde_yaml::to_string(&*CALIBRATION).unwrap());
+static YAML: LazyLock<String> = LazyLock::new(|| CALIBRATION.to_yaml().unwrap());
 
 /// Any number that a message or a file can hold, pixels of the picture among them.
 fn number() -> impl Strategy<Value = f64> {

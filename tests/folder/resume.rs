@@ -73,11 +73,8 @@ impl Sweep {
 }
 
 /// All but the moment at which it was written.
-fn numbers(calibration: &Calibration) -> String {
-    let written = serde_yaml::to_string(calibration).unwrap();
-    let lines: Vec<&str> = written.lines().filter(|line| !line.starts_with("created:")).collect();
-    assert!(lines.len() + 1 == written.lines().count());
-    lines.join("\n")
+fn numbers(calibration: &Calibration) -> Calibration {
+    Calibration { created: String::new(), ..calibration.clone() }
 }
 
 #[test]

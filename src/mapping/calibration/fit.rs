@@ -2,7 +2,7 @@
 
 use crate::camera::Stereo;
 use crate::mapping::bundle::{Bundle, uncertainty};
-use crate::mapping::calibration::{Calibration, CameraCalibration, FORMAT_VERSION, StereoFigures};
+use crate::mapping::calibration::{Calibration, CameraCalibration, StereoFigures};
 use crate::mapping::checks::record::Checks;
 use crate::mapping::dataset::CameraDataset;
 use crate::mapping::interop::standard::StandardCamera;
@@ -49,7 +49,6 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
         },
     );
     let mut calibration = Calibration {
-        version: FORMAT_VERSION,
         created: jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string(),
         method: context.method,
         usable: false,
@@ -60,7 +59,6 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
             "tool: axes along the grid's lines and the motion axis, z up, origin at the grid's origin mark at h = 0"
                 .into()
         },
-        units: "millimetres, pixels (integer coordinates are pixel centres)".into(),
         pitch_mm: context.pitch_mm,
         heights,
         height_range_mm: [0.0 - volume.max_mm[2], 0.0 - volume.min_mm[2]],

@@ -7,11 +7,15 @@
 //! | [`ladder_rows`] | the ladder of both cameras side by side |
 //! | [`answer`] | what the models answer, each time with a status |
 //! | [`frustum`] | what a camera sees of the calibrated volume |
+//! | [`validate`] | whether one that was read can be one |
+//!
+//! Its form on disk is [`crate::folder::calibration_file`]'s affair.
 
 pub mod answer;
 pub mod fit;
 pub mod frustum;
 pub mod ladder_rows;
+mod validate;
 pub mod verdict;
 
 use crate::camera::Camera;
@@ -27,29 +31,33 @@ use crate::mapping::selection::stereo_ladder::StereoEntry;
 use crate::mapping::volume::Volume;
 use serde::{Deserialize, Serialize};
 
-/// Version written to and accepted from files.
-pub const FORMAT_VERSION: u32 = 1;
+/// Units of all numbers of a calibration, for people.
+pub const UNITS: &str = "millimetres, pixels (integer coordinates are pixel centres)";
 
-/// One camera's model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One camera's model, and how well it follows its data.
+#[derive(Clone, Debug, PartialEq)]
 pub struct CameraCalibration {
-    /// Width and height, px.
+    /// Width and height of the images, px.
     pub image_size: [u32; 2],
-    /// Smallest and largest (u, v) of the dataset, px: beyond, the model extrapolates.
+    /// Smallest (u, v) of the dataset, px: beyond, the model extrapolates.
     pub pixel_min: [f64; 2],
+    /// Largest (u, v) of the dataset, px.
     pub pixel_max: [f64; 2],
+    /// RMS residual per axis at the correspondences that the model was fitted to, px.
     pub residual_rms_px: f64,
+    /// Length of the largest of these residuals, px.
     pub residual_max_px: f64,
+    /// RMS residual per axis at held-out heights and image regions, px.
     pub cross_validation_rms_px: f64,
     /// What neighbouring residuals have in common: not noise but what the model can't follow, RMS per axis, px.
     pub systematic_rms_px: f64,
+    /// Number of correspondences.
     pub correspondences: usize,
-    /// All models that were tried.
+    /// All models that were tried, simplest first.
     pub ladder: Vec<LadderEntry>,
+    /// The served one.
     pub model: Model,
     /// The camera as OpenCV and ROS know cameras; none where the data does not determine it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standard: Option<StandardCamera>,
 }
 
@@ -57,6 +65,7 @@ pub struct CameraCalibration {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StereoFigures {
+    /// Pixel pairs that were answered.
     pub pairs: usize,
     /// RMS along x, y, z of the tool frame, mm.
     pub rms_mm: [f64; 3],
@@ -66,51 +75,49 @@ pub struct StereoFigures {
     pub epipolar_rms_px: f64,
 }
 
-/// A finished calibration: what `calibration.yaml` holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A finished calibration. Points are in the tool frame, whose origin is the tool's at h = 0, mm.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
-    /// Version of the file format.
-    pub version: u32,
     /// When it was fitted, RFC 3339.
     pub created: String,
+    /// How its images were fitted.
     pub method: Method,
-    /// Whether a robot may go by it, and why (not).
+    /// Whether a robot may go by it.
     pub usable: bool,
+    /// Why, or why not.
     pub reason: String,
-    /// What the numbers below mean.
+    /// Axes and origin of the tool frame, for people.
     pub frame: String,
-    pub units: String,
+    /// Distance between neighbouring lines as stated, mm.
     pub pitch_mm: f64,
-    /// Number of heights, and the lowest and highest, mm.
+    /// Number of views.
     pub heights: usize,
+    /// Lowest and highest height, mm.
     pub height_range_mm: [f64; 2],
     /// Measured position of the tool at h = 0, mm in the robot's base frame; none for correspondences from elsewhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference_mm: Option<[f64; 3]>,
-    /// Orientation of the robot's tool frame in its base frame at h = 0, quaternion x, y, z, w: the calibrated frame has the axes
-    /// of the base. None: no robot told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Orientation of the robot's tool frame in its base frame at h = 0, quaternion x, y, z, w: the calibrated frame has the
+    /// axes of the base. None: no robot told.
     pub tool_rotation: Option<[f64; 4]>,
-    /// Smallest margin of the phase tracking, pitches.
+    /// Smallest margin of the phase tracking, pitches; infinite where nothing was tracked.
     pub min_phase_margin: f64,
     /// Box around all intersections, tool frame.
     pub volume: Volume,
+    /// Errors of the dataset's own stereo points.
     pub stereo: StereoFigures,
     /// How far each model's points lie from pairs that it has not seen.
     pub stereo_ladder: Vec<StereoEntry>,
     /// What the images say about the robot's poses and the print; none for correspondences from elsewhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<StageFigures>,
     /// How sure the models are of their pixels; without it answers assume the error at held-out places.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncertainty: Option<Uncertainty>,
-    #[serde(default)]
+    /// What the checks of the sweep found.
     pub checks: Checks,
+    /// The left camera.
     pub left: CameraCalibration,
+    /// The right camera.
     pub right: CameraCalibration,
     /// Follows from the models.
-    #[serde(skip)]
     pub starts: starts::Cached,
 }
 
