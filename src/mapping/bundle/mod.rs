@@ -32,7 +32,7 @@ use crate::mapping::robust::loss::{cauchy_loss, noise_scale_of};
 use crate::mapping::views::{Observation, Views};
 use crate::mapping::volume::Volume;
 use nalgebra::{DMatrix, DVector, Matrix2, Matrix3, Vector2, Vector3};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// The solution.
 #[derive(Clone, Debug)]
@@ -280,10 +280,10 @@ fn lines_from_robot(
     bundle: &Bundle,
 ) -> Option<Matrix2<f64>> {
     let height = |view: u32| Vector3::new(0.0, 0.0, views.moved_mm[view as usize].z);
-    let mut seen_mm: HashMap<u32, Vector3<f64>> = HashMap::new();
+    let mut seen_mm: BTreeMap<u32, Vector3<f64>> = BTreeMap::new();
     // Newton's method for where the tool of each jog seems to be.
     for _ in 0..4 {
-        let mut sums: HashMap<u32, (Matrix3<f64>, Vector3<f64>)> = HashMap::new();
+        let mut sums: BTreeMap<u32, (Matrix3<f64>, Vector3<f64>)> = BTreeMap::new();
         for o in observations.iter().filter(|o| views.is_jog[o.view as usize]) {
             let at = *seen_mm.entry(o.view).or_insert_with(|| height(o.view));
             let (pixel, slope) = camera.pixel_and_jacobian(bundle.print.point_in_lines_mm(o.lines) - at);

@@ -6,7 +6,7 @@ use crate::grating::chebyshev::values_at;
 use crate::mapping::models::central::lens_exponents;
 use crate::mapping::views::Observation;
 use nalgebra::{DMatrix, DVector, Matrix2x3, Matrix3, Vector2, Vector3};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Degree of the smooth warp.
 const WARP_DEGREE: usize = 7;
@@ -25,7 +25,7 @@ pub struct Print {
     /// Pitch in the lines frame, as the user says, mm.
     pub nominal_pitch_mm: f64,
     /// Displacement of each line across itself, by number: v lines along x, h lines along y of the lines frame, mm.
-    pub offset_mm: [HashMap<i32, f64>; 2],
+    pub offset_mm: [BTreeMap<i32, f64>; 2],
     /// Smooth warp along x and y: coefficients of T_i T_j of the line numbers over `reach`, `warp_exponents`, mm.
     pub warp_mm: [Vec<f64>; 2],
     /// Largest line number that was seen.
@@ -103,7 +103,7 @@ impl Print {
 /// Which unknown stands where: those of one camera, then the shared ones.
 pub(super) struct Layout {
     /// Index of each line's offset among the shared unknowns, v lines and h lines.
-    pub(super) lines: [HashMap<i32, usize>; 2],
+    pub(super) lines: [BTreeMap<i32, usize>; 2],
     /// Number of coefficients of the warp along each direction.
     pub(super) warp: usize,
     pub(super) shared: usize,
@@ -115,7 +115,7 @@ impl Layout {
 
     /// Nothing shared where the print is not asked for.
     pub(super) fn of(observations: &Stereo<Vec<Observation>>, print: bool) -> Self {
-        let mut lines: [HashMap<i32, usize>; 2] = Default::default();
+        let mut lines: [BTreeMap<i32, usize>; 2] = Default::default();
         if !print {
             return Layout { lines, warp: 0, shared: 0 };
         }

@@ -90,12 +90,15 @@ impl CameraModel for Published {
     }
 
     fn pixel_and_jacobian(&self, point_mm: Vector3<f64>) -> (Vector2<f64>, Matrix2x3<f64>) {
-        let (values, slopes) = terms(point_mm, self.w_depth_mm);
-        let times = |row: &Terms| {
-            self.coefficients.iter().zip(row.iter()).fold(Vector2::zeros(), |sum, (c, t)| sum + Vector2::from(*c) * *t)
-        };
-        let columns = [times(&slopes[0]), times(&slopes[1]), times(&slopes[2])];
-        (times(&values), Matrix2x3::from_columns(&columns))
+        let (values, [by_x, by_y, by_z]) = terms(point_mm, self.w_depth_mm);
+        let mut sums = [Vector2::zeros(); 4];
+        for (n, c) in self.coefficients.iter().take(TERMS).enumerate() {
+            for (sum, row) in sums.iter_mut().zip([&values, &by_x, &by_y, &by_z]) {
+                *sum += Vector2::from(*c) * row[n];
+            }
+        }
+        let [pixel, slopes @ ..] = sums;
+        (pixel, Matrix2x3::from_columns(&slopes))
     }
 
     fn validate(&self) -> Result<(), ValidationError> {
