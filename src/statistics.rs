@@ -16,6 +16,12 @@ pub fn falls_short(value: f64, minimum: f64) -> bool {
     !is_within(minimum, value)
 }
 
+/// The largest value; NaN where one is NaN, which `f64::max` would drop. −∞ of nothing.
+pub fn largest(values: impl Iterator<Item = f64>) -> f64 {
+    values
+        .fold(f64::NEG_INFINITY, |most, value| if value.is_nan() || most.is_nan() { f64::NAN } else { most.max(value) })
+}
+
 /// The upper median; `None` of nothing. Reorders `values`.
 pub fn median(values: &mut [f64]) -> Option<f64> {
     let middle = values.len() / 2;
@@ -50,7 +56,7 @@ pub fn weighted_median(pairs: &mut [(f64, f64)]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{exceeds, falls_short, is_within, median, spread, weighted_median};
+    use super::{exceeds, falls_short, is_within, largest, median, spread, weighted_median};
     use rand::{Rng, SeedableRng, rngs::SmallRng};
     use rand_distr::StandardNormal;
 
@@ -62,6 +68,12 @@ mod tests {
             assert!(!is_within(value, limit) && exceeds(value, limit) && falls_short(value, limit));
         }
         assert!(falls_short(0.0, f64::MIN_POSITIVE) && !falls_short(1e-300, f64::MIN_POSITIVE));
+    }
+
+    #[test]
+    fn nan_is_the_largest() {
+        assert_eq!(largest([1.0, 3.0, 2.0].into_iter()), 3.0);
+        assert!(largest([1.0, f64::NAN, 2.0].into_iter()).is_nan());
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use grating_calibration::camera::Camera;
 use grating_calibration::mapping::calibration::Calibration;
-use grating_calibration::mapping::checks::consistency::Repair;
+use grating_calibration::mapping::checks::consistency::repaired;
+use grating_calibration::mapping::checks::finding::{Check, Finding, Limit, Quantity, Severity, Unit};
+use grating_calibration::mapping::checks::repair::Repair;
 use grating_calibration::mapping::dataset::{CameraDataset, Correspondence};
 use grating_calibration::mapping::interop::standard::StandardCamera;
 use grating_calibration::mapping::models::registry::{Model, ModelKind};
@@ -59,7 +61,10 @@ fn every_key_is_documented_and_every_documented_key_is_written() {
     let mut calibration = parse(FIRST_RELEASE).unwrap();
     calibration.tool_rotation = Some([0.0, 0.0, 0.0, 1.0]);
     let repair = Repair { camera: Camera::Left, heights_mm: [1.0, 2.0], jogs: false, views: 3, lines: [1, 0] };
-    calibration.checks.repairs.push(repair);
+    let factor = Quantity { sigma: Some(0.01), ..Quantity::new(1.1, Unit::One) };
+    let limits = Limit { at_least: Some(0.9), at_most: Some(1.03) };
+    let scale = Finding::new(Check::Scale, Severity::Warning, "pitch", "it is doubtful", "measure it");
+    calibration.add_findings(vec![repaired(repair), scale.measured(factor, limits)]);
     let data = data(&calibration);
     calibration.left.standard = StandardCamera::fit(&data, None);
     let mut found = BTreeSet::new();
@@ -79,7 +84,29 @@ fn every_key_is_documented_and_every_documented_key_is_written() {
 #[test]
 fn a_file_of_the_first_release_is_read_and_written_unchanged() {
     let before: Value = serde_yaml::from_str(FIRST_RELEASE).unwrap();
-    assert_eq!(written(&parse(FIRST_RELEASE).unwrap()), before);
+    let read = parse(FIRST_RELEASE).unwrap();
+    let mut after = written(&read);
+    // What is new: the findings that its words tell of.
+    let findings = after["checks"].as_mapping_mut().unwrap().remove("findings").unwrap();
+    assert_eq!(after, before);
+    assert_eq!(findings.as_sequence().unwrap().len(), read.findings.len());
+    let texts: Vec<String> = read.findings.iter().map(ToString::to_string).collect();
+    assert_eq!(texts.last(), Some(&read.reason));
+    assert_eq!(texts[..texts.len() - 1], before["checks"]["unverified"].as_sequence().unwrap()[..]);
+    // And what it says of an unusable one stays a reason against it.
+    let refused = FIRST_RELEASE.replacen("usable: true", "usable: false", 1);
+    assert!(parse(&refused).unwrap().findings.iter().any(|finding| finding.severity == Severity::Unusable));
+}
+
+#[test]
+fn findings_come_back_as_they_were() {
+    let mut calibration = parse(FIRST_RELEASE).unwrap();
+    let share = Quantity::new(f64::INFINITY, Unit::Percent);
+    let coverage =
+        Finding::new(Check::Coverage, Severity::Unusable, "left camera", "it is small", "use a larger target");
+    calibration.add_findings(vec![coverage.measured(share, Limit::at_least(50.0))]);
+    assert!(!calibration.usable && calibration.reason.starts_with("left camera: it is small (at least 50 %"));
+    assert_eq!(parse(&calibration.to_yaml().unwrap()).unwrap(), calibration);
 }
 
 #[test]
@@ -94,7 +121,7 @@ fn what_an_older_file_lacks_has_its_documented_default() {
     }
     let read = parse(&serde_yaml::to_string(&file).unwrap()).unwrap();
     assert!(read.reference_mm.is_none() && read.tool_rotation.is_none() && read.stage.is_none());
-    assert!(read.uncertainty.is_none() && read.checks == Default::default());
+    assert!(read.uncertainty.is_none() && read.findings.len() == 1);
     assert!(read.left.standard.is_none() && read.right.standard.is_none());
 }
 

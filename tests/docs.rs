@@ -1,5 +1,6 @@
 //! Documentation that is made from the sources, or must not name what is not there. `BLESS=1 cargo test --test docs` writes it.
 
+use grating_calibration::mapping::checks::finding::{Check, Severity};
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
@@ -113,6 +114,22 @@ fn troubleshooting_has_every_message() {
     assert!(messages.iter().any(|(_, m)| m.contains("restart the sweep or fix the camera's resolution")));
     assert!(messages.iter().any(|(_, m)| m.contains("the tool did not settle at")));
     generated("docs/troubleshooting.md", "messages", &messages_table());
+}
+
+#[test]
+fn the_page_of_checks_has_every_check_and_no_other() {
+    let page = read(&root().join("docs/checks.md"));
+    let ids = |rows: &str| -> Vec<String> {
+        rows.lines().filter_map(|row| Some(row.strip_prefix("| `")?.split_once('`')?.0.to_string())).collect()
+    };
+    let (severities, checks) = page.split_once("| check |").expect("the table of checks");
+    assert_eq!(ids(checks), Check::ALL.map(|check| check.id()));
+    let all = [Severity::Unusable, Severity::Warning, Severity::Repaired, Severity::Unverified, Severity::Note];
+    assert_eq!(ids(severities), all.map(|severity| severity.to_string()));
+    // And every file that it names.
+    for file in page.split('`').filter(|word| word.ends_with(".rs") || word.ends_with('/')) {
+        assert!(root().join("src").join(file).exists() || root().join(file).exists(), "docs/checks.md names {file}");
+    }
 }
 
 /// Links within the documentation lead somewhere.

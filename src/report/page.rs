@@ -4,6 +4,7 @@ use crate::GrayImage;
 use crate::camera::{Camera, Stereo};
 use crate::folder::calibration_file::NEWEST_VERSION;
 use crate::mapping::calibration::{Calibration, UNITS, ladder_rows};
+use crate::mapping::checks::finding::remarks;
 use crate::mapping::selection::ladder::LadderEntry;
 use crate::report::draw::DrawError;
 use crate::report::figure::Figure;
@@ -132,7 +133,7 @@ impl Report<'_> {
             calibration.right.correspondences,
             calibration.created,
         );
-        let known = calibration.stage.iter().flat_map(|stage| stage.sentences()).chain(calibration.checks.sentences());
+        let known = calibration.stage.iter().flat_map(|stage| stage.sentences()).chain(remarks(&calibration.findings));
         let checks: String = known.map(|sentence| format!("<li>{}", text(&sentence))).collect();
         if !checks.is_empty() {
             let _ = write!(

@@ -7,8 +7,7 @@
 use crate::camera::Stereo;
 use crate::mapping::bundle::{self, Bundle};
 use crate::mapping::calibration::fit::{CalibrationContext, fit_calibration};
-use crate::mapping::checks::record::Checks;
-use crate::mapping::checks::{consistency, origins, placement, scale};
+use crate::mapping::checks::{consistency, origins, placement, scale, unobservable};
 use crate::mapping::method::Method;
 use crate::mapping::views::Views;
 use crate::sweep::error::{MIN_PAIRS, SweepError};
@@ -31,7 +30,7 @@ pub fn calibrate_views(
         return Err(SweepError::TooFew { pairs: straight().count() });
     }
     plausibility::swept_range(straight())?;
-    let findings = consistency::put_right(&mut views);
+    let line_numbers = consistency::repair_line_numbers(&mut views);
     let solved = match settings.method {
         Method::Auto => bundle::solve(&views),
         Method::Original => None,
@@ -50,28 +49,20 @@ pub fn calibrate_views(
     };
     // Jogs measure the pitch; and what the original method sees is too uneven to judge by.
     let by_perspective = settings.method == Method::Auto && !bundle.print_measured;
-    let (fitted, (placed, origins, scale)) = rayon::join(
+    let (fitted, placement_origins_scale) = rayon::join(
         || fit_calibration(data.as_ref(), &context),
         || {
-            let scale = by_perspective.then(|| scale::estimate(data.as_ref()));
-            (placement::check(&views, &bundle), origins::check(&views, &bundle), scale)
+            let scale = if by_perspective { scale::check(data.as_ref(), views.pitch_mm) } else { None };
+            [placement::check(&views, &bundle), origins::check(&views, &bundle), scale]
         },
     );
     let mut calibration = fitted.map_err(|cause| SweepError::Mapping { camera: "left or right".into(), cause })?;
-    let untold = match &scale {
-        Some(Some(scale)) => scale.unverified(),
-        Some(None) => Some("whether heights and pitch agree can't be told: measure the pitch, or add jogs".into()),
-        None => None,
-    };
-    let mut doubts: Vec<String> = findings.doubts.iter().map(ToString::to_string).collect();
-    doubts.extend(placed.doubt.map(|doubt| doubt.to_string()));
-    doubts.extend(origins.doubt.map(|doubt| doubt.to_string()));
-    doubts.extend(scale.flatten().and_then(|scale| scale.doubt(views.pitch_mm)).map(|doubt| doubt.to_string()));
-    doubts.extend(plausibility::doubts(&pairs, &data));
-    let stage = calibration.stage.iter().flat_map(|stage| stage.untold());
-    let unverified = placed.unverified.into_iter().chain(origins.unverified).chain(untold).chain(stage);
-    calibration.checks = Checks { repairs: findings.repairs, unverified: unverified.collect() };
-    calibration.refuse(doubts);
+    let stage = calibration.stage.iter().flat_map(unobservable::check);
+    let mut findings = line_numbers;
+    findings.extend(placement_origins_scale.into_iter().flatten());
+    findings.extend(plausibility::check(&pairs, &data));
+    findings.extend(stage);
+    calibration.add_findings(findings);
     let pose_errors_mm = if known { bundle.pose_errors_mm() } else { Vec::new() };
     Ok(CalibrationOutcome { calibration, pairs, data, pose_errors_mm })
 }

@@ -6,7 +6,9 @@
 use crate::mapping::bundle::stage::StageFigures;
 use crate::mapping::bundle::uncertainty::Uncertainty;
 use crate::mapping::calibration::{Calibration, CameraCalibration, StereoFigures, UNITS};
-use crate::mapping::checks::record::Checks;
+use crate::mapping::checks::consistency::repaired;
+use crate::mapping::checks::finding::{Check, Finding, Severity};
+use crate::mapping::checks::repair::Repair;
 use crate::mapping::interop::standard::StandardCamera;
 use crate::mapping::inverse::starts;
 use crate::mapping::method::Method;
@@ -49,9 +51,45 @@ pub struct CalibrationFileV1 {
     uncertainty: Option<Uncertainty>,
     /// Absent: none was made.
     #[serde(default)]
-    checks: Checks,
+    checks: ChecksV1,
     left: CameraV1,
     right: CameraV1,
+}
+
+/// What the checks found.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChecksV1 {
+    /// The repairs among the findings.
+    repairs: Vec<Repair>,
+    /// Texts of those that the data can't tell.
+    unverified: Vec<String>,
+    /// All of them. Absent in files of earlier releases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    findings: Option<Vec<Finding>>,
+}
+
+impl ChecksV1 {
+    /// All findings, and once more in the form that earlier releases have.
+    pub fn of(findings: &[Finding]) -> Self {
+        let unverified = findings.iter().filter(|finding| finding.severity == Severity::Unverified);
+        ChecksV1 {
+            repairs: findings.iter().filter_map(|finding| finding.repair).collect(),
+            unverified: unverified.map(ToString::to_string).collect(),
+            findings: Some(findings.to_vec()),
+        }
+    }
+
+    /// All findings; those of an earlier release as far as it told them.
+    fn findings(self, usable: bool, reason: &str) -> Vec<Finding> {
+        let told = |severity, text: &str| Finding::new(Check::EarlierRelease, severity, "", text, "");
+        self.findings.unwrap_or_else(|| {
+            let repairs = self.repairs.into_iter().map(repaired);
+            let unverified = self.unverified.iter().map(|text| told(Severity::Unverified, text));
+            let decides = told(if usable { Severity::Note } else { Severity::Unusable }, reason);
+            repairs.chain(unverified).chain([decides]).collect()
+        })
+    }
 }
 
 /// One camera.
@@ -94,7 +132,7 @@ impl From<Calibration> for CalibrationFileV1 {
             stereo_ladder: calibration.stereo_ladder,
             stage: calibration.stage,
             uncertainty: calibration.uncertainty,
-            checks: calibration.checks,
+            checks: ChecksV1::of(&calibration.findings),
             left: calibration.left.into(),
             right: calibration.right.into(),
         }
@@ -105,6 +143,7 @@ impl TryFrom<CalibrationFileV1> for Calibration {
     type Error = ValidationError;
 
     fn try_from(file: CalibrationFileV1) -> Result<Self, ValidationError> {
+        let findings = file.checks.findings(file.usable, &file.reason);
         let calibration = Calibration {
             created: file.created,
             method: file.method,
@@ -122,7 +161,7 @@ impl TryFrom<CalibrationFileV1> for Calibration {
             stereo_ladder: file.stereo_ladder,
             stage: file.stage,
             uncertainty: file.uncertainty,
-            checks: file.checks,
+            findings,
             left: file.left.into(),
             right: file.right.into(),
             starts: starts::Cached::default(),

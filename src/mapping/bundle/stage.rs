@@ -16,7 +16,7 @@ pub struct StageFigures {
     pub rotation_deg: f64,
     /// Angle between the two sets of lines minus 90°.
     pub skew_deg: f64,
-    /// RMS displacement of crossings from an even grid, mm; 0 without jogs.
+    /// RMS displacement of intersections from an even grid, mm; 0 without jogs.
     pub unevenness_rms_mm: f64,
     /// How far the sheet's normal leans from the robot's z towards x and y, degrees; none without jogs: then z is the
     /// motion axis and the sheet is z = 0, at right angles or not.
@@ -40,17 +40,5 @@ impl StageFigures {
             ));
         }
         sentences
-    }
-
-    /// What no image can tell, for people.
-    pub fn untold(&self) -> Vec<String> {
-        let frame = "pose errors that all heights share, or that grow in proportion to the height, can't be told from the \
-                     frame's own origin, axes and scale; the covariance takes them to be as large as the other pose errors"
-            .to_string();
-        let print =
-            "the print's own errors (pitch, skew, warp, uneven lines) can't be told from the lens without jogs along \
-                     x and y: answers follow the printed lines"
-                .to_string();
-        if self.print_measured { vec![frame] } else { vec![print, frame] }
     }
 }

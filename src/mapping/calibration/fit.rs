@@ -3,7 +3,6 @@
 use crate::camera::Stereo;
 use crate::mapping::bundle::{Bundle, uncertainty};
 use crate::mapping::calibration::{Calibration, CameraCalibration, StereoFigures};
-use crate::mapping::checks::record::Checks;
 use crate::mapping::dataset::CameraDataset;
 use crate::mapping::interop::standard::StandardCamera;
 use crate::mapping::inverse::starts;
@@ -69,14 +68,14 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
         stereo: StereoFigures { pairs: 0, rms_mm: [0.0; 3], max_mm: 0.0, epipolar_rms_px: 0.0 },
         stage: context.bundle.map(Bundle::stage_figures),
         uncertainty,
-        checks: Checks::default(),
+        findings: Vec::new(),
         stereo_ladder,
         left,
         right,
         starts: starts::Cached::default(),
     };
     calibration.stereo = calibration.stereo_figures(data);
-    (calibration.usable, calibration.reason) = calibration.verdict(context.usable_rms_mm);
+    calibration.conclude(calibration.accuracy(context.usable_rms_mm));
     Ok(calibration)
 }
 
@@ -120,7 +119,10 @@ impl Calibration {
         let (left, right) = (beside(&self.left, left?), beside(&self.right, right?));
         let mut calibration = Calibration { left, right, ..self.clone() };
         calibration.stereo = calibration.stereo_figures(data);
-        (calibration.usable, calibration.reason) = calibration.verdict(usable_rms_mm);
+        // What the sweep was found to be stays; the models are others.
+        let of_sweep = calibration.findings.iter().filter(|finding| !finding.check.is_of_models()).cloned();
+        let findings = of_sweep.chain(calibration.accuracy(usable_rms_mm)).collect();
+        calibration.conclude(findings);
         Ok(calibration)
     }
 

@@ -21,7 +21,7 @@ pub mod verdict;
 use crate::camera::Camera;
 use crate::mapping::bundle::stage::StageFigures;
 use crate::mapping::bundle::uncertainty::Uncertainty;
-use crate::mapping::checks::record::Checks;
+use crate::mapping::checks::finding::Finding;
 use crate::mapping::interop::standard::StandardCamera;
 use crate::mapping::inverse::starts;
 use crate::mapping::method::Method;
@@ -111,8 +111,8 @@ pub struct Calibration {
     pub stage: Option<StageFigures>,
     /// How sure the models are of their pixels; without it answers assume the error at held-out places.
     pub uncertainty: Option<Uncertainty>,
-    /// What the checks of the sweep found.
-    pub checks: Checks,
+    /// What the checks found: about the sweep, then about the models. `usable` and `reason` follow from them.
+    pub findings: Vec<Finding>,
     /// The left camera.
     pub left: CameraCalibration,
     /// The right camera.

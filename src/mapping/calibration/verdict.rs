@@ -2,43 +2,65 @@
 
 use crate::camera::Camera;
 use crate::mapping::calibration::Calibration;
-use crate::statistics::exceeds;
+use crate::mapping::checks::finding::{self, Check, Finding, Limit, Quantity, Severity, Unit};
+use crate::statistics::{is_within, largest};
 use nalgebra::Matrix3;
 
+/// Fewest pixel pairs whose RMS error says anything.
+const MIN_PAIRS: usize = 50;
+
 impl Calibration {
-    /// Whether a robot may go by the models, and why (not); see [`Self::refuse`] for what speaks against the sweep.
-    pub fn verdict(&self, usable_rms_mm: f64) -> (bool, String) {
-        let worst = self.stereo.rms_mm.iter().copied().fold(0.0, f64::max);
-        let held_out = self.left.cross_validation_rms_px.max(self.right.cross_validation_rms_px);
-        if self.stereo.pairs < 50 {
-            let pairs = self.stereo.pairs;
-            return (false, format!("only {pairs} pixel pairs could be checked, at least 50 are needed"));
-        }
-        if exceeds(worst, usable_rms_mm) {
-            let (worst, limit) = (1e3 * worst, 1e3 * usable_rms_mm);
-            return (
-                false,
-                format!("points from pixel pairs err by {worst:.1} µm RMS, at most {limit:.1} µm is accepted"),
+    /// What the models' own errors say: a note where they are within `usable_rms_mm`, RMS along the worst axis, mm.
+    pub fn accuracy(&self, usable_rms_mm: f64) -> Vec<Finding> {
+        let worst_mm = largest(self.stereo.rms_mm.into_iter());
+        let held_out_px = self.left.cross_validation_rms_px.max(self.right.cross_validation_rms_px);
+        let limit_um = 1e3 * usable_rms_mm;
+        if self.stereo.pairs < MIN_PAIRS {
+            let pairs = Quantity::new(self.stereo.pairs as f64, Unit::Count);
+            let finding = Finding::new(
+                Check::StereoPairs,
+                Severity::Unusable,
+                "pixel pairs",
+                format!("{pairs} only could be checked"),
+                "let both cameras see the same part of the grid",
             );
+            return vec![finding.measured(pairs, Limit::at_least(MIN_PAIRS as f64))];
         }
-        let held_out_um = 1e3 * self.held_out_mm();
-        if exceeds(held_out_um, 1e3 * usable_rms_mm) {
-            let limit = 1e3 * usable_rms_mm;
-            return (
-                false,
-                format!(
-                    "points at held-out heights and regions err by {held_out_um:.1} µm RMS ({held_out:.3} px), at most \
-                     {limit:.1} µm is accepted: did something move during the sweep, are heights and pitch right?"
-                ),
-            );
-        }
-        (
-            true,
-            format!(
-                "points from pixel pairs err by {:.2} µm RMS at most along an axis; {held_out:.3} px RMS at held-out heights and regions",
-                1e3 * worst
+        let judged = |check, error_mm: f64, subject: &str, beside: &str, remedy: &str| {
+            let error = Quantity::new(1e3 * error_mm, Unit::Micrometre);
+            let (severity, remedy) =
+                if is_within(error.value, limit_um) { (Severity::Note, "") } else { (Severity::Unusable, remedy) };
+            let statement = format!("they err by {error} RMS along the worst axis{beside}");
+            Finding::new(check, severity, subject, statement, remedy).measured(error, Limit::at_most(limit_um))
+        };
+        vec![
+            judged(
+                Check::StereoError,
+                worst_mm,
+                "points from pixel pairs",
+                "",
+                "look in the report for the height or region that sticks out",
             ),
-        )
+            judged(
+                Check::HeldOutError,
+                self.held_out_mm(),
+                "points at held-out heights and regions",
+                &format!(", {held_out_px:.3} px"),
+                "did something move during the sweep, are heights and pitch right?",
+            ),
+        ]
+    }
+
+    /// Takes `findings` for all that is known of the calibration, and decides by them.
+    pub(super) fn conclude(&mut self, findings: Vec<Finding>) {
+        (self.usable, self.reason) = finding::verdict(&findings);
+        self.findings = findings;
+    }
+
+    /// Puts findings about the sweep before those about the models, and decides by all of them.
+    pub fn add_findings(&mut self, mut findings: Vec<Finding>) {
+        findings.append(&mut self.findings);
+        self.conclude(findings);
     }
 
     /// Worst RMS error along an axis of stereo points that the models have not seen, mm: of those that both cameras saw, and
@@ -47,7 +69,7 @@ impl Calibration {
     pub(crate) fn held_out_mm(&self) -> f64 {
         let served = Camera::BOTH.map(|camera| self.camera(camera).model.kind());
         let entries = self.stereo_ladder.iter().filter(|entry| served.contains(&entry.model));
-        entries.flat_map(|entry| entry.rms_mm).fold(self.held_out_from_pixels_mm(), f64::max)
+        largest(entries.flat_map(|entry| entry.rms_mm).chain([self.held_out_from_pixels_mm()]))
     }
 
     fn held_out_from_pixels_mm(&self) -> f64 {
@@ -63,16 +85,5 @@ impl Calibration {
         }
         let covariance_mm2 = information.try_inverse().map(|covariance| covariance.diagonal().max());
         covariance_mm2.map_or(f64::INFINITY, f64::sqrt)
-    }
-
-    /// Makes the calibration unusable for `reasons`, which come before what was said so far; nothing where there are none.
-    pub fn refuse(&mut self, mut reasons: Vec<String>) {
-        if reasons.is_empty() {
-            return;
-        }
-        if !self.usable {
-            reasons.push(std::mem::take(&mut self.reason));
-        }
-        (self.usable, self.reason) = (false, reasons.join("; "));
     }
 }

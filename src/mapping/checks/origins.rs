@@ -1,6 +1,6 @@
-//! Did the user click the same crossing in both images?
+//! Is the origin the same intersection in both images?
 //!
-//! To geometry another crossing is as good: each camera is consistent in its own numbers. But no print is perfect. Two
+//! To geometry another intersection is as good: each camera is consistent in its own numbers. But no print is perfect. Two
 //! traits belong to places of the sheet, whatever camera sees them, and are averaged over all heights:
 //! - the shade of the paper in each cell ([`crate::lattice::texture`]), less what stays at its place in the image,
 //! - how far each line lies off the middle of its neighbours, from what a smooth camera can't explain.
@@ -9,11 +9,12 @@
 //! ```text
 //! r(s) = Σ L(n) R(n + s) / √(Σ L² Σ R²),     z(s) = r √N / spread
 //! ```
-//! A significant peak at 0 shows that the origins are one crossing, elsewhere that they are not; where there is none the
+//! A significant peak at 0 shows that the origins are one intersection, elsewhere that they are not; where there is none the
 //! print is too good to tell.
 
 use crate::camera::{Camera, Stereo};
 use crate::mapping::bundle::Bundle;
+use crate::mapping::checks::finding::{Check, Finding, Limit, Quantity, Severity, Unit};
 use crate::mapping::dataset::Correspondence;
 use crate::mapping::models::CameraModel;
 use crate::mapping::models::central::Central;
@@ -23,38 +24,26 @@ use crate::statistics::median;
 use nalgebra::{Matrix2, Vector2};
 use std::collections::BTreeMap;
 
-/// What speaks against the origins.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum Doubt {
-    #[error(
-        "the two origins are not the same crossing: {trait_} shows that the right one lies ({}, {}) lines along x and y from \
-         the left one (correlation {correlation:.2}, {z:.0} σ; at least {least:.0} σ are demanded){remedy}", .lines[0], .lines[1]
-    )]
-    Differ { trait_: &'static str, lines: [i32; 2], correlation: f64, z: f64, least: f64, remedy: String },
-}
-
-/// What [`check`] found.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Origins {
-    pub doubt: Option<Doubt>,
-    /// What can't be told.
-    pub unverified: Option<String>,
-}
-
-/// Shifts that are tried, lines either way.
+/// Shifts that are tried, lines either way: nobody clicks farther off.
 const REACH: i32 = 8;
-/// Peaks less significant, or weaker, prove nothing. Cells: 289 shifts; lines: 17 along each axis, and the next best shift
-/// must be clearly worse.
-const LEAST_Z_CELLS: f64 = 7.0;
-const LEAST_Z_LINES: f64 = 4.0;
-const MOST_SECOND: f64 = 0.7;
-const LEAST_CORRELATION: f64 = 0.15;
-const LEAST_COMMON_CELLS: usize = 60;
-const LEAST_COMMON_LINES: usize = 16;
+/// Less significant peaks of the cells' shades prove nothing: 289 shifts are tried.
+const MIN_CELLS_SIGMAS: f64 = 7.0;
+/// Less significant peaks of the lines' offsets prove nothing: 17 shifts along each axis are tried.
+const MIN_LINES_SIGMAS: f64 = 4.0;
+/// Largest second peak of the lines' offsets, as a share of the first: few lines are alike by chance.
+const MAX_SECOND_PEAK: f64 = 0.7;
+/// Weaker correlations of the shades prove nothing, however many cells there are.
+const MIN_CORRELATION: f64 = 0.15;
+/// Fewest cells that both cameras see at a shift.
+const MIN_COMMON_CELLS: usize = 60;
+/// Fewest lines that both cameras see at a shift.
+const MIN_COMMON_LINES: usize = 16;
 /// Degree of the lens, stiff enough not to follow single lines.
 const LENS_DEGREE: usize = 7;
-/// Observations of each camera that lines are judged by.
-const MOST: usize = 6000;
+/// Observations of each camera that the lens is fitted to.
+const FITTED: usize = 6000;
+/// Residuals of this many pitches count half: dirt must not pass for a line.
+const ROBUST_PITCHES: f64 = 0.1;
 /// Parts of the image, across and down, whose own mean shade is taken off.
 const PARTS: [usize; 2] = [24, 14];
 
@@ -67,52 +56,60 @@ struct Peak<S> {
 }
 
 /// Compares both cameras' traits.
-pub fn check(views: &Views, bundle: &Bundle) -> Origins {
+pub fn check(views: &Views, bundle: &Bundle) -> Option<Finding> {
     let mut verified = [false; 2];
-    if let Some(peak) = cells(views, bundle).filter(|peak| peak.z >= LEAST_Z_CELLS) {
+    if let Some(peak) = cells(views, bundle).filter(|peak| peak.z >= MIN_CELLS_SIGMAS) {
         if peak.shift != [0, 0] {
-            let doubt = doubt(views, bundle, "the paper's texture", peak, LEAST_Z_CELLS);
-            return Origins { doubt: Some(doubt), unverified: None };
+            return Some(differ(views, bundle, "the paper's texture", peak, MIN_CELLS_SIGMAS));
         }
         verified = [true; 2];
     }
     if let Some(offsets) = line_offsets(views, bundle) {
         for axis in 0..2 {
-            let Some(peak) = lines(&offsets, axis).filter(|peak| peak.z >= LEAST_Z_LINES) else { continue };
+            let Some(peak) = lines(&offsets, axis).filter(|peak| peak.z >= MIN_LINES_SIGMAS) else { continue };
             if peak.shift != 0 {
                 let mut shift = [0, 0];
                 shift[axis] = peak.shift;
                 let peak = Peak { shift, correlation: peak.correlation, z: peak.z };
-                let doubt = doubt(views, bundle, "the unevenness of the lines", peak, LEAST_Z_LINES);
-                return Origins { doubt: Some(doubt), unverified: None };
+                return Some(differ(views, bundle, "the unevenness of the lines", peak, MIN_LINES_SIGMAS));
             }
             verified[axis] = true;
         }
     }
     let along = match verified {
-        [true, true] => return Origins::default(),
-        [true, false] => "along y ",
-        [false, true] => "along x ",
+        [true, true] => return None,
+        [true, false] => " along y",
+        [false, true] => " along x",
         [false, false] => "",
     };
-    let unverified = format!(
-        "whether both origins are the same crossing {along}can't be told, the print is too even: look at the grid drawn over \
-         both images"
-    );
-    Origins { doubt: None, unverified: Some(unverified) }
+    Some(Finding::new(
+        Check::Origins,
+        Severity::Unverified,
+        "origins",
+        format!("whether both are the same intersection{along} can't be told, the print is too even"),
+        "look at the grid drawn over both images",
+    ))
 }
 
-fn doubt(views: &Views, bundle: &Bundle, trait_: &'static str, peak: Peak<[i32; 2]>, least: f64) -> Doubt {
+/// The finding of two origins that lie `peak.shift` lines apart, as `trait_` shows.
+fn differ(views: &Views, bundle: &Bundle, trait_: &str, peak: Peak<[i32; 2]>, accepted_sigmas: f64) -> Finding {
     // The right camera gives the left origin this number; in its own numbers:
     let turn = bundle.turn[Camera::Right].map(f64::from);
     let own = turn.try_inverse().map(|back| back * Vector2::from(peak.shift.map(f64::from)));
     let there = own.map(|own| [own.x.round() as i32, own.y.round() as i32]);
     let seen = views.observations.right.iter().find(|o| o.view == 0 && Some(o.lines) == there);
-    let remedy = seen.map_or(String::from(": click the same crossing in both images"), |o| {
-        format!(": click ({:.0}, {:.0}) px in the right image, or another crossing in both", o.pixel.x, o.pixel.y)
+    let remedy = seen.map_or(String::from("click the same intersection in both images"), |o| {
+        format!("click ({:.0}, {:.0}) px in the right image, or another intersection in both", o.pixel.x, o.pixel.y)
     });
-    let lines = peak.shift.map(|shift| -shift);
-    Doubt::Differ { trait_, lines, correlation: peak.correlation, z: peak.z, least, remedy }
+    let [x, y] = peak.shift.map(|shift| -shift);
+    let evidence = Quantity::new(peak.z, Unit::Sigma);
+    let statement = format!(
+        "they are not the same intersection, {trait_} shows that the right one lies ({x}, {y}) lines along x and y from the \
+         left one, with correlation {:.2} and an evidence of {evidence}",
+        peak.correlation
+    );
+    Finding::new(Check::Origins, Severity::Unusable, "origins", statement, remedy)
+        .measured(evidence, Limit::at_most(accepted_sigmas))
 }
 
 /// Where the shades of both cameras' cells agree best.
@@ -126,7 +123,7 @@ fn cells(views: &Views, bundle: &Bundle) -> Option<Peak<[i32; 2]>> {
             shades.right.get(&there).map(|right| [*left, *right])
         };
         let pairs: Vec<[f64; 2]> = shades.left.iter().filter_map(pair).collect();
-        if pairs.len() >= LEAST_COMMON_CELLS {
+        if pairs.len() >= MIN_COMMON_CELLS {
             let correlation = correlation(&pairs);
             peaks.push(Peak { shift, correlation, z: correlation * (pairs.len() as f64).sqrt() });
         }
@@ -134,7 +131,7 @@ fn cells(views: &Views, bundle: &Bundle) -> Option<Peak<[i32; 2]>> {
     // Shades of neighbours depend on each other: what the other shifts show says how much.
     let spread = median(&mut peaks.iter().map(|p| p.z.abs()).collect::<Vec<_>>())? / 0.6745;
     let peak = peaks.into_iter().max_by(|a, b| a.z.total_cmp(&b.z))?;
-    Some(Peak { z: peak.z / spread.max(1.0), ..peak }).filter(|peak| peak.correlation >= LEAST_CORRELATION)
+    Some(Peak { z: peak.z / spread.max(1.0), ..peak }).filter(|peak| peak.correlation >= MIN_CORRELATION)
 }
 
 /// Mean shade of each cell of one camera, by its middle in half lines.
@@ -171,7 +168,7 @@ fn line_offsets(views: &Views, bundle: &Bundle) -> Option<Stereo<[BTreeMap<i32, 
         let straight = |p: &&Correspondence| !views.is_jog[p.view as usize];
         let data = nominal.dataset(views, camera);
         let points: Vec<Correspondence> = data.correspondences.iter().filter(straight).copied().collect();
-        let stride = points.len().div_ceil(MOST).max(1) | 1;
+        let stride = points.len().div_ceil(FITTED).max(1) | 1;
         let few: Vec<Correspondence> = points.iter().step_by(stride).copied().collect();
         let volume = Volume::around(few.iter().map(|p| p.point_in_tool_mm));
         let model = Central::with_lens(LENS_DEGREE, volume, data.image_size, &few)?;
@@ -184,8 +181,7 @@ fn line_offsets(views: &Views, bundle: &Bundle) -> Option<Stereo<[BTreeMap<i32, 
             for axis in 0..2 {
                 let line = (place[axis] / views.pitch_mm).round() as i32;
                 let (sum, weight) = sums[axis].entry(line).or_default();
-                // Dirt and the like must not pass for a line.
-                let robust = p.weight() / (1.0 + off.norm_squared() / (0.1 * views.pitch_mm).powi(2));
+                let robust = p.weight() / (1.0 + off.norm_squared() / (ROBUST_PITCHES * views.pitch_mm).powi(2));
                 (*sum, *weight) = (*sum + robust * off[axis], *weight + robust);
             }
         }
@@ -210,12 +206,12 @@ fn lines(offsets: &Stereo<[BTreeMap<i32, f64>; 2]>, axis: usize) -> Option<Peak<
         let pairs: Vec<[f64; 2]> = offsets.left[axis].iter().filter_map(pair).collect();
         let correlation = correlation(&pairs);
         let z = correlation * (pairs.len() as f64).sqrt();
-        (pairs.len() >= LEAST_COMMON_LINES).then_some(Peak { shift, correlation, z })
+        (pairs.len() >= MIN_COMMON_LINES).then_some(Peak { shift, correlation, z })
     };
     let mut peaks: Vec<Peak<i32>> = (-REACH..=REACH).filter_map(peak).collect();
     peaks.sort_by(|a, b| b.z.total_cmp(&a.z));
     let second = peaks.get(1).map_or(0.0, |peak| peak.z);
-    peaks.first().copied().filter(|peak| second < MOST_SECOND * peak.z)
+    peaks.first().copied().filter(|peak| second < MAX_SECOND_PEAK * peak.z)
 }
 
 /// Of clipped values: nothing far out may decide alone.

@@ -5,7 +5,7 @@
 //! n_p(h) = A_p + B_p h
 //! ```
 //! in h, whatever the lens does. That is what [`crate::mapping::checks::consistency`] holds line numbers and poses against. The
-//! pixels asked are a raster of anchors; n at an anchor comes from a quadratic through the crossings around it.
+//! pixels asked are a raster of anchors; n at an anchor comes from a quadratic through the intersections around it.
 
 use crate::mapping::views::Observation;
 use crate::statistics::weighted_median;
@@ -13,26 +13,27 @@ use nalgebra::{Matrix3, SMatrix, SVector, Vector2, Vector3};
 
 /// Anchors across and down the image.
 const RASTER: [usize; 2] = [9, 6];
-/// Crossings around an anchor that its quadratic goes through.
-const NEAR: usize = 16;
+/// Intersections around an anchor that its quadratic goes through.
+const NEIGHBOURS: usize = 16;
+/// Terms of a quadratic in two variables.
 const TERMS: usize = 6;
-/// Largest variance of the quadratic at the anchor, in those of one crossing: beyond, the anchor lies at their border.
-const MOST_LEVERAGE: f64 = 0.6;
+/// Largest variance of the quadratic at the anchor, in those of one intersection: beyond, the anchor lies at their border.
+const MAX_LEVERAGE: f64 = 0.6;
 
 /// What one anchor sees in one view.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sight {
+pub struct RayPoint {
     /// (n_v, −n_h) in pitches from the origin.
     pub lines: Vector2<f64>,
     /// Its change along u, pitches/px.
     pub per_u: Vector2<f64>,
 }
 
-/// What all anchors of one camera see, `[view][anchor]`; none where too few crossings lie around one.
-pub type Sights = Vec<Vec<Option<Sight>>>;
+/// What all anchors of one camera see, `[view][anchor]`; none where too few intersections lie around one.
+pub type RayPoints = Vec<Vec<Option<RayPoint>>>;
 
 /// Asks all anchors of a camera in all `views`.
-pub fn sights(observations: &[Observation], image_size: [u32; 2], views: usize) -> Sights {
+pub fn ray_points(observations: &[Observation], image_size: [u32; 2], views: usize) -> RayPoints {
     let mut by_view: Vec<Vec<&Observation>> = vec![Vec::new(); views];
     for observation in observations {
         if let Some(view) = by_view.get_mut(observation.view as usize) {
@@ -41,17 +42,17 @@ pub fn sights(observations: &[Observation], image_size: [u32; 2], views: usize) 
     }
     let place = |n: usize, axis: usize| (n as f64 + 0.5) / RASTER[axis] as f64 * f64::from(image_size[axis]) - 0.5;
     let raster = || (0..RASTER[1]).flat_map(|j| (0..RASTER[0]).map(move |i| Vector2::new(place(i, 0), place(j, 1))));
-    by_view.iter_mut().map(|view| raster().map(|anchor| sight(view, anchor)).collect()).collect()
+    by_view.iter_mut().map(|view| raster().map(|anchor| ray_point(view, anchor)).collect()).collect()
 }
 
-/// The quadratic through the crossings nearest to `anchor`.
-fn sight(view: &mut [&Observation], anchor: Vector2<f64>) -> Option<Sight> {
-    if view.len() < NEAR {
+/// The quadratic through the intersections nearest to `anchor`.
+fn ray_point(view: &mut [&Observation], anchor: Vector2<f64>) -> Option<RayPoint> {
+    if view.len() < NEIGHBOURS {
         return None;
     }
     let distance = |o: &&Observation| (o.pixel - anchor).norm_squared();
-    view.select_nth_unstable_by(NEAR - 1, |a, b| distance(a).total_cmp(&distance(b)));
-    let near = &view[..NEAR];
+    view.select_nth_unstable_by(NEIGHBOURS - 1, |a, b| distance(a).total_cmp(&distance(b)));
+    let near = &view[..NEIGHBOURS];
     let reach = near.iter().map(distance).fold(0.0, f64::max).sqrt().max(1e-9);
     let mut own = SMatrix::<f64, TERMS, TERMS>::zeros();
     let mut side = SMatrix::<f64, TERMS, 2>::zeros();
@@ -63,24 +64,24 @@ fn sight(view: &mut [&Observation], anchor: Vector2<f64>) -> Option<Sight> {
     }
     let inverse = own.cholesky()?.inverse();
     let solution = inverse * side;
-    let sight = Sight { lines: solution.row(0).transpose(), per_u: solution.row(1).transpose() / reach };
-    (inverse[(0, 0)] < MOST_LEVERAGE && sight.lines.iter().all(|x| x.is_finite())).then_some(sight)
+    let point = RayPoint { lines: solution.row(0).transpose(), per_u: solution.row(1).transpose() / reach };
+    (inverse[(0, 0)] < MAX_LEVERAGE && point.lines.iter().all(|x| x.is_finite())).then_some(point)
 }
 
 /// B_p of each anchor, pitches/mm, along the views of `order`, lowest first: the weighted median over all height steps,
 /// so that jumps between them don't count.
-pub fn slopes(sights: &Sights, order: &[usize], height_mm: impl Fn(usize) -> f64) -> Vec<Option<Vector2<f64>>> {
+pub fn slopes(points: &RayPoints, order: &[usize], height_mm: impl Fn(usize) -> f64) -> Vec<Option<Vector2<f64>>> {
     let slope = |anchor: usize| {
         let step = |pair: &[usize]| {
             let rise = height_mm(pair[1]) - height_mm(pair[0]);
-            let moved = sights[pair[1]][anchor]?.lines - sights[pair[0]][anchor]?.lines;
+            let moved = points[pair[1]][anchor]?.lines - points[pair[0]][anchor]?.lines;
             (rise > 0.0).then(|| (rise, moved / rise))
         };
         let steps: Vec<(f64, Vector2<f64>)> = order.windows(2).filter_map(step).collect();
         let along = |axis: usize| weighted_median(&mut steps.iter().map(|s| (s.1[axis], s.0)).collect::<Vec<_>>());
         Some(Vector2::new(along(0)?, along(1)?))
     };
-    (0..sights.first().map_or(0, Vec::len)).map(slope).collect()
+    (0..points.first().map_or(0, Vec::len)).map(slope).collect()
 }
 
 /// Where the rays n = `at` + `slope` · h come nearest to each other: (n_v, −n_h) in pitches and the height h, mm.
@@ -116,14 +117,14 @@ mod tests {
                 Observation { pixel, covariance_px2: Matrix2::identity(), lines, view: 1 }
             })
             .collect();
-        let all = sights(&grid, [640, 360], 2);
+        let all = ray_points(&grid, [640, 360], 2);
         assert!(all[0].iter().all(Option::is_none));
         let middle = all[1][3 * RASTER[0] + 4].unwrap();
         // The anchor is (319.5, 209.5): 1.18 lines below the middle.
         assert!((middle.lines - Vector2::new(-0.0163, -1.18)).norm() < 2e-3, "{middle:?}");
         assert!((middle.per_u - Vector2::new(1.0 / 30.0, 0.0)).norm() < 1e-3, "{middle:?}");
         let few: Vec<Observation> = grid.into_iter().filter(|o| o.lines[0] > 2).collect();
-        assert!(sights(&few, [640, 360], 2)[1][3 * RASTER[0] + 4].is_none());
+        assert!(ray_points(&few, [640, 360], 2)[1][3 * RASTER[0] + 4].is_none());
     }
 
     #[test]

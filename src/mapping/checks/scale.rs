@@ -9,10 +9,11 @@
 //!
 //! A camera that looks straight down can't tell |a| from its focal length. Two that look at a slant can, as far as pixels
 //! are square, principal points near the middle, prints even, and distortion has a centre: the priors say how far, and the
-//! standard deviation of ln |a| says what comes of it, with the lens's misfit taken as noise of few independent places.
+//! standard deviation of ln |a| says what comes of it, with what the lens can't follow taken as noise of few independent places.
 
 use crate::camera::{Camera, Stereo};
 use crate::least_squares::solve_equilibrated;
+use crate::mapping::checks::finding::{Check, Finding, Limit, Quantity, Severity, Unit};
 use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::models::pinhole::distortion::BROWN;
 use crate::mapping::models::pinhole::{A, C, F, POSE, Pinhole, T};
@@ -31,17 +32,6 @@ pub struct Scale {
     pub sigma: f64,
 }
 
-/// What speaks against heights or pitch.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum Doubt {
-    #[error(
-        "heights and pitch disagree by a factor of {:.3} (± {:.3}; at most {:.3} is accepted): is the pitch {pitch_mm} mm, \
-         or rather {:.3} mm? Are the heights in mm?", .seen.disagreement(), .seen.sigma * .seen.disagreement(), .bound,
-        .pitch_mm / .seen.factor
-    )]
-    Disagree { pitch_mm: f64, seen: Scale, bound: f64 },
-}
-
 /// Parameters of one camera, then the shared ones: a, γ, κ.
 const OWN: usize = POSE + BROWN;
 const SHARED: usize = 2 * OWN;
@@ -49,26 +39,36 @@ const ANISOTROPY: usize = SHARED + 3;
 const SKEW: usize = SHARED + 4;
 const ALL: usize = SHARED + 5;
 
-/// Standard deviations of what is known beforehand: fx/fy; (cx, cy) over the image's width; the radial terms' effect at the
-/// corner, as a share; p₁, p₂; γ, κ; a's tilt, and ln |a|.
+/// ln(fx/fy): pixels are square.
 const ASPECT_SIGMA: f64 = 0.001;
+/// (cx, cy) from the middle of the image, over its width.
 const CENTRE_SIGMA: f64 = 0.03;
+/// Shift by each radial term at the corner, over the corner's distance.
 const RADIAL_SIGMA: f64 = 0.5;
+/// p₁ and p₂.
 const TANGENTIAL_SIGMA: f64 = 0.002;
+/// γ: prints are this even along x against y.
 const ANISOTROPY_SIGMA: f64 = 0.005;
+/// κ: and their lines are at right angles to this, rad.
 const SKEW_SIGMA: f64 = 0.003;
+/// a's tilt, rad.
 const TILT_SIGMA: f64 = 0.02;
+/// ln |a|: nothing is known.
 const LENGTH_SIGMA: f64 = 1.0;
-/// Misfits of a lens are alike at neighbouring places: so many of a camera's residuals are independent.
+/// Residuals of a lens are alike at neighbouring places: so many of a camera's are independent.
 const INDEPENDENT: f64 = 150.0;
-/// Pairs of a camera that are used.
-const MOST: usize = 1000;
+/// Correspondences of a camera that are used: more say the same.
+const USED: usize = 1000;
+/// Steps for each noise scale.
 const ROUNDS: usize = 40;
-/// Disagreement that is always accepted, as laser prints are off by 1 %; and in standard deviations.
+/// Noise scales, each from the fit before.
+const STAGES: usize = 3;
+/// |ln factor| that is always accepted: laser prints are off by 1 %.
 const ACCEPTED: f64 = 0.03;
+/// … and in standard deviations.
 const ACCEPTED_SIGMAS: f64 = 4.0;
 /// Less certain than this, the fit may have started in the wrong decade.
-const LOST: f64 = 0.25;
+const LOST_SIGMA: f64 = 0.25;
 
 impl Scale {
     /// The factor or its inverse, above 1.
@@ -76,18 +76,44 @@ impl Scale {
         self.factor.max(1.0 / self.factor)
     }
 
-    /// Whether this is too far from 1.
-    pub fn doubt(&self, pitch_mm: f64) -> Option<Doubt> {
-        let bound = ACCEPTED.max(ACCEPTED_SIGMAS * self.sigma);
-        exceeds(self.factor.ln().abs(), bound).then_some(Doubt::Disagree { pitch_mm, seen: *self, bound: bound.exp() })
-    }
-
-    /// What disagreement would not have been seen; none where that is within what is accepted anyway.
-    pub fn unverified(&self) -> Option<String> {
-        let blind = 100.0 * ((ACCEPTED_SIGMAS * self.sigma).exp() - 1.0);
+    /// The finding of a factor that is too far from 1, or that would not have been noticed; none where all is well.
+    pub fn finding(&self, pitch_mm: f64) -> Option<Finding> {
+        let accepted = ACCEPTED.max(ACCEPTED_SIGMAS * self.sigma);
+        if exceeds(self.factor.ln().abs(), accepted) {
+            let sigma = Some(self.sigma * self.disagreement());
+            let factor = Quantity { sigma, ..Quantity::new(self.disagreement(), Unit::One) };
+            let finding = Finding::new(
+                Check::Scale,
+                Severity::Unusable,
+                "heights and pitch",
+                format!("they disagree by a factor of {factor}"),
+                format!(
+                    "is the pitch {pitch_mm} mm, or rather {:.3} mm? Are the heights in mm?",
+                    pitch_mm / self.factor
+                ),
+            );
+            return Some(finding.measured(factor, Limit::at_most(accepted.exp())));
+        }
+        let unnoticed = Quantity::new(100.0 * ((ACCEPTED_SIGMAS * self.sigma).exp() - 1.0), Unit::Percent);
         (ACCEPTED_SIGMAS * self.sigma > ACCEPTED).then(|| {
-            format!("a pitch that is wrong by up to {blind:.0} % would not have been noticed: measure it, or add jogs")
+            let statement = format!("one that is wrong by up to {unnoticed} would not have been noticed");
+            Finding::new(Check::Scale, Severity::Unverified, "pitch", statement, "measure it, or add jogs")
+                .measured(unnoticed, Limit::at_most(100.0 * (ACCEPTED.exp() - 1.0)))
         })
+    }
+}
+
+/// Estimates the scale from the correspondences of both cameras and judges it.
+pub fn check(data: Stereo<&CameraDataset>, pitch_mm: f64) -> Option<Finding> {
+    match estimate(data) {
+        Some(scale) => scale.finding(pitch_mm),
+        None => Some(Finding::new(
+            Check::Scale,
+            Severity::Unverified,
+            "heights and pitch",
+            "whether they agree can't be told",
+            "measure the pitch, or add jogs",
+        )),
     }
 }
 
@@ -99,11 +125,11 @@ struct Rig {
     skew: f64,
 }
 
-/// |a| from the pairs of both cameras. `None` where they don't determine the cameras.
+/// |a| from the correspondences of both cameras. `None` where they don't determine the cameras.
 pub fn estimate(data: Stereo<&CameraDataset>) -> Option<Scale> {
     let few = data.map(|data| {
         // An odd stride walks through all regions of every view.
-        let stride = data.correspondences.len().div_ceil(MOST).max(1) | 1;
+        let stride = data.correspondences.len().div_ceil(USED).max(1) | 1;
         let mut few: Vec<_> = data.correspondences.iter().step_by(stride).copied().collect();
         if is_mirrored(&few) {
             let width = f64::from(data.image_size[0]);
@@ -127,7 +153,7 @@ pub fn estimate(data: Stereo<&CameraDataset>) -> Option<Scale> {
         if best.is_none_or(|best| scale.sigma < best.sigma) {
             best = Some(scale);
         }
-        if scale.sigma < LOST {
+        if scale.sigma < LOST_SIGMA {
             break;
         }
     }
@@ -158,7 +184,7 @@ fn fit(image_size: Stereo<[u32; 2]>, points: &Stereo<Vec<Correspondence>>) -> Op
     }
     let mut rig = Rig { cameras, anisotropy: 0.0, skew: 0.0 };
     let mut noise_scales = Stereo { left: 1.0, right: 1.0 };
-    for _ in 0..3 {
+    for _ in 0..STAGES {
         noise_scales = Stereo::from_fn(|c| noise_scale(&points[c], |p| rig.pixel(c, p)));
         let equations = |rig: &Rig| rig.equations(points, noise_scales);
         rig = descend(rig, ROUNDS, equations, |rig| rig.cost(points, noise_scales), Rig::moved)?;

@@ -114,12 +114,14 @@ fn calibration(shared: &Shared, node: &str) -> DiagnosticStatus {
     let calibrating = status.state == CalibrationStatus::CALIBRATING as u8;
     let level = if status.usable || calibrating { OK } else { WARN };
     let text = if calibrating { "calibrating, or moving".into() } else { status.reason.clone() };
-    let values = [
+    let mut values = vec![
         ("usable", status.usable.to_string()),
         ("method", status.method.clone()),
         ("models", status.models.join(", ")),
         ("file", status.file.clone()),
         ("heights", status.heights.to_string()),
     ];
+    let findings = shared.calibration().map_or(Vec::new(), |calibration| calibration.findings.clone());
+    values.extend(findings.iter().map(|finding| (finding.check.id(), format!("{}: {finding}", finding.severity))));
     entry(node, "calibration", level, text, &values)
 }

@@ -3,6 +3,7 @@
 use crate::camera::{Camera, Stereo};
 use crate::mapping::calibration::answer::AnswerStatus;
 use crate::mapping::calibration::{Calibration, ladder_rows};
+use crate::mapping::checks::finding::remarks;
 use crate::ros::nanoseconds;
 use crate::ros::node::shared::Shared;
 use crate::ros::robot::mover::fresh_pose;
@@ -98,7 +99,7 @@ fn figures(calibration: &Calibration) -> Value {
         "created": calibration.created,
         "rms_um": calibration.stereo.rms_mm.map(|mm| 1e3 * mm),
         "max_um": 1e3 * calibration.stereo.max_mm,
-        "sentences": calibration.checks.sentences(),
+        "sentences": remarks(&calibration.findings),
         "ladder": ladder_rows::rows(calibration),
     })
 }

@@ -6,10 +6,13 @@
 use crate::common::cell::{self, Cell};
 use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::mapping::bundle::Bundle;
-use grating_calibration::mapping::calibration::Calibration;
-use grating_calibration::mapping::checks::consistency::{Doubt, put_right};
+use grating_calibration::mapping::calibration::{Calibration, CameraCalibration};
+use grating_calibration::mapping::checks::consistency::repair_line_numbers;
+use grating_calibration::mapping::checks::finding::{Check, Finding, Severity};
+use grating_calibration::mapping::checks::repair::Repair;
 use grating_calibration::mapping::checks::scale::{self, Scale};
 use grating_calibration::mapping::checks::{origins, placement};
+use grating_calibration::mapping::models::registry::ModelKind;
 use grating_calibration::mapping::views::{Observation, Views};
 use grating_calibration::pose::tool_pose::ToolPose;
 use grating_calibration::sim::config::SceneConfig;
@@ -83,7 +86,7 @@ impl Sweep {
         self
     }
 
-    /// The crossings that both cameras see; `mishap` of each height.
+    /// The intersections that both cameras see; `mishap` of each height.
     fn views(&self, mishap: impl Fn(usize) -> Mishap) -> Views {
         let mut rng = SmallRng::seed_from_u64(5);
         let mut normal = |sigma: f64| sigma * rng.sample::<f64, _>(StandardNormal);
@@ -130,7 +133,7 @@ impl Sweep {
     }
 }
 
-/// Every third crossing: a whole calibration then takes a third of the time.
+/// Every third intersection: a whole calibration then takes a third of the time.
 fn thinned(mut views: Views) -> Views {
     let Stereo { left, right } = &mut views.observations;
     [left, right].into_iter().for_each(|seen| seen.retain(|o| (o.lines[0] + o.lines[1]) % 3 == 0));
@@ -152,6 +155,12 @@ fn rms_um(scene: &Scene, calibration: &Calibration, axes: Axes) -> Vector3<f64> 
     (squares / points.len() as f64).map(|s| 1e3 * s.sqrt())
 }
 
+/// What was repaired, and the other findings.
+fn sorted(findings: Vec<Finding>) -> (Vec<Repair>, Vec<Finding>) {
+    let (repaired, others): (Vec<_>, Vec<_>) = findings.into_iter().partition(|f| f.severity == Severity::Repaired);
+    (repaired.into_iter().filter_map(|finding| finding.repair).collect(), others)
+}
+
 fn lines(views: &Views) -> Vec<[i32; 2]> {
     Camera::BOTH.iter().flat_map(|camera| views.observations[*camera].iter().map(|o| o.lines)).collect()
 }
@@ -168,23 +177,30 @@ fn a_slip_is_taken_back_at_every_height() {
             for (first, last) in (0..count).flat_map(|view| [(view, view + 1), (view, count)]) {
                 let mut views = clean.clone();
                 (first..last).for_each(|view| views.renumber(camera, view, by));
-                let findings = put_right(&mut views);
-                let what = format!("{camera} {by:?} in {first}..{last} of {count}: {findings:?}");
+                let (repairs, others) = sorted(repair_line_numbers(&mut views));
+                let what = format!("{camera} {by:?} in {first}..{last} of {count}: {repairs:?} {others:?}");
                 match (first, last - first) {
                     // All views: another origin.
                     (0, all) if all == count => {
-                        assert!(findings.repairs.is_empty() && findings.doubts.is_empty(), "{what}")
+                        assert!(repairs.is_empty() && others.is_empty(), "{what}")
                     }
                     (0, 1) | (1, _) if last - first == 1 || last == count => {
                         let alone = first == 0 || last == count;
                         match alone {
-                            true => assert!(matches!(findings.doubts[..], [Doubt::FirstAlone { .. }]), "{what}"),
-                            false => assert!(findings.doubts.is_empty() && lines(&views) == lines(&clean), "{what}"),
+                            true => {
+                                let [alone] = &others[..] else { panic!("{what}") };
+                                assert_eq!((alone.check, alone.severity), (Check::LineNumbers, Severity::Unusable));
+                                assert!(
+                                    alone.to_string().starts_with(&format!("{camera} camera, first image")),
+                                    "{what}"
+                                );
+                            }
+                            false => assert!(others.is_empty() && lines(&views) == lines(&clean), "{what}"),
                         }
                     }
                     _ => {
-                        assert!(findings.doubts.is_empty() && lines(&views) == lines(&clean), "{what}");
-                        let [repair] = findings.repairs[..] else { panic!("{what}") };
+                        assert!(others.is_empty() && lines(&views) == lines(&clean), "{what}");
+                        let [repair] = repairs[..] else { panic!("{what}") };
                         assert_eq!((repair.camera, repair.lines, repair.views), (camera, by, last - first), "{what}");
                     }
                 }
@@ -202,10 +218,10 @@ fn slips_of_both_cameras_and_of_jogs_are_taken_back() {
     views.renumber(Camera::Left, 20, [-1, 2]);
     (28..33).for_each(|view| views.renumber(Camera::Left, view, [0, 1]));
     (25..33).for_each(|view| views.renumber(Camera::Right, view, [-1, 0]));
-    let findings = put_right(&mut views);
-    assert!(findings.doubts.is_empty() && lines(&views) == lines(&clean), "{findings:?}");
-    assert_eq!(findings.repairs.iter().filter(|r| r.jogs).count(), 2, "{findings:?}");
-    assert_eq!(findings.repairs.len(), 4, "{findings:?}");
+    let (repairs, others) = sorted(repair_line_numbers(&mut views));
+    assert!(others.is_empty() && lines(&views) == lines(&clean), "{others:?}");
+    assert_eq!(repairs.iter().filter(|r| r.jogs).count(), 2, "{repairs:?}");
+    assert_eq!(repairs.len(), 4, "{repairs:?}");
 }
 
 #[test]
@@ -224,22 +240,24 @@ fn a_bumped_target_or_camera_is_named_with_its_place() {
     for (mishap, who) in cases {
         for from in 1..9 {
             let views = sweep.views(|i| if i < from { Mishap::NONE } else { mishap });
-            let findings = put_right(&mut views.clone());
-            let [Doubt::Jumped { .. }] = findings.doubts[..] else { panic!("{who} from {from}: {findings:?}") };
-            let text = findings.doubts[0].to_string();
+            let findings = repair_line_numbers(&mut views.clone());
+            let [jump] = &findings[..] else { panic!("{who} from {from}: {findings:?}") };
+            assert_eq!((jump.check, jump.severity), (Check::StraightRays, Severity::Unusable));
+            assert!(jump.measured.unwrap().value > jump.limit.unwrap().at_most.unwrap(), "{jump:?}");
+            let text = jump.to_string();
             let place = format!("between heights {:.2} and {:.2} mm", 2.5 * (from as f64 - 1.0), 2.5 * from as f64);
             assert!(text.starts_with(&place) && text.contains(who), "{who} from {from}: {text}");
         }
     }
     // By a whole pitch the target looks as before: that harms nobody.
     let mut views = sweep.views(|i| if i < 4 { Mishap::NONE } else { Mishap::target(1.1, 0.0, 0.0) });
-    let findings = put_right(&mut views);
-    assert!(findings.doubts.is_empty() && findings.repairs.len() == 2, "{findings:?}");
+    let (repairs, others) = sorted(repair_line_numbers(&mut views));
+    assert!(others.is_empty() && repairs.len() == 2, "{repairs:?} {others:?}");
 }
 
-/// No preset, noise, tilt or number of heights raises a doubt.
+/// No preset, noise, tilt or number of heights leads to a finding.
 #[test]
-fn clean_sweeps_raise_no_doubt() {
+fn clean_sweeps_lead_to_no_finding() {
     use Preset::{Laser, Mild, Narrow, Noisy, Standard, Strong};
     for (preset, noise_px) in
         [(Standard, 0.03), (Mild, 0.03), (Strong, 0.05), (Narrow, 0.03), (Noisy, 0.15), (Laser, 0.03)]
@@ -250,8 +268,8 @@ fn clean_sweeps_raise_no_doubt() {
             let mut sweep = Sweep::of(config, heights);
             sweep.noise_px = noise_px;
             let sweep = if heights == 11 { sweep.with_jogs() } else { sweep };
-            let findings = put_right(&mut sweep.views(|_| Mishap::NONE));
-            assert!(findings.repairs.is_empty() && findings.doubts.is_empty(), "{preset:?} {heights}: {findings:?}");
+            let findings = repair_line_numbers(&mut sweep.views(|_| Mishap::NONE));
+            assert!(findings.is_empty(), "{preset:?} {heights}: {findings:?}");
         }
     }
 }
@@ -268,14 +286,18 @@ fn small_margins_and_little_coverage_are_refused() {
     };
     let views = Sweep::of(half_size(Preset::Standard), 5).views(|_| Mishap::NONE);
     let mut data = Stereo::from_fn(|camera| Bundle::nominal(&views).dataset(&views, camera));
-    assert!(plausibility::doubts(&[pair(0.0, f64::INFINITY), pair(1.0, 0.8)], &data).is_empty());
+    assert!(plausibility::check(&[pair(0.0, f64::INFINITY), pair(1.0, 0.8)], &data).is_empty());
     for bad in [0.2, f64::NAN] {
-        let doubts = plausibility::doubts(&[pair(0.0, f64::INFINITY), pair(1.0, bad), pair(2.0, 0.8)], &data);
-        assert!(doubts.len() == 1 && doubts[0].starts_with("right camera: at 1.00 mm"), "{doubts:?}");
+        let findings = plausibility::check(&[pair(0.0, f64::INFINITY), pair(1.0, bad), pair(2.0, 0.8)], &data);
+        let [margin] = &findings[..] else { panic!("{findings:?}") };
+        assert_eq!((margin.check, margin.severity), (Check::PhaseMargin, Severity::Unusable));
+        assert!(margin.to_string().starts_with("right camera at 1.00 mm: two line numberings"), "{margin}");
     }
     data.left.correspondences.retain(|p| p.pixel.x < 200.0);
-    let doubts = plausibility::doubts(&[], &data);
-    assert!(doubts.len() == 1 && doubts[0].starts_with("left camera: crossings were seen in 33 %"), "{doubts:?}");
+    let findings = plausibility::check(&[], &data);
+    let [coverage] = &findings[..] else { panic!("{findings:?}") };
+    assert_eq!((coverage.check, coverage.severity), (Check::Coverage, Severity::Unusable));
+    assert!(coverage.to_string().starts_with("left camera: intersections were seen in 33 %"), "{coverage}");
 }
 
 #[test]
@@ -294,6 +316,10 @@ fn scale_of(views: &Views) -> Scale {
     scale::estimate(Stereo::from_fn(|camera| bundle.dataset(views, camera)).as_ref()).unwrap()
 }
 
+fn severity(scale: Scale, pitch_mm: f64) -> Option<Severity> {
+    scale.finding(pitch_mm).map(|finding| finding.severity)
+}
+
 /// Without jogs perspective tells whether heights and pitch agree, to the accuracy that it claims; 1 % of a laser print is
 /// no reason for doubt, 1.0 for 1.1 is.
 #[test]
@@ -306,39 +332,41 @@ fn heights_and_pitch_that_disagree_are_noticed() {
         let right = scale_of(&views);
         let miss = right.factor.ln() + 0.5 * (print[0] + print[1]);
         assert!(miss.abs() < 3.0 * right.sigma, "{preset:?}: {right:?}");
-        assert_eq!(right.doubt(1.1), None, "{preset:?}: {right:?}");
         // A lens with hardly any distortion has no clear centre, and warped paper is no lens's: that is said.
-        assert_eq!(right.unverified().is_some(), matches!(preset, Mild | Narrow | Laser), "{preset:?}: {right:?}");
+        let said = matches!(preset, Mild | Narrow | Laser).then_some(Severity::Unverified);
+        assert_eq!(severity(right, 1.1), said, "{preset:?}: {right:?}");
         views.pitch_mm = 1.0;
         let wrong = scale_of(&views);
-        assert!(wrong.doubt(1.0).is_some(), "{preset:?}: {wrong:?}");
+        assert_eq!(severity(wrong, 1.0), Some(Severity::Unusable), "{preset:?}: {wrong:?}");
     }
     // Centimetres, inches, tenths.
     for told in [0.1, 1.0 / 25.4, 10.0] {
         let mut views = Sweep::of(half_size(Standard), 6).views(|_| Mishap::NONE);
         views.moved_mm.iter_mut().for_each(|moved| moved.z *= told);
         let seen = scale_of(&views);
-        assert!((seen.factor * told - 1.0).abs() < 0.1 && seen.doubt(1.1).is_some(), "{told}: {seen:?}");
+        assert!((seen.factor * told - 1.0).abs() < 0.1, "{told}: {seen:?}");
+        assert_eq!(severity(seen, 1.1), Some(Severity::Unusable), "{told}: {seen:?}");
     }
 }
 
-/// The clicked right origin is another crossing: what the printer did wrong gives it away, where it did anything wrong.
+/// The clicked right origin is another intersection: what the printer did wrong gives it away, where it did anything wrong.
 #[test]
 fn another_origin_in_one_camera_shows_in_the_lines() {
     let sweep = Sweep::of(half_size(Preset::Laser), 7);
     let clean = sweep.views(|_| Mishap::NONE);
     let check = |views: &Views| origins::check(views, &Bundle::nominal(views));
-    assert_eq!(check(&clean), origins::Origins::default());
+    assert_eq!(check(&clean), None);
     for by in [[1, 0], [-1, 0], [0, 1], [0, -2], [7, 0]] {
         let mut views = clean.clone();
         (0..7).for_each(|view| views.renumber(Camera::Right, view, by));
-        let found = check(&views);
-        let Some(origins::Doubt::Differ { lines, .. }) = found.doubt else { panic!("{by:?}: {found:?}") };
-        assert_eq!(lines, by.map(|n| -n));
+        let found = check(&views).unwrap();
+        let [x, y] = by.map(|n| -n);
+        assert_eq!((found.check, found.severity), (Check::Origins, Severity::Unusable), "{by:?}");
+        assert!(found.to_string().contains(&format!("lies ({x}, {y}) lines")), "{by:?}: {found}");
     }
     let even = Sweep::of(half_size(Preset::Standard), 7).views(|_| Mishap::NONE);
-    let found = check(&even);
-    assert!(found.doubt.is_none() && found.unverified.unwrap().contains("can't be told"));
+    let found = check(&even).unwrap();
+    assert!(found.severity == Severity::Unverified && found.to_string().contains("can't be told"), "{found}");
 }
 
 /// The same by the texture of the paper alone, from images.
@@ -349,21 +377,20 @@ fn another_origin_in_one_camera_shows_in_the_paper() {
     let scene = Cell::new(config);
     let mut origin_px = scene.origin_px();
     // One line further along x, two along -y.
-    let crossing = scene.lines_from_robot().try_inverse().unwrap() * Vector3::new(1.1, -2.2, 0.0);
-    origin_px.right = scene.project(Camera::Right, crossing).unwrap();
+    let intersection = scene.lines_from_robot().try_inverse().unwrap() * Vector3::new(1.1, -2.2, 0.0);
+    origin_px.right = scene.project(Camera::Right, intersection).unwrap();
     let mut session = SweepSession::new(CalibrationSettings::new(1.1, origin_px)).unwrap();
     for (frame, height_mm) in (0..).zip([0.0, 0.3, 0.9, 1.8, 3.0]) {
         session.add_pair(scene.pair_at(height_mm, frame).as_ref(), ToolPose::at([0.0, 0.0, height_mm])).unwrap();
     }
     let mut views = session.views();
-    let found = origins::check(&views, &Bundle::nominal(&views));
-    let text = found.doubt.map_or(String::new(), |doubt| doubt.to_string());
+    let text = origins::check(&views, &Bundle::nominal(&views)).unwrap().to_string();
     assert!(text.contains("paper's texture") && text.contains("lies (1, -2) lines"), "{text}");
     // The message names the pixel that should have been clicked.
     let right = scene.origin_px().right;
     assert!(text.contains(&format!("click ({:.0}, {:.0}) px", right.x, right.y)), "{text} {right}");
     (0..5).for_each(|view| views.renumber(Camera::Right, view, [1, -2]));
-    assert_eq!(origins::check(&views, &Bundle::nominal(&views)), origins::Origins::default());
+    assert_eq!(origins::check(&views, &Bundle::nominal(&views)), None);
     let calibration = session.finish().unwrap().calibration;
     assert!(!calibration.usable && calibration.reason.contains(&text), "{}", calibration.reason);
 }
@@ -374,11 +401,13 @@ fn swapped_cameras_are_noticed() {
         let mut config = half_size(Preset::Standard);
         (config.cameras.left.turn_deg, config.cameras.right.turn_deg) = (turn_deg, turn_deg);
         let clean = Sweep::of(config, 5).views(|_| Mishap::NONE);
-        let doubt = |views: &Views| placement::check(views, &Bundle::nominal(views)).doubt;
+        let is_swapped = |views: &Views| {
+            placement::check(views, &Bundle::nominal(views)).is_some_and(|found| found.severity == Severity::Unusable)
+        };
         // The images decide what is left: upside down it is the camera on the robot's right.
         let mut swapped = clean.clone();
         std::mem::swap(&mut swapped.observations.left, &mut swapped.observations.right);
-        assert_eq!([doubt(&clean).is_some(), doubt(&swapped).is_some()], [turn_deg > 90.0, turn_deg < 90.0]);
+        assert_eq!([is_swapped(&clean), is_swapped(&swapped)], [turn_deg > 90.0, turn_deg < 90.0]);
     }
 }
 
@@ -394,7 +423,7 @@ fn a_clean_and_a_repaired_sweep_are_usable() {
         (3..3 + slips).for_each(|view| views.renumber(Camera::Right, view, [0, 1]));
         let calibration = calibrate(views).unwrap();
         assert!(calibration.usable, "{preset:?}: {}", calibration.reason);
-        assert_eq!(calibration.checks.repairs.len(), usize::from(slips > 0));
+        assert_eq!(sorted(calibration.findings.clone()).0.len(), usize::from(slips > 0));
         let rms = rms_um(&sweep.scene, &calibration, Axes::Lines);
         assert!(rms.max() < 400.0 * noise_px, "{preset:?}: {rms}");
     }
@@ -414,17 +443,31 @@ fn a_wrong_pitch_is_measured_by_jogs() {
     assert!(rms.max() < 40.0, "{rms}");
 }
 
+/// Jogs included: nothing depends on the order in which a table is walked.
+#[test]
+fn the_same_views_give_the_same_numbers_to_the_last_bit() {
+    let views = thinned(Sweep::of(half_size(Preset::Laser), 6).with_jogs().views(|_| Mishap::NONE));
+    let numbers = || Calibration { created: String::new(), ..calibrate(views.clone()).unwrap() };
+    assert_eq!(numbers(), numbers());
+}
+
 /// Models that answer their own pairs well but not what they have not seen are not usable.
 #[test]
 fn errors_at_held_out_places_decide() {
     let views = thinned(Sweep::of(half_size(Preset::Strong), 6).views(|_| Mishap::NONE));
     let mut calibration = calibrate(views).unwrap();
-    assert!(calibration.usable && calibration.verdict(0.05).0, "{}", calibration.reason);
+    let refused = |calibration: &Calibration| {
+        let findings = calibration.accuracy(0.05);
+        findings.into_iter().filter(|f| f.severity == Severity::Unusable).map(|f| f.check).collect::<Vec<_>>()
+    };
+    assert!(calibration.usable && refused(&calibration).is_empty(), "{}", calibration.reason);
     for bad in [5.0, f64::NAN] {
-        calibration.right.cross_validation_rms_px = bad;
-        let (usable, reason) = calibration.verdict(0.05);
-        assert!(!usable && reason.contains("held-out heights and regions err"), "{reason}");
+        let right = CameraCalibration { cross_validation_rms_px: bad, ..calibration.right.clone() };
+        assert_eq!(refused(&Calibration { right, ..calibration.clone() }), [Check::HeldOutError]);
     }
+    // No number is no small error.
+    calibration.stereo.rms_mm[1] = f64::NAN;
+    assert_eq!(refused(&calibration), [Check::StereoError]);
 }
 
 /// Everything at once: each cause is named.
@@ -440,4 +483,18 @@ fn every_likely_cause_is_in_the_reason() {
     for cause in ["was the target bumped", "seem to be swapped", "is the pitch 1 mm, or rather 1.1"] {
         assert!(reason.contains(cause), "{cause} in {reason}");
     }
+}
+
+/// Another model of the same sweep does not make the sweep another one.
+#[test]
+fn a_model_by_request_stays_refused_for_what_the_sweep_was() {
+    let sweep = Sweep::of(half_size(Preset::Standard), 6);
+    let views = thinned(sweep.views(|i| if i < 3 { Mishap::NONE } else { Mishap::target(0.1, 0.0, 0.0) }));
+    let settings = CalibrationSettings::new(views.pitch_mm, Stereo::default());
+    let outcome = calibrate_views(views, Vec::new(), &settings).unwrap();
+    assert!(!outcome.calibration.usable);
+    let other = outcome.calibration.with_model(ModelKind::Spline, outcome.data.as_ref(), 10.0).unwrap();
+    assert!(!other.usable && other.reason.contains("was the target bumped"), "{}", other.reason);
+    let of_models = |calibration: &Calibration| calibration.findings.iter().filter(|f| f.check.is_of_models()).count();
+    assert_eq!(of_models(&other), of_models(&outcome.calibration));
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use grating_calibration::camera::{Camera, Stereo};
+use grating_calibration::folder::calibration_file::v1::ChecksV1;
 use grating_calibration::folder::error::FolderError;
 use grating_calibration::folder::pairs::{self, PairFiles};
 use grating_calibration::folder::prefetch::prefetch;
@@ -14,6 +15,7 @@ use grating_calibration::grating::backend::Image;
 use grating_calibration::grating::backend::choice::{ActiveBackend, BackendChoice};
 use grating_calibration::grating::fit::refine::FitOptions;
 use grating_calibration::mapping::calibration::{Calibration, ladder_rows};
+use grating_calibration::mapping::checks::finding::remarks;
 use grating_calibration::mapping::method::Method;
 use grating_calibration::mapping::models::registry::ModelKind;
 use grating_calibration::mapping::selection::ladder::LadderEntry;
@@ -250,7 +252,7 @@ pub fn summary(outcome: &CalibrationOutcome, seconds: f64) -> serde_json::Value 
         "usable": calibration.usable,
         "reason": calibration.reason,
         "method": calibration.method,
-        "checks": calibration.checks,
+        "checks": ChecksV1::of(&calibration.findings),
         "stage": calibration.stage,
         "heights": calibration.heights,
         "correspondences": calibration.left.correspondences + calibration.right.correspondences,
@@ -284,7 +286,7 @@ pub fn print(calibration: &Calibration, seconds: f64) -> std::io::Result<()> {
         }
     )?;
     let stage = calibration.stage.iter().flat_map(|stage| stage.sentences());
-    for sentence in stage.chain(calibration.checks.sentences()) {
+    for sentence in stage.chain(remarks(&calibration.findings)) {
         say!("{sentence}")?;
     }
     say!("\n             residual, px rms   held-out, px rms   border, px rms     held-out points, µm rms")?;
