@@ -5,9 +5,12 @@ use crate::grating::fit::refine::FitOptions;
 use crate::mapping::method::Method;
 use crate::sweep::original::OriginalSettings;
 use nalgebra::Vector2;
+use serde::{Deserialize, Serialize};
 
-/// What a calibration needs to know besides images and poses.
-#[derive(Clone, Debug, PartialEq)]
+/// What a calibration needs to know besides images and poses. A journal keeps it: a calibration is resumed with the same
+/// settings only.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CalibrationSettings {
     /// How images are fitted and mapped.
     pub method: Method,

@@ -140,7 +140,7 @@ proptest! {
     fn journals_hold_what_they_say_or_nothing(bytes in prop::collection::vec(any::<u8>(), 0..400), text in "\\PC{0,80}") {
         prop_assert!(journal::parse(&bytes).is_none());
         let folder = tempfile::tempdir().unwrap();
-        let header = Header { offsets_mm: vec![[0.0; 3]], settings: "s".into(), start_mm: [0.0; 3] };
+        let header = Header { offsets_mm: vec![[0.0; 3]], settings: CalibrationSettings::by_mark(), start_mm: [0.0; 3] };
         let mut journal = Journal::create(folder.path(), &header).unwrap();
         journal.add(&Pair { index: 0, pose: ToolPose::at([0.0; 3]), crc: Stereo::default() }).unwrap();
         let whole = std::fs::read(folder.path().join(journal::JOURNAL)).unwrap();

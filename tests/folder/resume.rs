@@ -13,7 +13,6 @@ use nalgebra::{Vector2, Vector3};
 use std::path::Path;
 
 const HEIGHTS: usize = 7;
-const SETTINGS: &str = "auto 1.1";
 
 /// What robot and cameras deliver, the same to every run.
 struct Sweep {
@@ -41,11 +40,15 @@ impl Sweep {
 
     fn header(&self) -> Header {
         let offsets_mm = (0..HEIGHTS).map(|i| [0.0, 0.0, 0.5 * i as f64]).collect();
-        Header { offsets_mm, settings: SETTINGS.into(), start_mm: [0.0, 0.0, 100.0 / 7.0] }
+        Header { offsets_mm, settings: self.settings(), start_mm: [0.0, 0.0, 100.0 / 7.0] }
+    }
+
+    fn settings(&self) -> CalibrationSettings {
+        CalibrationSettings::new(1.1, self.origin_px)
     }
 
     fn session(&self) -> SweepSession {
-        SweepSession::new(CalibrationSettings::new(1.1, self.origin_px)).unwrap()
+        SweepSession::new(self.settings()).unwrap()
     }
 
     /// Fits and records pairs `from` … `to`, as the node does.
@@ -61,7 +64,7 @@ impl Sweep {
     /// From what is on disk to the end.
     fn resume(&self, folder: &Path) -> (usize, Calibration) {
         let header = self.header();
-        let (mut recorder, found, pairs) = Recorder::resume(folder, &header.offsets_mm, SETTINGS).unwrap();
+        let (mut recorder, found, pairs) = Recorder::resume(folder, &header.offsets_mm, &self.settings()).unwrap();
         assert_eq!(found, header);
         let mut session = self.session();
         for pair in &pairs {

@@ -9,6 +9,7 @@
 use crate::camera::{Camera, Stereo};
 use crate::folder::whole_file::read_whole;
 use crate::pose::tool_pose::ToolPose;
+use crate::sweep::settings::CalibrationSettings;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -25,8 +26,8 @@ const LONGEST: u64 = 4 << 20;
 pub struct Header {
     /// Displacements of the plan, mm.
     pub offsets_mm: Vec<[f64; 3]>,
-    /// Method, pitch, origins and fit, as text: they only have to be the same again.
-    pub settings: String,
+    /// Method, pitch, origins and fit: they have to be the same again.
+    pub settings: CalibrationSettings,
     /// Where the tool stood when the calibration began, mm in the base frame.
     pub start_mm: [f64; 3],
 }
@@ -153,7 +154,11 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`] when there is none, or it belongs to another calibration.
-    pub fn resume(folder: &Path, offsets_mm: &[[f64; 3]], settings: &str) -> Result<(Self, Contents), JournalError> {
+    pub fn resume(
+        folder: &Path,
+        offsets_mm: &[[f64; 3]],
+        settings: &CalibrationSettings,
+    ) -> Result<(Self, Contents), JournalError> {
         let path = folder.join(JOURNAL);
         let io = |cause| JournalError::Io { path: path.clone(), cause };
         let contents = read(&path)?.ok_or(JournalError::Nothing { path: path.clone() })?;
@@ -161,7 +166,7 @@ impl Journal {
         if contents.header.offsets_mm != offsets_mm {
             return Err(other("its heights or jogs differ"));
         }
-        if contents.header.settings != settings {
+        if contents.header.settings != *settings {
             return Err(other("method, pitch, origins or the fit's parameters differ"));
         }
         let file = OpenOptions::new().append(true).open(&path).map_err(io)?;
@@ -202,10 +207,16 @@ pub fn image_path(folder: &Path, camera: Camera, index: u32) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nalgebra::Vector2;
 
     fn header() -> Header {
         let offsets_mm = vec![[0.0; 3], [0.0, 0.0, 0.1 + 0.2], [0.0, 0.0, 1.0 / 3.0]];
-        Header { offsets_mm, settings: "auto 1.1".into(), start_mm: [0.1, 0.0, -2.5] }
+        Header { offsets_mm, settings: settings(1.1), start_mm: [0.1, 0.0, -2.5] }
+    }
+
+    fn settings(pitch_mm: f64) -> CalibrationSettings {
+        let origin_px = Stereo { left: Vector2::new(1.0 / 3.0, 17.0), right: Vector2::new(0.1 + 0.2, -0.5) };
+        CalibrationSettings::new(pitch_mm, origin_px)
     }
 
     fn pair(index: u32) -> Pair {
@@ -225,7 +236,7 @@ mod tests {
         let lines: Vec<usize> = whole.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(i, _)| i + 1).collect();
         for cut in 0..=whole.len() {
             std::fs::write(&path, &whole[..cut]).unwrap();
-            let resumed = Journal::resume(folder.path(), &header().offsets_mm, "auto 1.1");
+            let resumed = Journal::resume(folder.path(), &header().offsets_mm, &settings(1.1));
             let complete = lines.iter().filter(|end| **end <= cut).count();
             if complete == 0 {
                 assert!(matches!(resumed, Err(JournalError::Nothing { .. })), "cut at {cut}");
@@ -243,10 +254,21 @@ mod tests {
     fn another_calibration_is_not_gone_on_with() {
         let folder = tempfile::tempdir().unwrap();
         Journal::create(folder.path(), &header()).unwrap();
-        let resume = |offsets: &[[f64; 3]], settings| Journal::resume(folder.path(), offsets, settings).map(|_| ());
-        assert!(resume(&header().offsets_mm, "auto 1.1").is_ok());
-        assert!(resume(&header().offsets_mm[..2], "auto 1.1").unwrap_err().to_string().contains("heights"));
-        assert!(resume(&header().offsets_mm, "auto 1.2").unwrap_err().to_string().contains("pitch"));
+        let resume = |offsets: &[[f64; 3]], settings| Journal::resume(folder.path(), offsets, &settings).map(|_| ());
+        assert!(resume(&header().offsets_mm, settings(1.1)).is_ok());
+        assert!(resume(&header().offsets_mm[..2], settings(1.1)).unwrap_err().to_string().contains("heights"));
+        let mut others = [settings(1.2), settings(1.1), settings(1.1), settings(1.1), CalibrationSettings::by_mark()];
+        others[1].fit.phase_degree += 1;
+        others[2].usable_rms_mm *= 2.0;
+        others[3].original.seed += 1;
+        for other in others {
+            assert!(resume(&header().offsets_mm, other).unwrap_err().to_string().contains("pitch"));
+        }
+        // Settings as an earlier release wrote them say nothing here.
+        let text = r#"{"header":{"offsets_mm":[[0.0,0.0,0.0]],"settings":"auto 1.1","start_mm":[0.0,0.0,0.1]}}"#;
+        let line = format!("{:08x} {text}\n", crc32fast::hash(text.as_bytes()));
+        std::fs::write(folder.path().join(JOURNAL), line).unwrap();
+        assert!(resume(&[[0.0; 3]], settings(1.1)).unwrap_err().to_string().contains("start one without resume"));
     }
 
     #[test]

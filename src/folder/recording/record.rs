@@ -10,6 +10,7 @@ use crate::folder::poses_csv::{PoseRow, write_poses};
 use crate::folder::recording::journal::{Header, Journal, JournalError, Pair, image_path};
 use crate::folder::whole_file::{read_whole, write_whole};
 use crate::pose::tool_pose::ToolPose;
+use crate::sweep::settings::CalibrationSettings;
 use crate::{GrayImage, gray_from_u8, gray_from_u16};
 use std::path::{Path, PathBuf};
 
@@ -85,7 +86,7 @@ impl Recorder {
     pub fn resume(
         folder: &Path,
         offsets_mm: &[[f64; 3]],
-        settings: &str,
+        settings: &CalibrationSettings,
     ) -> Result<(Self, Header, Vec<Pair>), RecordError> {
         let (journal, contents) = Journal::resume(folder, offsets_mm, settings)?;
         let rows = contents.pairs.iter().map(|pair| PoseRow { index: pair.index, pose: pair.pose }).collect();
@@ -145,7 +146,8 @@ mod tests {
     #[test]
     fn images_come_back_as_they_were_and_changed_files_are_noticed() {
         let folder = tempfile::tempdir().unwrap();
-        let header = Header { offsets_mm: vec![[0.0; 3]], settings: String::new(), start_mm: [0.0; 3] };
+        let header =
+            Header { offsets_mm: vec![[0.0; 3]], settings: CalibrationSettings::by_mark(), start_mm: [0.0; 3] };
         let mut recorder = Recorder::create(folder.path(), &header).unwrap();
         let counts = Stereo {
             left: Counts::U8(vec![0, 1, 2, 254, 255, 7]),
@@ -153,7 +155,7 @@ mod tests {
         };
         let images = Stereo::from_fn(|camera| RawImage { width: 3, height: 2, counts: &counts[camera] });
         recorder.add(images, ToolPose::at([0.1, 0.2, 0.3])).unwrap();
-        let (_, _, pairs) = Recorder::resume(folder.path(), &header.offsets_mm, "").unwrap();
+        let (_, _, pairs) = Recorder::resume(folder.path(), &header.offsets_mm, &header.settings).unwrap();
         assert_eq!(read_back(folder.path(), &pairs[0]).unwrap(), images.map(RawImage::to_gray));
         let path = image_path(folder.path(), Camera::Left, 0);
         let mut bytes = std::fs::read(&path).unwrap();

@@ -152,10 +152,10 @@ impl Sweep {
         let offsets_mm = &self.job.plan.offsets_mm;
         if !self.job.resume {
             let start_mm = self.mover.start_mm;
-            let header = Header { offsets_mm: offsets_mm.clone(), settings: self.job.fingerprint(), start_mm };
+            let header = Header { offsets_mm: offsets_mm.clone(), settings: self.job.settings.clone(), start_mm };
             return Ok((Some(Recorder::create(&folder, &header)?), session, 0));
         }
-        let (recorder, header, pairs) = Recorder::resume(&folder, offsets_mm, &self.job.fingerprint())?;
+        let (recorder, header, pairs) = Recorder::resume(&folder, offsets_mm, &self.job.settings)?;
         self.mover.start_mm = header.start_mm;
         let done = pairs.len();
         tracing::info!("resuming after {done} of {} image pairs", offsets_mm.len());

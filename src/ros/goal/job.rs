@@ -62,11 +62,6 @@ impl Job {
             image_tolerance_px: parameters.settle.image_tolerance_px,
         })
     }
-
-    /// What must be the same for a calibration to be resumed.
-    pub fn fingerprint(&self) -> String {
-        format!("{:?}", self.settings)
-    }
 }
 
 /// Origin pixels of the goal, else those of the parameters, else none: the origin mark is looked for.
