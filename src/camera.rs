@@ -3,8 +3,22 @@
 use serde::{Deserialize, Serialize};
 
 /// One of the two cameras on the tool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumMessage,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Camera {
     /// The camera whose pixels come first.
     Left,
@@ -15,15 +29,6 @@ pub enum Camera {
 impl Camera {
     /// Left, then right.
     pub const BOTH: [Camera; 2] = [Camera::Left, Camera::Right];
-}
-
-impl std::fmt::Display for Camera {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Camera::Left => "left",
-            Camera::Right => "right",
-        })
-    }
 }
 
 /// A value for each camera.

@@ -29,6 +29,7 @@ pub mod gray_image;
 pub mod lattice;
 pub mod least_squares;
 pub mod mapping;
+pub mod named;
 pub mod parameters;
 pub mod pose;
 pub mod report;

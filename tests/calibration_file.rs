@@ -92,7 +92,8 @@ fn a_file_of_the_first_release_is_read_and_written_unchanged() {
     assert_eq!(findings.as_sequence().unwrap().len(), read.findings.len());
     let texts: Vec<String> = read.findings.iter().map(ToString::to_string).collect();
     assert_eq!(texts.last(), Some(&read.reason));
-    assert_eq!(texts[..texts.len() - 1], before["checks"]["unverified"].as_sequence().unwrap()[..]);
+    let unverified: Vec<String> = serde_yaml::from_value(before["checks"]["unverified"].clone()).unwrap();
+    assert_eq!(texts[..texts.len() - 1], unverified);
     // And what it says of an unusable one stays a reason against it.
     let refused = FIRST_RELEASE.replacen("usable: true", "usable: false", 1);
     assert!(parse(&refused).unwrap().findings.iter().any(|finding| finding.severity == Severity::Unusable));

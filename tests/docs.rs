@@ -1,6 +1,7 @@
 //! Documentation that is made from the sources, or must not name what is not there. `BLESS=1 cargo test --test docs` writes it.
 
 use grating_calibration::mapping::checks::finding::{Check, Severity};
+use grating_calibration::named::Named;
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
@@ -116,6 +117,10 @@ fn troubleshooting_has_every_message() {
     generated("docs/troubleshooting.md", "messages", &messages_table());
 }
 
+fn names<T: Named>() -> Vec<&'static str> {
+    T::VARIANTS.iter().map(|value| value.name()).collect()
+}
+
 #[test]
 fn the_page_of_checks_has_every_check_and_no_other() {
     let page = read(&root().join("docs/checks.md"));
@@ -123,9 +128,8 @@ fn the_page_of_checks_has_every_check_and_no_other() {
         rows.lines().filter_map(|row| Some(row.strip_prefix("| `")?.split_once('`')?.0.to_string())).collect()
     };
     let (severities, checks) = page.split_once("| check |").expect("the table of checks");
-    assert_eq!(ids(checks), Check::ALL.map(|check| check.id()));
-    let all = [Severity::Unusable, Severity::Warning, Severity::Repaired, Severity::Unverified, Severity::Note];
-    assert_eq!(ids(severities), all.map(|severity| severity.to_string()));
+    assert_eq!(ids(checks), names::<Check>());
+    assert_eq!(ids(severities), names::<Severity>());
     // And every file that it names.
     for file in page.split('`').filter(|word| word.ends_with(".rs") || word.ends_with('/')) {
         assert!(root().join("src").join(file).exists() || root().join(file).exists(), "docs/checks.md names {file}");

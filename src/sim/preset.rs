@@ -3,7 +3,19 @@
 use crate::sim::config::{OriginMark, SceneConfig};
 
 /// A named scene to start from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    strum::Display,
+    strum::EnumMessage,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "lowercase")]
 pub enum Preset {
     /// The standard cell: 51°, k1 = −0.18, k2 = 0.06, perfect print, 1 % noise.
     #[default]
@@ -118,7 +130,7 @@ mod tests {
 
     #[test]
     fn every_preset_is_a_scene_whose_origin_both_cameras_see() {
-        for preset in <Preset as clap::ValueEnum>::value_variants() {
+        for preset in <Preset as strum::VariantArray>::VARIANTS {
             let scene = Scene::new(preset.config()).unwrap();
             assert!(scene.origin_px().is_ok(), "{preset:?}");
         }

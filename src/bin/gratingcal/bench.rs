@@ -1,6 +1,7 @@
 //! `gratingcal bench`: what a backend does a second, how near that is to its floor, and how it compares.
 
 use crate::calibrate;
+use crate::named::named;
 use anyhow::Context;
 use grating_calibration::GrayImage;
 use grating_calibration::camera::{Camera, Stereo};
@@ -28,7 +29,7 @@ use std::time::Instant;
 #[derive(clap::Args)]
 pub struct BenchArgs {
     /// What to measure; auto: a GPU if there is one, else the CPU.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = named::<BackendChoice>(), default_value_t)]
     backend: BackendChoice,
     /// Repetitions; medians are told.
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]

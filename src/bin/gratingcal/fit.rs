@@ -1,5 +1,6 @@
 //! `gratingcal fit`: one image, its gratings and intersections.
 
+use crate::named::named;
 use anyhow::Context;
 use clap::Args;
 use grating_calibration::folder::pairs;
@@ -18,7 +19,7 @@ pub struct FitArgs {
     /// Image of the grid.
     image: PathBuf,
     /// What evaluates the fit.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = named::<BackendChoice>(), default_value_t)]
     backend: BackendChoice,
     /// Write the image with the fitted lines and intersections drawn over it.
     #[arg(long)]

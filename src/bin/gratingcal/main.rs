@@ -13,6 +13,7 @@ mod calibrate;
 mod export;
 mod fit;
 mod map;
+mod named;
 mod points;
 mod query;
 mod report;

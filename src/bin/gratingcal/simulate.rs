@@ -5,6 +5,7 @@
 //! DIR/truth_points.csv   DIR/truth.yaml          DIR/scene.yaml    for the judge
 //! ```
 
+use crate::named::named;
 use anyhow::{Context, ensure};
 use clap::Args;
 use grating_calibration::camera::Camera;
@@ -27,7 +28,7 @@ pub struct SimulateArgs {
     #[arg(long)]
     out: PathBuf,
     /// Named scene to start from.
-    #[arg(long, value_enum, default_value = "standard")]
+    #[arg(long, value_parser = named::<Preset>(), default_value_t)]
     preset: Preset,
     /// A scene.yaml instead of a preset; fields that it leaves out have their defaults.
     #[arg(long, conflicts_with = "preset")]

@@ -1,5 +1,6 @@
 //! `gratingcal target`: the sheet to print.
 
+use crate::named::named;
 use anyhow::{Context, bail};
 use clap::Args;
 use grating_calibration::target::{Paper, Target};
@@ -14,7 +15,7 @@ pub struct TargetArgs {
     /// Width of a line, mm.
     #[arg(long, default_value_t = 0.2)]
     line_mm: f64,
-    #[arg(long, value_enum, default_value = "a4")]
+    #[arg(long, value_parser = named::<Paper>(), default_value_t)]
     paper: Paper,
     /// Leave out the origin mark.
     #[arg(long)]

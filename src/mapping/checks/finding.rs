@@ -3,9 +3,22 @@
 use crate::mapping::checks::repair::Repair;
 use serde::{Deserialize, Serialize};
 
-/// Which check. docs/checks.md says what each one catches, and with which limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Which check, in the order of docs/checks.md, which says what each one catches and with which limit.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumMessage,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Check {
     /// Two line numberings that fit nearly alike.
     PhaseMargin,
@@ -36,42 +49,6 @@ pub enum Check {
 }
 
 impl Check {
-    /// All of them, in the order of docs/checks.md.
-    pub const ALL: [Check; 13] = [
-        Check::PhaseMargin,
-        Check::Coverage,
-        Check::LineNumbers,
-        Check::StraightRays,
-        Check::CameraPlacement,
-        Check::Origins,
-        Check::Scale,
-        Check::PoseErrors,
-        Check::Print,
-        Check::StereoPairs,
-        Check::StereoError,
-        Check::HeldOutError,
-        Check::EarlierRelease,
-    ];
-
-    /// Its id, as in files, JSON, diagnostics and docs/checks.md.
-    pub fn id(self) -> &'static str {
-        match self {
-            Check::PhaseMargin => "phase_margin",
-            Check::Coverage => "coverage",
-            Check::LineNumbers => "line_numbers",
-            Check::StraightRays => "straight_rays",
-            Check::CameraPlacement => "camera_placement",
-            Check::Origins => "origins",
-            Check::Scale => "scale",
-            Check::PoseErrors => "pose_errors",
-            Check::Print => "print",
-            Check::StereoPairs => "stereo_pairs",
-            Check::StereoError => "stereo_error",
-            Check::HeldOutError => "held_out_error",
-            Check::EarlierRelease => "earlier_release",
-        }
-    }
-
     /// Whether it asks the models, and not the sweep that they come from.
     pub fn is_of_models(self) -> bool {
         matches!(self, Check::StereoPairs | Check::StereoError | Check::HeldOutError)
@@ -79,8 +56,23 @@ impl Check {
 }
 
 /// What follows from a finding, the gravest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumMessage,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Severity {
     /// No robot may use the calibration.
     Unusable,
@@ -92,18 +84,6 @@ pub enum Severity {
     Unverified,
     /// All is well.
     Note,
-}
-
-impl std::fmt::Display for Severity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Severity::Unusable => "unusable",
-            Severity::Warning => "warning",
-            Severity::Repaired => "repaired",
-            Severity::Unverified => "unverified",
-            Severity::Note => "note",
-        })
-    }
 }
 
 /// Unit of a measured value, and how many digits of it are told.
@@ -287,6 +267,7 @@ pub fn remarks(findings: &[Finding]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::named::check_names;
 
     fn small_margin() -> Finding {
         let margin = Quantity::new(0.2, Unit::Pitch);
@@ -320,8 +301,7 @@ mod tests {
 
     #[test]
     fn ids_are_those_of_files() {
-        for check in Check::ALL {
-            assert_eq!(serde_json::to_value(check).unwrap(), check.id());
-        }
+        check_names::<Check>();
+        check_names::<Severity>();
     }
 }

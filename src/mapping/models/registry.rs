@@ -11,6 +11,7 @@ use crate::mapping::models::spline::Spline;
 use crate::validation::ValidationError;
 use nalgebra::{Matrix2x3, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 /// Makes [`ModelKind`] and [`Model`] of rows `description, kind(type) = name`, simplest first. The name is the model's in
 /// files, on command lines and in tables; a row under `#[cfg(test)]` exists in tests only.
@@ -20,8 +21,9 @@ macro_rules! registry {
     ($( $(#[cfg($only:ident)])? #[doc = $description:literal] $kind:ident($model:ty) = $name:literal, )+) => {
         /// Which row of the registry, and rung of the ladder.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(strum::Display, strum::EnumMessage, strum::IntoStaticStr, strum::VariantArray)]
         pub enum ModelKind {
-            $( $(#[cfg($only)])? #[doc = $description] #[serde(rename = $name)] $kind, )+
+            $( $(#[cfg($only)])? #[doc = $description] #[serde(rename = $name)] #[strum(to_string = $name)] $kind, )+
         }
 
         /// A fitted world → pixel model of one camera.
@@ -32,23 +34,6 @@ macro_rules! registry {
         }
 
         impl ModelKind {
-            /// Simplest first.
-            pub const LADDER: &[ModelKind] = &[$( $(#[cfg($only)])? ModelKind::$kind, )+];
-
-            /// As in files, on command lines and in tables.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $( $(#[cfg($only)])? ModelKind::$kind => $name, )+
-                }
-            }
-
-            /// What the model is, in some words.
-            pub fn description(self) -> &'static str {
-                match self {
-                    $( $(#[cfg($only)])? ModelKind::$kind => $description.trim_ascii(), )+
-                }
-            }
-
             /// Numbers that the points alone have to determine.
             pub fn parameter_count(self) -> usize {
                 match self {
@@ -129,6 +114,9 @@ registry! {
 const EQUATIONS_PER_PARAMETER: usize = 3;
 
 impl ModelKind {
+    /// All kinds, simplest first.
+    pub const LADDER: &[ModelKind] = ModelKind::VARIANTS;
+
     /// Whether so many correspondences, with two equations each, are enough for the model.
     fn is_supported_by(self, correspondences: usize) -> bool {
         2 * correspondences >= EQUATIONS_PER_PARAMETER * self.parameter_count()
@@ -139,32 +127,6 @@ impl Model {
     /// The model of `kind` that follows `data` best; `None` when the data does not determine it.
     pub fn fit(kind: ModelKind, data: &CameraDataset) -> Option<Model> {
         if kind.is_supported_by(data.correspondences.len()) { kind.fit(data) } else { None }
-    }
-}
-
-impl std::fmt::Display for ModelKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// No model has this name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{name}' is no camera model: use one of {}", names())]
-pub struct UnknownModel {
-    name: String,
-}
-
-fn names() -> String {
-    ModelKind::LADDER.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
-}
-
-impl std::str::FromStr for ModelKind {
-    type Err = UnknownModel;
-
-    fn from_str(name: &str) -> Result<Self, UnknownModel> {
-        let known = ModelKind::LADDER.iter().find(|kind| kind.name() == name);
-        known.copied().ok_or_else(|| UnknownModel { name: name.into() })
     }
 }
 
@@ -181,6 +143,7 @@ mod tests {
     use crate::mapping::calibration::fit::{CalibrationContext, fit_calibration};
     use crate::mapping::method::Method;
     use crate::mapping::selection::ladder::fit_ladder;
+    use crate::named::{Named, check_names};
     use crate::validation::finite;
     use nalgebra::{Matrix2, Vector4};
     use std::path::Path;
@@ -256,7 +219,7 @@ mod tests {
         calibration.save(&path).unwrap();
         let served = Calibration::load(&path).unwrap();
         assert_eq!(served, calibration);
-        assert_eq!(served.left.model.kind(), "affine".parse().unwrap());
+        assert_eq!(served.left.model.kind(), ModelKind::named("affine").unwrap());
         let point = Vector3::new(1.5, -2.5, -3.0);
         let pixel = |side: f64| Vector2::new(320.0 + 20.0 * point.x + side * point.z, 180.0 - 20.0 * point.y);
         let answer = served.pixel_pair_to_point(pixel(7.0), pixel(-7.0));
@@ -269,13 +232,8 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_found_again() {
-        for (n, kind) in ModelKind::LADDER.iter().enumerate() {
-            assert_eq!(kind.name().parse(), Ok(*kind));
-            assert_eq!(serde_yaml::to_string(kind).unwrap().trim(), kind.name());
-            assert!(ModelKind::LADDER[..n].iter().all(|other| other.name() != kind.name()), "{kind} twice");
-            assert!(kind.description().len() > 10, "{kind}");
-        }
-        let error = "pinhole".parse::<ModelKind>().unwrap_err().to_string();
+        check_names::<ModelKind>();
+        let error = ModelKind::named("pinhole").unwrap_err().to_string();
         assert!(error.contains("'pinhole'") && error.contains("central"), "{error}");
     }
 }

@@ -1,6 +1,7 @@
 //! `/diagnostics`, once a second: cameras, robot, calibration, backend.
 
 use crate::camera::Camera;
+use crate::named::Named;
 use crate::ros::node::shared::Shared;
 use crate::ros::robot::mover::fresh_pose;
 use crate::ros::{locked, time};
@@ -122,6 +123,6 @@ fn calibration(shared: &Shared, node: &str) -> DiagnosticStatus {
         ("heights", status.heights.to_string()),
     ];
     let findings = shared.calibration().map_or(Vec::new(), |calibration| calibration.findings.clone());
-    values.extend(findings.iter().map(|finding| (finding.check.id(), format!("{}: {finding}", finding.severity))));
+    values.extend(findings.iter().map(|finding| (finding.check.name(), format!("{}: {finding}", finding.severity))));
     entry(node, "calibration", level, text, &values)
 }

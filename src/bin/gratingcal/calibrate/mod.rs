@@ -3,9 +3,9 @@
 #[cfg(feature = "bags")]
 mod bag;
 
+use crate::named::named;
 use anyhow::{Context, bail};
 use clap::Args;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::folder::calibration_file::v1::ChecksV1;
 use grating_calibration::folder::error::FolderError;
@@ -53,10 +53,10 @@ pub struct CalibrateArgs {
     /// Pixel of the grid's origin in the first right image, U,V; left out: the origin mark is looked for.
     #[arg(long, value_parser = pixel)]
     origin_right: Option<Vector2<f64>>,
-    #[arg(long, value_enum, default_value = "auto")]
+    #[arg(long, value_parser = named::<Method>(), default_value_t)]
     method: Method,
     /// What evaluates the fits.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = named::<BackendChoice>(), default_value_t)]
     backend: BackendChoice,
     /// Degree of the phase polynomials of `--method auto`.
     #[arg(long, default_value_t = FitOptions::default().phase_degree as u8, value_parser = clap::value_parser!(u8).range(2..=12))]
@@ -71,7 +71,7 @@ pub struct CalibrateArgs {
     #[arg(long, default_value_t = 50.0)]
     usable_um: f64,
     /// Serve this model instead of the best.
-    #[arg(long, value_parser = model_names())]
+    #[arg(long, value_parser = named::<ModelKind>())]
     model: Option<ModelKind>,
     /// Where the calibration is written.
     #[arg(long)]
@@ -92,12 +92,6 @@ fn pixel(text: &str) -> Result<Vector2<f64>, String> {
     let (u, v) = text.split_once(',').ok_or_else(wanted)?;
     let number = |text: &str| text.trim().parse::<f64>().ok().filter(|x| x.is_finite()).ok_or_else(wanted);
     Ok(Vector2::new(number(u)?, number(v)?))
-}
-
-/// The rows of the registry of camera models.
-fn model_names() -> impl TypedValueParser<Value = ModelKind> {
-    let row = |kind: &ModelKind| PossibleValue::new(kind.name()).help(kind.description());
-    PossibleValuesParser::new(ModelKind::LADDER.iter().map(row)).try_map(|name| name.parse())
 }
 
 pub fn run(args: &CalibrateArgs) -> anyhow::Result<ExitCode> {

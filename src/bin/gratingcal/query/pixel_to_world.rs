@@ -1,7 +1,8 @@
 //! `gratingcal pixel-to-world`.
 
+use crate::named::named;
 use crate::query::stdin::read_columns;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use grating_calibration::camera::Camera;
 use grating_calibration::folder::table::cell;
 use grating_calibration::mapping::calibration::Calibration;
@@ -15,8 +16,8 @@ pub struct PixelToWorldArgs {
     #[arg(long)]
     calibration: PathBuf,
     /// One camera (columns u,v) instead of pairs (u_left,v_left,u_right,v_right).
-    #[arg(long, value_enum)]
-    camera: Option<Side>,
+    #[arg(long, value_parser = named::<Camera>())]
+    camera: Option<Camera>,
     /// One camera: the pixels lie on the plane z = −H of the tool frame. Without it a column z_mm gives each row's plane.
     #[arg(long, value_name = "H", requires = "camera", allow_negative_numbers = true)]
     height_mm: Option<f64>,
@@ -26,21 +27,6 @@ pub struct PixelToWorldArgs {
     /// Append the whole covariance of each point: cxx_mm2,cxy_mm2,cxz_mm2,cyy_mm2,cyz_mm2,czz_mm2.
     #[arg(long)]
     covariance: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Side {
-    Left,
-    Right,
-}
-
-impl From<Side> for Camera {
-    fn from(side: Side) -> Camera {
-        match side {
-            Side::Left => Camera::Left,
-            Side::Right => Camera::Right,
-        }
-    }
 }
 
 pub fn run(args: &PixelToWorldArgs) -> anyhow::Result<ExitCode> {
@@ -59,9 +45,9 @@ pub fn run(args: &PixelToWorldArgs) -> anyhow::Result<ExitCode> {
     for row in read_columns(names)? {
         let pixel = Vector2::new(row[0], row[1]);
         let answer = match (args.camera, args.height_mm) {
-            (Some(side), height_mm) => {
+            (Some(camera), height_mm) => {
                 let plane_z_mm = height_mm.map_or_else(|| row[2], |height_mm| -height_mm);
-                calibration.noisy_pixel_to_plane(side.into(), pixel, plane_z_mm, args.pixel_sigma_px)
+                calibration.noisy_pixel_to_plane(camera, pixel, plane_z_mm, args.pixel_sigma_px)
             }
             (None, _) => calibration.noisy_pair_to_point(pixel, Vector2::new(row[2], row[3]), args.pixel_sigma_px),
         };
