@@ -35,6 +35,7 @@ pub mod pose;
 pub mod report;
 #[cfg(feature = "ros")]
 pub mod ros;
+pub mod setting;
 pub mod sim;
 pub mod statistics;
 pub mod sweep;

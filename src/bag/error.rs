@@ -2,6 +2,7 @@
 
 use crate::bag::messages;
 use crate::pose::transforms::TransformError;
+use crate::setting::Setting;
 use std::path::PathBuf;
 
 /// Why a bag can't be used.
@@ -31,7 +32,7 @@ pub enum BagError {
     },
     /// rosbag2 compressed the bag as a whole.
     #[error(
-        "{path} was recorded with --compression-mode {mode}: unpack it with `ros2 bag convert`, or record without (chunks that \
+        "{path} was recorded with the compression mode {mode}: unpack it with `ros2 bag convert`, or record without (chunks that \
          the mcap storage compresses itself can be read)"
     )]
     Compressed {
@@ -59,26 +60,37 @@ pub enum BagError {
         cause: rusqlite::Error,
     },
     /// A topic has no messages.
-    #[error("the bag has no messages on {topic}, it has {found}: {remedy}")]
+    #[error("the bag has no messages on {topic}, it has {found}: give {setting}")]
     NoTopic {
         /// The topic.
         topic: String,
+        /// What names it.
+        setting: Setting,
         /// The topics that have some, with their types.
         found: String,
-        /// What to do.
-        remedy: &'static str,
     },
     /// A topic holds messages of another type.
-    #[error("{topic} holds {found}, {wanted} is needed: {remedy}")]
+    #[error("{topic} holds {found}, {wanted} is needed: give {setting}")]
     Type {
         /// The topic.
         topic: String,
+        /// What names it.
+        setting: Setting,
         /// Their type.
         found: String,
         /// The type that is needed.
         wanted: &'static str,
-        /// What to do.
-        remedy: &'static str,
+    },
+    /// There are no transforms to take poses from.
+    #[error(
+        "the bag has no transforms on {topic}, it has {found}: record them, or give {pose_topic} instead of frames",
+        pose_topic = Setting::PoseTopic
+    )]
+    NoTransforms {
+        /// The topic.
+        topic: String,
+        /// The topics that have messages, with their types.
+        found: String,
     },
     /// A message can't be read.
     #[error("message {number} on {topic}: {cause}")]
@@ -103,7 +115,7 @@ pub enum BagError {
     /// The tool is never at rest.
     #[error(
         "the tool never stands still for {window_s} s within {tolerance_um:.2} µm in {poses} poses over {span_s:.1} s: was the \
-         sweep recorded, do poses come often enough? Else raise --settle-tolerance-um"
+         sweep recorded, do poses come often enough? Else raise {tolerance}", tolerance = Setting::SettleTolerance
     )]
     NoRest {
         /// Time that it must be at rest, s.
@@ -118,7 +130,7 @@ pub enum BagError {
     /// The tool turns between two places.
     #[error(
         "the tool turned by {turned_rad:.4} rad between its first stationary interval and that after {at_s:.1} s, at most \
-         {limit_rad} rad are allowed: cut the sweep out of the bag with --from-s and --to-s"
+         {limit_rad} rad are allowed: narrow {span} to the sweep", span = Setting::TimeSpan
     )]
     Turned {
         /// Angle between both orientations, rad.

@@ -14,6 +14,7 @@ use crate::folder::image_file::{Counts, RawImage};
 use crate::folder::poses_csv::{PoseRow, write_poses};
 use crate::folder::recording::journal::image_path;
 use crate::pose::tool_pose::StampedPose;
+use crate::setting::Setting;
 use crate::statistics::exceeds;
 use crate::sweep::images::chooser::StillPairChooser;
 use crate::sweep::images::still_pair::{CameraImage, NotYet, StillPair, StillPairSettings};
@@ -53,7 +54,7 @@ pub struct Extracted {
     pub retaken: u32,
 }
 
-/// Turns of the tool beyond this make another camera of it, rad; as the node's limits.max_rotation.
+/// Turns of the tool beyond this make another camera of it, rad; as while the robot is commanded.
 const MAX_TURN_RAD: f64 = 0.005;
 
 /// Writes `out`/left, right and poses.csv.
@@ -73,7 +74,7 @@ pub fn extract(bag: &Path, settings: &BagSettings, out: &Path) -> Result<Extract
     let mut counter = TopicCounter::default();
     let kinds = bag.read(&topics, &mut |message| {
         let camera = if message.topic == settings.images.left { Camera::Left } else { Camera::Right };
-        let number = counter.next(&message, "sensor_msgs/msg/Image", remedy(camera))?;
+        let number = counter.next(&message, "sensor_msgs/msg/Image", topic_of(camera))?;
         let failed = |cause| BagError::Message { topic: message.topic.into(), number, cause };
         let image = messages::image(message.data).map_err(failed)?;
         let counts = image.gray().map_err(failed)?;
@@ -82,15 +83,15 @@ pub fn extract(bag: &Path, settings: &BagSettings, out: &Path) -> Result<Extract
         Ok(extraction.rows.len() < places.len())
     })?;
     for camera in Camera::BOTH {
-        counter.demand(&settings.images[camera], &kinds, remedy(camera))?;
+        counter.demand(&settings.images[camera], &kinds, topic_of(camera))?;
     }
     extraction.finish(&places)
 }
 
-fn remedy(camera: Camera) -> &'static str {
+fn topic_of(camera: Camera) -> Setting {
     match camera {
-        Camera::Left => "give the left camera's topic with --left-topic",
-        Camera::Right => "give the right camera's topic with --right-topic",
+        Camera::Left => Setting::LeftTopic,
+        Camera::Right => Setting::RightTopic,
     }
 }
 
@@ -203,8 +204,8 @@ impl<'a> Extraction<'a> {
         let skipped = |place: &StationaryInterval| {
             let why = match self.refused.get(&place.place) {
                 None => "no image is stamped within it; do the clocks of cameras and robot agree?".into(),
-                Some(why @ NotYet::Moving { .. }) => format!("{why} (--image-tolerance-px)"),
-                Some(why @ NotYet::NoPartner { .. }) => format!("{why} (--sync-tolerance-s)"),
+                Some(why @ NotYet::Moving { .. }) => format!("{why}; else raise {}", Setting::ImageTolerance),
+                Some(why @ NotYet::NoPartner { .. }) => format!("{why}; else raise {}", Setting::SyncTolerance),
                 Some(why) => why.to_string(),
             };
             let [x, y, z] = place.position_mm;

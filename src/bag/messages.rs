@@ -4,6 +4,7 @@ use crate::bag::cdr::{Cdr, CdrError};
 use crate::folder::image_file::Counts;
 use crate::pose::tool_pose::StampedPose;
 use crate::pose::transforms::StampedTransform;
+use crate::setting::Setting;
 use nalgebra::Quaternion;
 
 /// Why a message can't be used.
@@ -39,8 +40,8 @@ pub enum MessageError {
     },
     /// Its numbers are no pose.
     #[error(
-        "its numbers are no pose: position ({x}, {y}, {z}) m, a quaternion of length {length}: cut that part out with \
-         --from-s and --to-s, and let the robot's driver publish poses only when it knows them"
+        "its numbers are no pose: position ({x}, {y}, {z}) m, a quaternion of length {length}: leave that part out of {span}, \
+         and let the robot's driver publish poses only when it knows them", span = Setting::TimeSpan
     )]
     Pose {
         /// Position along x, m.

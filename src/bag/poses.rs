@@ -7,6 +7,7 @@ use crate::bag::storage::Bag;
 use crate::bag::topics::TopicCounter;
 use crate::pose::tool_pose::StampedPose;
 use crate::pose::transforms::TransformBuffer;
+use crate::setting::Setting;
 
 /// Where the tool's pose comes from.
 #[derive(Clone, Debug)]
@@ -32,23 +33,18 @@ impl PoseSource {
         }
     }
 
-    /// What to do where the bag does not hold it.
-    fn remedy(&self) -> &'static str {
+    /// What names its topics.
+    fn setting(&self) -> Setting {
         match self {
-            PoseSource::Topic(_) => {
-                "give the topic of the tool's poses with --pose-topic, or frames with --base-frame and --tool-frame"
-            }
-            PoseSource::Transforms { .. } => {
-                "record /tf and /tf_static, or give the topic of the tool's poses with --pose-topic instead of \
-                 --base-frame and --tool-frame"
-            }
+            PoseSource::Topic(_) => Setting::PoseTopic,
+            PoseSource::Transforms { .. } => Setting::Frames,
         }
     }
 }
 
 /// All poses in ascending order of their stamps, within the wanted time.
 pub(super) fn read(bag: &Bag, settings: &BagSettings) -> Result<Vec<StampedPose>, BagError> {
-    let (source, remedy) = (&settings.pose, settings.pose.remedy());
+    let (source, setting) = (&settings.pose, settings.pose.setting());
     let mut poses: Vec<StampedPose> = Vec::new();
     let mut counter = TopicCounter::default();
     let mut frames = TransformBuffer::default();
@@ -63,11 +59,11 @@ pub(super) fn read(bag: &Bag, settings: &BagSettings) -> Result<Vec<StampedPose>
         let failed = |number| move |cause| BagError::Message { topic: message.topic.into(), number, cause };
         match source {
             PoseSource::Topic(_) => {
-                let number = counter.next(&message, "geometry_msgs/msg/PoseStamped", remedy)?;
+                let number = counter.next(&message, "geometry_msgs/msg/PoseStamped", setting)?;
                 add(messages::pose_stamped(message.data).map_err(failed(number))?);
             }
             PoseSource::Transforms { base, tool } => {
-                let number = counter.next(&message, "tf2_msgs/msg/TFMessage", remedy)?;
+                let number = counter.next(&message, "tf2_msgs/msg/TFMessage", setting)?;
                 for transform in messages::transforms(message.data).map_err(failed(number))? {
                     frames.add(transform, message.topic == TF[1]);
                 }
@@ -78,7 +74,7 @@ pub(super) fn read(bag: &Bag, settings: &BagSettings) -> Result<Vec<StampedPose>
         }
         Ok(true)
     })?;
-    counter.demand(topics[0], &kinds, remedy)?;
+    counter.demand(topics[0], &kinds, setting)?;
     if let (true, PoseSource::Transforms { base, tool }) = (poses.is_empty(), source)
         && let Err(cause) = frames.latest(base, tool)
     {

@@ -2,6 +2,7 @@
 
 use crate::bag::error::BagError;
 use crate::bag::storage::Message;
+use crate::setting::Setting;
 use std::collections::{BTreeMap, HashMap};
 
 /// Counts the messages of each topic, and holds their types against what is needed.
@@ -9,16 +10,19 @@ use std::collections::{BTreeMap, HashMap};
 pub(super) struct TopicCounter(HashMap<String, u64>);
 
 impl TopicCounter {
-    /// The message's number on its topic, from 1; its type must be `wanted`. `remedy`: what to do where it is not.
+    /// The message's number on its topic, from 1; its type must be `wanted`. `setting`: what names the topic.
     pub(super) fn next(
         &mut self,
         message: &Message,
         wanted: &'static str,
-        remedy: &'static str,
+        setting: Setting,
     ) -> Result<u64, BagError> {
         if message.kind != wanted {
             let (topic, found) = (message.topic.to_string(), message.kind.to_string());
-            return Err(BagError::Type { topic, found, wanted, remedy });
+            return Err(match setting {
+                Setting::Frames => BagError::NoTransforms { topic, found },
+                _ => BagError::Type { topic, setting, found, wanted },
+            });
         }
         let number = self.0.entry(message.topic.into()).or_default();
         *number += 1;
@@ -30,13 +34,17 @@ impl TopicCounter {
         &self,
         topic: &str,
         kinds: &BTreeMap<String, String>,
-        remedy: &'static str,
+        setting: Setting,
     ) -> Result<(), BagError> {
         if self.0.contains_key(topic) {
             return Ok(());
         }
         let found = kinds.iter().map(|(name, kind)| format!("{name} ({kind})")).collect::<Vec<_>>();
         let found = if found.is_empty() { "none at all".into() } else { found.join(", ") };
-        Err(BagError::NoTopic { topic: topic.into(), found, remedy })
+        let topic = topic.into();
+        Err(match setting {
+            Setting::Frames => BagError::NoTransforms { topic, found },
+            _ => BagError::NoTopic { topic, setting, found },
+        })
     }
 }

@@ -1,6 +1,7 @@
-//! Poses of the tool from TF: the transforms between base and tool, chained and interpolated.
+//! Poses of the tool from a tree of frames: the transforms between base and tool, chained and interpolated.
 
 use crate::pose::tool_pose::StampedPose;
+use crate::setting::Setting;
 use nalgebra::Isometry3;
 use std::collections::{HashMap, VecDeque};
 
@@ -24,7 +25,7 @@ pub struct TransformBuffer {
 #[derive(Debug)]
 struct Edge {
     parent: String,
-    /// From /tf_static: holds for ever.
+    /// Holds for ever.
     is_static: bool,
     /// parent_from_child, oldest first.
     recent: VecDeque<StampedPose>,
@@ -35,22 +36,25 @@ const DEPTH: usize = 1000;
 const KEPT_NS: i64 = 10_000_000_000;
 /// Longest chain, so that a loop ends.
 const LONGEST: usize = 64;
-/// Frames that are remembered at most: TF of a whole plant may go by.
+/// Frames that are remembered at most: those of a whole plant may go by.
 const FRAMES: usize = 4096;
 
 /// Why there is no pose.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TransformError {
     /// The chain ends below the base.
-    #[error("TF knows no frame '{frame}' above the tool: is base_frame or tool_frame misspelt, is /tf_static missing?")]
+    #[error(
+        "no transform leads to a frame '{frame}' above the tool: check {frames}; are all static transforms there?",
+        frames = Setting::Frames
+    )]
     NoParent {
         /// The frame.
         frame: String,
     },
     /// The chain is too long to be a tree's.
     #[error(
-        "the chain of frames above '{tool}' does not reach '{base}' within {LONGEST} links: are both in one tree \
-         (ros2 run tf2_tools view_frames)?"
+        "the chain of frames above '{tool}' does not reach '{base}' within {LONGEST} links, they are not in one tree: check \
+         {frames}", frames = Setting::Frames
     )]
     Loop {
         /// Frame that poses are given in.
@@ -68,7 +72,7 @@ pub enum TransformError {
         frame: String,
     },
     /// No transform of the chain ever changes.
-    #[error("every transform between '{base}' and '{tool}' is static: does the robot's driver publish /tf?")]
+    #[error("every transform between '{base}' and '{tool}' is static: does the robot's driver publish its own?")]
     Fixed {
         /// Frame that poses are given in.
         base: String,
@@ -78,7 +82,7 @@ pub enum TransformError {
 }
 
 impl TransformBuffer {
-    /// Adds a transform of /tf, or of /tf_static.
+    /// Adds a transform; a static one holds for ever.
     pub fn add(&mut self, StampedTransform { parent, child, transform }: StampedTransform, is_static: bool) {
         if !self.edges.contains_key(&child) && self.edges.len() >= FRAMES {
             return;

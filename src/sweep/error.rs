@@ -6,6 +6,7 @@ use crate::grating::fit::error::FitError;
 use crate::lattice::origin_mark::locate::OriginError;
 use crate::lattice::tracking::TrackingError;
 use crate::mapping::selection::ladder::SelectError;
+use crate::setting::Setting;
 
 /// Fewest heights that say anything about a third dimension.
 pub const MIN_PAIRS: usize = 5;
@@ -113,7 +114,10 @@ pub enum SweepError {
         right_mm: f64,
     },
     /// No pitch was given, and no mark tells it.
-    #[error("the pitch is not known: no origin mark is in view that tells it; give --pitch-mm (pitch of the node)")]
+    #[error(
+        "the distance between the lines is not known, no origin mark is in view that tells it: give {pitch}",
+        pitch = Setting::Pitch
+    )]
     PitchUnknown,
     /// A pose is not finite.
     #[error("the measured pose of pair {pair} is not a finite number: give what was measured, or leave the pair out")]

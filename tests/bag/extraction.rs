@@ -292,7 +292,7 @@ fn damage_and_mistakes_are_named() {
     let other = BagSettings { pose: PoseSource::Topic("/left/image_raw".into()), ..settings() };
     says(error_with(&other), &["/left/image_raw holds sensor_msgs/msg/Image", "PoseStamped is needed", "--pose-topic"]);
     let other = BagSettings { image_tolerance_px: 1e-6, ..settings() };
-    says(error_with(&other), &["the image moves by", "--image-tolerance-px"]);
+    says(error_with(&other), &["the image moves by", "raise the largest image shift"]);
     let other = BagSettings { sync_tolerance_ns: 1000, ..settings() };
     says(error_with(&other), &["stamps of left and right images are 0.0010 s apart", "--sync-tolerance-s"]);
     let other = BagSettings { settle: SettleSettings { tolerance_mm: 1e-5, ..settings().settle }, ..settings() };

@@ -2,9 +2,11 @@
 
 mod imports;
 mod layers;
+mod literals;
 
 use imports::{Sources, circles};
 use layers::{Layers, check_drawing, drawing};
+use literals::literals;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -129,6 +131,81 @@ fn only_the_driver_and_the_compiler_know_cuda() {
         let names = lines(&text).any(|line| line.contains("cudarc::"));
         let knows = ["grating/backend/cuda/driver.rs", "grating/backend/cuda/compiler.rs"].contains(&file.as_str());
         assert!(!names || knows, "{file} names cudarc");
+    }
+}
+
+/// Files of the rooms below `folder`: the core.
+fn core() -> Vec<(String, String)> {
+    let layers = Layers::declared();
+    let edge = layers.of("folder/mod.rs");
+    code()
+        .into_iter()
+        .filter(|(file, _)| !["lib.rs"].contains(&file.as_str()) && !file.starts_with("bin/"))
+        .filter(|(file, _)| layers.of(file) < edge)
+        .collect()
+}
+
+#[test]
+fn the_core_reads_and_writes_no_files() {
+    for (file, text) in core() {
+        // Compiled kernels are kept beside the driver's own.
+        let allowed = file == "grating/backend/cuda/compiler.rs";
+        for word in ["std::fs", "File::", "tempfile"] {
+            assert!(allowed || !lines(&text).any(|line| line.contains(word)), "{file} has {word}");
+        }
+    }
+}
+
+#[test]
+fn only_the_programs_know_the_command_line() {
+    for (file, text) in code() {
+        let names = lines(&text).any(|line| line.contains("clap::"));
+        assert!(!names || file.starts_with("bin/"), "{file} names clap");
+    }
+}
+
+/// Parameters of the nodes whose names are no words: `limits.max_step`, `origin_left`.
+fn parameters() -> Vec<String> {
+    let mut names = Vec::new();
+    for page in ["calibration_node", "sim_cell"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("config/{page}.yaml"));
+        let yaml: serde_yaml::Value = serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let mut open = vec![(String::new(), yaml["/**"]["ros__parameters"].clone())];
+        while let Some((prefix, value)) = open.pop() {
+            match value.as_mapping() {
+                Some(map) => open.extend(map.iter().map(|(key, value)| {
+                    let key = key.as_str().unwrap();
+                    (if prefix.is_empty() { key.to_string() } else { format!("{prefix}.{key}") }, value.clone())
+                })),
+                None => names.push(prefix),
+            }
+        }
+    }
+    names.retain(|name| name.contains(['.', '_']));
+    assert!(names.len() > 40, "{names:?}");
+    names
+}
+
+/// What a user reads of the core tells what is wrong; how it is set, each edge adds (src/setting.rs).
+#[test]
+fn the_core_names_no_option_no_parameter_and_no_tool_of_ros() {
+    let parameters = parameters();
+    // Keys of a file that a user writes are its own business.
+    let is_setting = |word: &str| parameters.iter().any(|name| name == word);
+    for (file, _) in core() {
+        for literal in literals(&std::fs::read_to_string(root().join(&file)).unwrap()) {
+            assert!(!literal.starts_with("--") && !literal.contains(" --"), "{file} names an option: {literal}");
+            for tool in ["ros2 ", "tf2_tools", "/tf", "limits.", "settle."] {
+                assert!(!literal.contains(tool), "{file} names {tool}: {literal}");
+            }
+            let word =
+                literal.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '.').find(|word| is_setting(word));
+            // Words of a sentence only: what is no sentence names a field.
+            assert!(word.is_none() || !literal.contains(' '), "{file} names the parameter {word:?}: {literal}");
+        }
+    }
+    for (file, text) in code().into_iter().filter(|(file, _)| file.starts_with("bag/")) {
+        assert!(!lines(&text).any(|line| line.contains(" --") || line.contains("\"--")), "{file} names an option");
     }
 }
 

@@ -14,6 +14,7 @@ mod export;
 mod fit;
 mod map;
 mod named;
+mod options;
 mod points;
 mod query;
 mod report;
@@ -75,7 +76,7 @@ fn main() -> std::process::ExitCode {
         Ok(code) => code,
         Err(error) if reader_is_gone(&error) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", options::with_options(&format!("{error:#}")));
             std::process::ExitCode::from(2)
         }
     }

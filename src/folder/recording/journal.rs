@@ -55,7 +55,7 @@ enum Line {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The file can't be read or written.
-    #[error("{path}: {cause}: is the disk full, may the node write there?")]
+    #[error("{path}: {cause}: is the disk full, may this program write there?")]
     Io {
         /// The file.
         path: PathBuf,

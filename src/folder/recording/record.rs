@@ -21,7 +21,7 @@ pub enum RecordError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// An image or poses.csv can't be written or read.
-    #[error("{0}: is the disk full, may the node write there?")]
+    #[error("{0}: is the disk full, may this program write there?")]
     Folder(#[from] FolderError),
     /// An image can't be encoded or decoded.
     #[error("{path}: {cause}")]

@@ -14,6 +14,7 @@ use crate::grating::parameters::GratingParameters;
 use crate::grating::phase_field::{LineNumbers, PhaseField};
 use crate::lattice::intersections::{in_image, solve};
 use crate::lattice::origin_mark::mark::{COLUMNS, Mark, ROWS, Reading};
+use crate::setting::Setting;
 use crate::statistics::falls_short;
 use nalgebra::{Matrix2, Vector2};
 use rustc_hash::FxHashMap;
@@ -51,8 +52,8 @@ impl OriginMark {
 pub enum OriginError {
     /// Nothing looks like a mark.
     #[error(
-        "no origin mark among the {cells} cells in view, {dark} of them dark: bring the mark into view, or give the \
-         origin's pixels in both images (--origin-left and --origin-right; origins or origin_left and origin_right of the node)"
+        "no origin mark among the {cells} cells in view, {dark} of them dark: bring the mark into view, or give {origin}",
+        origin = Setting::OriginPixels
     )]
     NotFound {
         /// Cells in view.
@@ -62,8 +63,8 @@ pub enum OriginError {
     },
     /// Two marks are in view.
     #[error(
-        "two origin marks, at ({:.0}, {:.0}) and ({:.0}, {:.0}) px: leave one in view, or cover both and give the origin's \
-         pixels", .pixels[0].x, .pixels[0].y, .pixels[1].x, .pixels[1].y
+        "two origin marks, at ({:.0}, {:.0}) and ({:.0}, {:.0}) px: leave one in view, or cover both and give {origin}",
+        .pixels[0].x, .pixels[0].y, .pixels[1].x, .pixels[1].y, origin = Setting::OriginPixels
     )]
     Several {
         /// Their origins, px.
@@ -73,8 +74,7 @@ pub enum OriginError {
     #[error(
         "the origin mark at ({:.0}, {:.0}) px can't be read, {unread} of its 24 cells are covered, washed out or out of \
          sight, and {soiled} of the blank ones around it are dark: clean it and bring all of it into view, without \
-         reflections, or give the origin's pixels in both images (--origin-left and --origin-right; origins or \
-         origin_left and origin_right of the node)", .pixel.x, .pixel.y
+         reflections, or give {origin}", .pixel.x, .pixel.y, origin = Setting::OriginPixels
     )]
     Unreadable {
         /// Its origin, px.

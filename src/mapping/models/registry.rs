@@ -88,6 +88,26 @@ macro_rules! registry {
     };
 }
 
+/// Fewest equations for each parameter: with fewer a model follows the noise.
+const EQUATIONS_PER_PARAMETER: usize = 3;
+
+impl ModelKind {
+    /// All kinds, simplest first.
+    pub const LADDER: &[ModelKind] = ModelKind::VARIANTS;
+
+    /// Whether so many correspondences, with two equations each, are enough for the model.
+    fn is_supported_by(self, correspondences: usize) -> bool {
+        2 * correspondences >= EQUATIONS_PER_PARAMETER * self.parameter_count()
+    }
+}
+
+impl Model {
+    /// The model of `kind` that follows `data` best; `None` when the data does not determine it.
+    pub fn fit(kind: ModelKind, data: &CameraDataset) -> Option<Model> {
+        if kind.is_supported_by(data.correspondences.len()) { kind.fit(data) } else { None }
+    }
+}
+
 registry! {
     #[cfg(test)]
     /// An affine camera: what a row needs, for the tests.
@@ -108,26 +128,6 @@ registry! {
     Spline(Spline) = "spline",
     /// Projective camera with a smooth lens.
     Central(Central) = "central",
-}
-
-/// Fewest equations for each parameter: with fewer a model follows the noise.
-const EQUATIONS_PER_PARAMETER: usize = 3;
-
-impl ModelKind {
-    /// All kinds, simplest first.
-    pub const LADDER: &[ModelKind] = ModelKind::VARIANTS;
-
-    /// Whether so many correspondences, with two equations each, are enough for the model.
-    fn is_supported_by(self, correspondences: usize) -> bool {
-        2 * correspondences >= EQUATIONS_PER_PARAMETER * self.parameter_count()
-    }
-}
-
-impl Model {
-    /// The model of `kind` that follows `data` best; `None` when the data does not determine it.
-    pub fn fit(kind: ModelKind, data: &CameraDataset) -> Option<Model> {
-        if kind.is_supported_by(data.correspondences.len()) { kind.fit(data) } else { None }
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::ros::input::images::StampedImage;
 use crate::ros::locked;
 use crate::ros::node::shared::Shared;
 use crate::ros::robot::mover::Mover;
+use crate::ros::support::setting_names::with_parameters;
 use crate::sweep::error::SweepError;
 use crate::sweep::images::quality::ImageQuality;
 use crate::sweep::session::SweepSession;
@@ -188,5 +189,5 @@ pub fn images(pair: &Stereo<StampedImage>, is_first: bool, settings: &Calibratio
 
 /// All problems in one text.
 pub fn text(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    with_parameters(&problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }

@@ -22,6 +22,7 @@ use crate::ros::support::files::Files;
 use crate::ros::support::graph::Graph;
 use crate::ros::support::process::{self, Spinner, log_as, wait_for_stop};
 use crate::ros::support::respond::answer_with;
+use crate::ros::support::setting_names::with_parameters;
 use crate::ros::support::{parameter_services, work};
 use crate::ros::{each, locked, nanoseconds, web};
 use nalgebra::Vector2;
@@ -227,7 +228,7 @@ fn subscribe_tf(node: &mut r2r::Node, shared: &Arc<Shared>) -> anyhow::Result<()
                 }
             }
             let found = buffer.latest(&base, &tool);
-            let error = found.as_ref().err().map_or(String::new(), ToString::to_string);
+            let error = found.as_ref().err().map_or(String::new(), |error| with_parameters(&error.to_string()));
             *locked(&shared.pose_error) = error;
             if let Ok(pose) = found
                 && locked(&shared.poses).latest().is_none_or(|last| pose.stamp_ns != last.stamp_ns)

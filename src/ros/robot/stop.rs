@@ -1,5 +1,7 @@
 //! Why a goal, or a move, ended early.
 
+use crate::ros::support::setting_names::with_parameters;
+
 /// How a goal ended that did not end well.
 #[derive(Debug)]
 pub enum Stop {
@@ -11,7 +13,7 @@ pub enum Stop {
 
 impl<E: std::error::Error> From<E> for Stop {
     fn from(error: E) -> Self {
-        Stop::Failed(error.to_string())
+        Stop::Failed(with_parameters(&error.to_string()))
     }
 }
 

@@ -10,6 +10,7 @@
 //! | [`graph`] | who publishes what |
 //! | [`files`] | which files services and goals may name |
 //! | [`backends`] | the backend in use |
+//! | [`setting_names`] | how settings of the core are given here |
 
 pub mod backends;
 pub mod files;
@@ -18,4 +19,5 @@ pub mod parameter_messages;
 pub mod parameter_services;
 pub mod process;
 pub mod respond;
+pub mod setting_names;
 pub mod work;

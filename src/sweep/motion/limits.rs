@@ -1,5 +1,6 @@
 //! Where the robot may be sent: a box, a largest step, and how far it may be from where it should be.
 
+use crate::setting::Setting;
 use crate::statistics::exceeds;
 
 /// Limits on commanded positions, mm in the robot's base frame.
@@ -18,7 +19,8 @@ pub struct Limits {
 pub enum LimitError {
     /// The set point is outside the box.
     #[error(
-        "target {axis} = {value:.3} mm lies outside the allowed {low:.3} … {high:.3} mm: widen limits.box or move the robot"
+        "set point {axis} = {value:.3} mm lies outside the allowed {low:.3} … {high:.3} mm: widen {allowed} or move the robot",
+        allowed = Setting::AllowedBox
     )]
     OutsideBox {
         /// The axis.
@@ -32,7 +34,8 @@ pub enum LimitError {
     },
     /// The way is too long.
     #[error(
-        "target is {step:.3} mm away, at most {limit:.3} mm are allowed at once: widen limits.max_step or take smaller steps"
+        "set point is {step:.3} mm away, at most {limit:.3} mm are allowed at once: widen {largest} or take smaller steps",
+        largest = Setting::StepLimit
     )]
     TooFar {
         /// Its length, mm.
@@ -41,7 +44,7 @@ pub enum LimitError {
         limit: f64,
     },
     /// The set point is not finite.
-    #[error("target {axis} is not a finite number: give one in metres")]
+    #[error("set point {axis} is not a finite number: give a finite one")]
     NotFinite {
         /// The axis.
         axis: char,
