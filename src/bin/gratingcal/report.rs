@@ -41,7 +41,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
             origin.status.is_answered(),
             "{}: its origin is not in the {camera} image ({}): is it from a sweep of the grid?",
             args.calibration.display(),
-            origin.status.name()
+            origin.status
         );
     }
     let [left, right] = origins.map(|origin| origin.pixel);

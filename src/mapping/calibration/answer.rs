@@ -8,75 +8,42 @@ use crate::mapping::inverse::starts::Starts;
 use nalgebra::{Matrix2, Matrix4, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 
-/// Why an answer is, or is not, to be trusted. The numbers are those of msg/PointEstimate.msg.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Why an answer is, or is not, to be trusted.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumMessage,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum AnswerStatus {
     /// Inside the calibrated volume.
-    Ok = 0,
+    Ok,
     /// Answered, but extrapolated.
-    OutsideVolume = 1,
-    /// No calibration is loaded.
-    NotCalibrated = 2,
+    OutsideVolume,
     /// NaN or infinite input.
-    InvalidInput = 3,
+    InvalidInput,
     /// The pixel lies outside the image.
-    OutsideImage = 4,
-    /// Neither stereo, left nor right.
-    UnknownCamera = 5,
-    /// Neither the tool nor the base frame.
-    UnknownFrame = 6,
+    OutsideImage,
     /// The two rays of the pair miss each other.
-    RaysMiss = 7,
+    RaysMiss,
     /// The model has no solution there.
-    NoConvergence = 8,
-    /// No robot pose for the stamp.
-    PoseUnavailable = 9,
+    NoConvergence,
 }
 
 impl AnswerStatus {
-    /// The number of msg/PointEstimate.msg.
-    pub fn code(self) -> u8 {
-        self as u8
-    }
-
     /// Whether point and covariance mean something.
     pub fn is_answered(self) -> bool {
         matches!(self, AnswerStatus::Ok | AnswerStatus::OutsideVolume)
-    }
-
-    /// The status of a number of msg/PointEstimate.msg.
-    pub fn from_code(code: u8) -> Option<Self> {
-        use AnswerStatus::*;
-        let all = [
-            Ok,
-            OutsideVolume,
-            NotCalibrated,
-            InvalidInput,
-            OutsideImage,
-            UnknownCamera,
-            UnknownFrame,
-            RaysMiss,
-            NoConvergence,
-            PoseUnavailable,
-        ];
-        all.into_iter().find(|status| status.code() == code)
-    }
-
-    /// As written in CSV files.
-    pub fn name(self) -> &'static str {
-        match self {
-            AnswerStatus::Ok => "ok",
-            AnswerStatus::OutsideVolume => "outside_volume",
-            AnswerStatus::NotCalibrated => "not_calibrated",
-            AnswerStatus::InvalidInput => "invalid_input",
-            AnswerStatus::OutsideImage => "outside_image",
-            AnswerStatus::UnknownCamera => "unknown_camera",
-            AnswerStatus::UnknownFrame => "unknown_frame",
-            AnswerStatus::RaysMiss => "rays_miss",
-            AnswerStatus::NoConvergence => "no_convergence",
-            AnswerStatus::PoseUnavailable => "pose_unavailable",
-        }
     }
 
     /// What to do about it; empty for [`AnswerStatus::Ok`].
@@ -84,18 +51,10 @@ impl AnswerStatus {
         match self {
             AnswerStatus::Ok => "",
             AnswerStatus::OutsideVolume => "outside the calibrated volume: extrapolated, expect larger errors",
-            AnswerStatus::NotCalibrated => "not calibrated: run the calibrate action or load a calibration file",
             AnswerStatus::InvalidInput => "a coordinate is not a finite number",
             AnswerStatus::OutsideImage => "the pixel lies outside the image",
-            AnswerStatus::UnknownCamera => {
-                "unknown camera: use stereo, left or right, with as many left as right pixels"
-            }
-            AnswerStatus::UnknownFrame => "unknown frame: use the tool frame, the base frame, or leave it empty",
             AnswerStatus::RaysMiss => "the two rays miss each other: these pixels don't show the same point",
             AnswerStatus::NoConvergence => "no point of the calibrated region is seen there",
-            AnswerStatus::PoseUnavailable => {
-                "no robot pose is known for that stamp: ask for the tool frame, or a later stamp"
-            }
         }
     }
 }
@@ -103,31 +62,44 @@ impl AnswerStatus {
 /// A point with its status. Numbers mean something only where the status is answered.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PointAnswer {
+    /// Whether the numbers can be used.
     pub status: AnswerStatus,
+    /// The point in the tool frame; of rays that miss each other it says by how much.
     pub estimate: PointEstimate,
 }
 
 /// A pixel with its status.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PixelAnswer {
+    /// Whether the numbers can be used.
     pub status: AnswerStatus,
+    /// Raw pixel (u, v).
     pub pixel: Vector2<f64>,
+    /// Its covariance, px²: that of the model.
     pub covariance_px2: Matrix2<f64>,
 }
 
-/// A pair whose RMS residual exceeds this many standard deviations, and [`MISS_PX`], is not one point.
-const MISS_SIGMA: f64 = 8.0;
+/// A pair whose RMS residual exceeds this many standard deviations is not one point …
+const MISS_SIGMAS: f64 = 8.0;
+/// … if it exceeds this as well, px: models are sure of themselves to a hundredth of a pixel.
 const MISS_PX: f64 = 2.0;
 /// Swept heights are measured; a plane this little outside is still inside, mm.
 const HEIGHT_TOLERANCE_MM: f64 = 0.02;
 /// Standard deviations of its height by which a point of two noisy pixels may lie outside.
-const VOLUME_SIGMA: f64 = 2.0;
-
-/// Pixels that are more uncertain say nothing; squares of much more would overflow.
-const MOST_SIGMA_PX: f64 = 1e5;
+const VOLUME_SIGMAS: f64 = 2.0;
+/// Pixels that are more uncertain say nothing, px; squares of much more would overflow.
+const MAX_SIGMA_PX: f64 = 1e5;
+/// Half-sizes of the volume from its middle beyond which models mean nothing.
+const MAX_REACH: f64 = 3.0;
+/// A pixel's point farther than this from the one that was asked for is another one: the lens folds back, mm.
+const FOLD_MM: f64 = 1e-3;
+/// Least standard deviation of a pixel that a search of points counts with, px.
+const MIN_SIGMA_PX: f64 = 1e-3;
+/// Least standard deviation of a model's pixels, px.
+const MIN_SYSTEMATIC_PX: f64 = 1e-4;
 
 fn is_sigma(sigma_px: f64) -> bool {
-    (0.0..=MOST_SIGMA_PX).contains(&sigma_px)
+    (0.0..=MAX_SIGMA_PX).contains(&sigma_px)
 }
 
 impl PointAnswer {
@@ -165,12 +137,12 @@ impl Pairs<'_> {
             return PointAnswer::refused(AnswerStatus::NoConvergence);
         };
         let sigma = self.camera_sigma_px[0].max(self.camera_sigma_px[1]).hypot(sigma_px);
-        if estimate.epipolar_px > MISS_PX.max(MISS_SIGMA * sigma) {
+        if estimate.epipolar_px > MISS_PX.max(MISS_SIGMAS * sigma) {
             return PointAnswer { status: AnswerStatus::RaysMiss, estimate };
         }
         let inside = calibration.covers(Camera::Left, left) && calibration.covers(Camera::Right, right);
         // A point that may as well lie inside is not called outside.
-        let tolerance_mm = HEIGHT_TOLERANCE_MM.max(VOLUME_SIGMA * estimate.covariance_mm2.m33.sqrt());
+        let tolerance_mm = HEIGHT_TOLERANCE_MM.max(VOLUME_SIGMAS * estimate.covariance_mm2.m33.sqrt());
         PointAnswer { status: calibration.volume_status(inside, estimate.point_mm.z, tolerance_mm), estimate }
     }
 }
@@ -178,7 +150,7 @@ impl Pairs<'_> {
 impl Calibration {
     /// How much the two equations of a pixel count, px: what the model misses at held-out places, noise included.
     fn pixel_sigma(&self, camera: Camera) -> f64 {
-        self.camera(camera).cross_validation_rms_px.max(1e-3)
+        self.camera(camera).cross_validation_rms_px.max(MIN_SIGMA_PX)
     }
 
     /// Covariance of the models' (u_left, v_left, u_right, v_right) at a point, px². The asked pixel is taken as exact.
@@ -187,9 +159,12 @@ impl Calibration {
         for (c, camera) in Camera::BOTH.into_iter().enumerate() {
             let side = self.camera(camera);
             // Without a table of what the parameters cost, all of the held-out error.
-            let misfit = if self.uncertainty.is_some() { side.systematic_rms_px } else { side.cross_validation_rms_px }
-                .max(1e-4);
-            covariance.fixed_view_mut::<2, 2>(2 * c, 2 * c).copy_from(&(Matrix2::identity() * (misfit * misfit)));
+            let systematic_px =
+                if self.uncertainty.is_some() { side.systematic_rms_px } else { side.cross_validation_rms_px }
+                    .max(MIN_SYSTEMATIC_PX);
+            covariance
+                .fixed_view_mut::<2, 2>(2 * c, 2 * c)
+                .copy_from(&(Matrix2::identity() * (systematic_px * systematic_px)));
         }
         match &self.uncertainty {
             Some(uncertainty) => covariance + uncertainty.at(&self.volume, point_mm),
@@ -264,7 +239,7 @@ impl Calibration {
             return refused(AnswerStatus::InvalidInput);
         }
         // Far outside the models mean nothing; near by they extrapolate.
-        if self.volume.normalise(point_mm).abs().max() > 3.0 {
+        if self.volume.normalise(point_mm).abs().max() > MAX_REACH {
             return refused(AnswerStatus::NoConvergence);
         }
         let (pixel, _) = self.camera(camera).model.pixel_and_jacobian(point_mm);
@@ -277,7 +252,7 @@ impl Calibration {
         // Far outside the image a lens model may fold back into it: then that pixel's own point is another one.
         let back =
             invert::pixel_to_plane(&self.camera(camera).model, &self.volume, pixel, point_mm.z, |_| covariance_px2);
-        if back.is_none_or(|back| (back.point_mm - point_mm).norm() > 1e-3) {
+        if back.is_none_or(|back| (back.point_mm - point_mm).norm() > FOLD_MM) {
             return refused(AnswerStatus::OutsideImage);
         }
         PixelAnswer {

@@ -1,8 +1,8 @@
 //! Every click with its point and covariance, a row of a CSV file.
 
-use crate::mapping::calibration::answer::AnswerStatus;
 use crate::ros::nanoseconds;
 use crate::ros::node::shared::Shared;
+use crate::ros::service::status::ServiceStatus;
 use r2r::grating_calibration::msg::{Click, PointEstimate};
 use std::fs::OpenOptions;
 
@@ -46,7 +46,7 @@ pub fn row(click: &Click) -> [String; 20] {
         pixel(click.left.v),
         pixel(click.right.u),
         pixel(click.right.v),
-        AnswerStatus::from_code(click.estimate.status).map_or("", AnswerStatus::name).into(),
+        ServiceStatus::from_code(click.estimate.status).map_or("", ServiceStatus::name).into(),
         click.header.frame_id.clone(),
         number(p.x),
         number(p.y),

@@ -14,6 +14,7 @@ use crate::mapping::calibration::answer::{AnswerStatus, PointAnswer};
 use crate::parameters::nodes::people::ClickMoves;
 use crate::ros::click::click_record;
 use crate::ros::node::shared::Shared;
+use crate::ros::service::status::ServiceStatus;
 use crate::ros::service::{move_to, services};
 use crate::ros::show::transform;
 use crate::ros::{locked, time};
@@ -79,7 +80,7 @@ pub async fn take(shared: Arc<Shared>, clicked: Clicked) -> Click {
         ClickMoves::Stereo => click.by == "stereo",
         ClickMoves::Off => false,
     };
-    if wanted && click.estimate.status == AnswerStatus::Ok.code() {
+    if wanted && click.estimate.status == ServiceStatus::Answer(AnswerStatus::Ok).code() {
         tokio::spawn(go_there(shared, click.clone()));
     }
     click
@@ -87,10 +88,7 @@ pub async fn take(shared: Arc<Shared>, clicked: Clicked) -> Click {
 
 /// A click whose camera is not known, by its frame.
 pub fn refuse_camera(shared: &Shared, frame: &str, pixel: &Point) {
-    let mut click = Click {
-        estimate: services::point_in(&refused(AnswerStatus::UnknownCamera), &Isometry3::identity()),
-        ..Click::default()
-    };
+    let mut click = Click { estimate: services::no_point(ServiceStatus::UnknownCamera), ..Click::default() };
     click.message = format!(
         "clicked_pixel names camera '{frame}' at ({}, {}): its header.frame_id must be left or right, or the frame of one \
          camera's images only",
@@ -101,10 +99,6 @@ pub fn refuse_camera(shared: &Shared, frame: &str, pixel: &Point) {
 }
 
 const NOWHERE: Pixel = Pixel { u: f64::NAN, v: f64::NAN };
-
-fn refused(status: AnswerStatus) -> PointAnswer {
-    PointAnswer::refused(status)
-}
 
 /// The camera that a frame names.
 pub fn camera_of(shared: &Shared, frame: &str) -> Option<Camera> {
@@ -140,16 +134,22 @@ fn answer(shared: &Shared, clicked: Clicked) -> Click {
         None => (Isometry3::identity(), shared.parameters.now().frames.calibration_frame.clone()),
     };
     click.header.frame_id = frame;
-    click.estimate = services::point_in(&answer, &wanted_from_calibration);
-    if answer.status.is_answered() {
-        click.by = by.into();
-    }
-    click.message = [answer.status.remedy().to_string(), mind]
-        .into_iter()
-        .filter(|text| !text.is_empty())
-        .collect::<Vec<_>>()
-        .join("; ");
-    if answer.status != AnswerStatus::Ok {
+    let status = match answer {
+        Ok(answer) => {
+            click.estimate = services::point_in(&answer, &wanted_from_calibration);
+            if answer.status.is_answered() {
+                click.by = by.into();
+            }
+            ServiceStatus::Answer(answer.status)
+        }
+        Err(status) => {
+            click.estimate = services::no_point(status);
+            status
+        }
+    };
+    click.message =
+        [status.remedy().to_string(), mind].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
+    if status != ServiceStatus::Answer(AnswerStatus::Ok) {
         tracing::warn!("click in the {camera} picture at ({:.1}, {:.1}) px: {}", pixel.x, pixel.y, click.message);
     }
     click
@@ -173,9 +173,9 @@ fn point(
     clicked: Clicked,
     partner: Option<Clicked>,
     position_mm: Option<[f64; 3]>,
-) -> (PointAnswer, &'static str, String) {
+) -> (Result<PointAnswer, ServiceStatus>, &'static str, String) {
     let Some(calibration) = shared.calibration() else {
-        return (refused(AnswerStatus::NotCalibrated), "", String::new());
+        return (Err(ServiceStatus::NotCalibrated), "", String::new());
     };
     let sigma_px = shared.parameters.now().click.sigma_px;
     let mut mind = String::new();
@@ -184,7 +184,7 @@ fn point(
         pixels[partner.camera] = partner.pixel;
         let both = calibration.noisy_pair_to_point(pixels.left, pixels.right, sigma_px);
         if both.status.is_answered() {
-            return (both, "stereo", mind);
+            return (Ok(both), "stereo", mind);
         }
         mind = format!("taken alone: the click before, in the {} picture, shows another point", partner.camera);
     }
@@ -193,10 +193,11 @@ fn point(
             None => "the calibration does not know where the sheet was: click the spot in both cameras",
             Some(_) => "click the spot in both cameras, or let the robot's driver publish its pose",
         };
-        return (refused(AnswerStatus::PoseUnavailable), "", why.into());
+        return (Err(ServiceStatus::PoseUnavailable), "", why.into());
     };
     let plane_z_mm = 1e3 * shared.parameters.now().click.height_m - (here_mm[2] - start_mm[2]);
-    (calibration.noisy_pixel_to_plane(clicked.camera, clicked.pixel, plane_z_mm, sigma_px), "plane", mind)
+    let answer = calibration.noisy_pixel_to_plane(clicked.camera, clicked.pixel, plane_z_mm, sigma_px);
+    (Ok(answer), "plane", mind)
 }
 
 fn publish(shared: &Shared, click: &Click) {

@@ -5,6 +5,7 @@ use crate::folder::camera_files;
 use crate::mapping::calibration::Calibration;
 use crate::mapping::calibration::answer::{AnswerStatus, PixelAnswer, PointAnswer};
 use crate::ros::node::shared::Shared;
+use crate::ros::service::status::ServiceStatus;
 use crate::ros::support::work;
 use crate::ros::{locked, nanoseconds, show};
 use nalgebra::{Isometry3, Matrix3, Vector2, Vector3};
@@ -30,7 +31,7 @@ fn wanted(camera: &str) -> Option<Wanted> {
 }
 
 /// wanted_from_tool for a request's header, mm, or why there is none.
-fn frame(shared: &Shared, header: &Header) -> Result<(Isometry3<f64>, String), AnswerStatus> {
+fn frame(shared: &Shared, header: &Header) -> Result<(Isometry3<f64>, String), ServiceStatus> {
     let (tool, base) =
         (shared.parameters.now().frames.tool_frame.clone(), shared.parameters.now().frames.base_frame.clone());
     // The calibrated frame's origin is the grid's mark at h = 0; the robot's tool frame may have another.
@@ -42,10 +43,10 @@ fn frame(shared: &Shared, header: &Header) -> Result<(Isometry3<f64>, String), A
             Ok((Isometry3::identity(), frame.into()))
         }
         frame if frame == base => {
-            let pose = locked(&shared.poses).at(nanoseconds(&header.stamp)).ok_or(AnswerStatus::PoseUnavailable)?;
+            let pose = locked(&shared.poses).at(nanoseconds(&header.stamp)).ok_or(ServiceStatus::PoseUnavailable)?;
             Ok((pose.pose * offset, base))
         }
-        _ => Err(AnswerStatus::UnknownFrame),
+        _ => Err(ServiceStatus::UnknownFrame),
     }
 }
 
@@ -57,7 +58,7 @@ pub fn pixel_to_world(shared: &Shared, request: &PixelToWorld::Request) -> Pixel
         Err(status) => return refused(request, status, Header { stamp, frame_id: String::new() }),
     };
     let header = Header { stamp, frame_id };
-    let Some(calibration) = shared.calibration() else { return refused(request, AnswerStatus::NotCalibrated, header) };
+    let Some(calibration) = shared.calibration() else { return refused(request, ServiceStatus::NotCalibrated, header) };
     let (left, right, sigma_px) = (&request.left, &request.right, request.pixel_sigma);
     let answers = match wanted(&request.camera) {
         Some(Wanted::Both) if left.len() == right.len() => {
@@ -65,7 +66,7 @@ pub fn pixel_to_world(shared: &Shared, request: &PixelToWorld::Request) -> Pixel
             let answer = |i: usize| pairs.point(pixel(&left[i]), pixel(&right[i]));
             work::map(left.len(), |i| point_in(&answer(i), &wanted_from_tool))
         }
-        None | Some(Wanted::Both) => return refused(request, AnswerStatus::UnknownCamera, header),
+        None | Some(Wanted::Both) => return refused(request, ServiceStatus::UnknownCamera, header),
         Some(Wanted::One(camera)) => {
             let (pixels, plane_z_mm) = (if camera == Camera::Left { left } else { right }, 1e3 * request.plane_z);
             work::map(pixels.len(), |i| {
@@ -74,15 +75,18 @@ pub fn pixel_to_world(shared: &Shared, request: &PixelToWorld::Request) -> Pixel
             })
         }
     };
-    let statuses = answers.iter().filter_map(|answer| AnswerStatus::from_code(answer.status));
+    let statuses = answers.iter().filter_map(|answer| ServiceStatus::from_code(answer.status));
     PixelToWorld::Response { header, message: remedy(statuses), answers }
 }
 
 /// The same status for all of a batch.
-fn refused(request: &PixelToWorld::Request, status: AnswerStatus, header: Header) -> PixelToWorld::Response {
+fn refused(request: &PixelToWorld::Request, status: ServiceStatus, header: Header) -> PixelToWorld::Response {
     let count = request.left.len().max(request.right.len());
-    let answer = point_in(&PointAnswer::refused(status), &Isometry3::identity());
-    PixelToWorld::Response { header, answers: vec![answer; count], message: remedy((0..count).map(|_| status)) }
+    PixelToWorld::Response {
+        header,
+        answers: vec![no_point(status); count],
+        message: remedy((0..count).map(|_| status)),
+    }
 }
 
 fn pixel(message: &Pixel) -> Vector2<f64> {
@@ -91,32 +95,33 @@ fn pixel(message: &Pixel) -> Vector2<f64> {
 
 /// An answer in another frame, m; `wanted_from_calibration` in mm.
 pub fn point_in(answer: &PointAnswer, wanted_from_calibration: &Isometry3<f64>) -> PointEstimate {
-    let status = answer.status.code();
+    let status = ServiceStatus::Answer(answer.status);
     // Of rays that miss it says by how much.
     let epipolar_px = answer.estimate.epipolar_px;
-    // Every field by name: r2r's defaults come from C and cost as much as the answer.
     if !answer.status.is_answered() {
-        return PointEstimate {
-            status,
-            point: Point { x: 0.0, y: 0.0, z: 0.0 },
-            covariance: vec![0.0; 9],
-            epipolar_px,
-        };
+        return PointEstimate { epipolar_px, ..no_point(status) };
     }
     let point = 1e-3 * (wanted_from_calibration * nalgebra::Point3::from(answer.estimate.point_mm)).coords;
     let rotation: Matrix3<f64> = wanted_from_calibration.rotation.to_rotation_matrix().into_inner();
     let covariance = 1e-6 * rotation * answer.estimate.covariance_mm2 * rotation.transpose();
     PointEstimate {
-        status,
+        status: status.code(),
         point: Point { x: point.x, y: point.y, z: point.z },
         covariance: covariance.transpose().as_slice().to_vec(),
         epipolar_px,
     }
 }
 
+/// An answer without a point.
+pub fn no_point(status: ServiceStatus) -> PointEstimate {
+    // Every field by name: r2r's defaults come from C and cost as much as an answer.
+    let point = Point { x: 0.0, y: 0.0, z: 0.0 };
+    PointEstimate { status: status.code(), point, covariance: vec![0.0; 9], epipolar_px: 0.0 }
+}
+
 /// What to do about the first answer that is not OK.
-fn remedy(statuses: impl Iterator<Item = AnswerStatus>) -> String {
-    let first = statuses.enumerate().find(|(_, status)| *status != AnswerStatus::Ok);
+fn remedy(statuses: impl Iterator<Item = ServiceStatus>) -> String {
+    let first = statuses.enumerate().find(|(_, status)| *status != ServiceStatus::Answer(AnswerStatus::Ok));
     first.map_or(String::new(), |(index, status)| format!("item {index}: {}", status.remedy()))
 }
 
@@ -124,9 +129,9 @@ fn remedy(statuses: impl Iterator<Item = AnswerStatus>) -> String {
 pub fn world_to_pixel(shared: &Shared, request: &WorldToPixel::Request) -> WorldToPixel::Response {
     let calibration = shared.calibration();
     let tool_from_wanted = frame(shared, &request.header).map(|(wanted_from_tool, _)| wanted_from_tool.inverse());
-    let answer = |camera: Camera, point: &Point| -> Result<PixelAnswer, AnswerStatus> {
+    let answer = |camera: Camera, point: &Point| -> Result<PixelAnswer, ServiceStatus> {
         let tool_from_wanted = tool_from_wanted?;
-        let calibration = calibration.as_deref().ok_or(AnswerStatus::NotCalibrated)?;
+        let calibration = calibration.as_deref().ok_or(ServiceStatus::NotCalibrated)?;
         let point_mm = 1e3 * Vector3::new(point.x, point.y, point.z);
         let point_in_tool_mm = (tool_from_wanted * nalgebra::Point3::from(point_mm)).coords;
         Ok(calibration.point_to_pixel(camera, point_in_tool_mm))
@@ -138,24 +143,28 @@ pub fn world_to_pixel(shared: &Shared, request: &WorldToPixel::Request) -> World
         Some(Wanted::One(Camera::Left)) => (all(Camera::Left), Vec::new()),
         Some(Wanted::One(Camera::Right)) => (Vec::new(), all(Camera::Right)),
         None => {
-            let refused = vec![pixel_estimate(Err(AnswerStatus::UnknownCamera)); points.len()];
+            let refused = vec![pixel_estimate(Err(ServiceStatus::UnknownCamera)); points.len()];
             (refused.clone(), refused)
         }
     };
-    let message = remedy(left.iter().chain(&right).filter_map(|answer| AnswerStatus::from_code(answer.status)));
+    let message = remedy(left.iter().chain(&right).filter_map(|answer| ServiceStatus::from_code(answer.status)));
     WorldToPixel::Response { left, right, message }
 }
 
-fn pixel_estimate(answer: Result<PixelAnswer, AnswerStatus>) -> PixelEstimate {
+fn pixel_estimate(answer: Result<PixelAnswer, ServiceStatus>) -> PixelEstimate {
+    let refused = |status: ServiceStatus| PixelEstimate {
+        status: status.code(),
+        pixel: Pixel { u: 0.0, v: 0.0 },
+        covariance: vec![0.0; 4],
+    };
     match answer {
         Ok(answer) if answer.status.is_answered() => PixelEstimate {
-            status: answer.status.code(),
+            status: ServiceStatus::Answer(answer.status).code(),
             pixel: Pixel { u: answer.pixel.x, v: answer.pixel.y },
             covariance: answer.covariance_px2.transpose().as_slice().to_vec(),
         },
-        Ok(PixelAnswer { status, .. }) | Err(status) => {
-            PixelEstimate { status: status.code(), pixel: Pixel { u: 0.0, v: 0.0 }, covariance: vec![0.0; 4] }
-        }
+        Ok(PixelAnswer { status, .. }) => refused(ServiceStatus::Answer(status)),
+        Err(status) => refused(status),
     }
 }
 
@@ -169,7 +178,7 @@ fn file(shared: &Shared, asked: &str) -> Result<PathBuf, String> {
 /// Saves the calibration in use.
 pub fn save(shared: &Shared, request: &Save::Request) -> Save::Response {
     let saved = file(shared, &request.file).and_then(|path| {
-        let calibration = shared.calibration().ok_or_else(|| AnswerStatus::NotCalibrated.remedy().to_string())?;
+        let calibration = shared.calibration().ok_or_else(|| ServiceStatus::NotCalibrated.remedy().to_string())?;
         calibration.save(&path).map_err(|error| error.to_string())?;
         export(shared, &calibration, &path);
         std::path::absolute(&path).map_err(|error| error.to_string())

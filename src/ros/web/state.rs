@@ -1,12 +1,12 @@
 //! What the page shows, as JSON: at once, and again after each change.
 
 use crate::camera::{Camera, Stereo};
-use crate::mapping::calibration::answer::AnswerStatus;
 use crate::mapping::calibration::{Calibration, ladder_rows};
 use crate::mapping::checks::finding::remarks;
 use crate::ros::nanoseconds;
 use crate::ros::node::shared::Shared;
 use crate::ros::robot::mover::fresh_pose;
+use crate::ros::service::status::ServiceStatus;
 use axum::Json;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -138,7 +138,7 @@ pub fn click(click: &Click) -> Value {
         "by": click.by,
         "left": [click.left.u, click.left.v],
         "right": [click.right.u, click.right.v],
-        "status": AnswerStatus::from_code(click.estimate.status).map_or("", AnswerStatus::name),
+        "status": ServiceStatus::from_code(click.estimate.status).map_or("", ServiceStatus::name),
         "frame": click.header.frame_id,
         "point_mm": answered.then_some([1e3 * p.x, 1e3 * p.y, 1e3 * p.z]),
         "sigma_mm": answered.then(|| [sigma(0), sigma(4), sigma(8)]),

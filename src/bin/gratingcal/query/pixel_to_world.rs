@@ -58,7 +58,7 @@ pub fn run(args: &PixelToWorldArgs) -> anyhow::Result<ExitCode> {
             let numbers = point.iter().copied().chain(variance.iter().map(|v| v.sqrt())).chain([estimate.epipolar_px]);
             cells = numbers.map(cell).collect();
         }
-        cells.push(answer.status.name().into());
+        cells.push(answer.status.to_string());
         if args.covariance {
             let c = &answer.estimate.covariance_mm2;
             let upper = [c.m11, c.m12, c.m13, c.m22, c.m23, c.m33];

@@ -27,7 +27,7 @@ pub fn run(args: &WorldToPixelArgs) -> anyhow::Result<ExitCode> {
             let answered = answer.status.is_answered();
             cells.extend(answer.pixel.iter().map(|x| if answered { cell(*x) } else { String::new() }));
         }
-        cells.extend(answers.iter().map(|answer| answer.status.name().to_string()));
+        cells.extend(answers.iter().map(|answer| answer.status.to_string()));
         out.write_record(&cells)?;
     }
     out.flush()?;
