@@ -5,7 +5,7 @@
 //! ```
 
 use crate::camera::Stereo;
-use crate::mapping::bundle::{self, Bundle};
+use crate::mapping::bundle::Bundle;
 use crate::mapping::calibration::fit::{CalibrationContext, fit_calibration};
 use crate::mapping::checks::{consistency, origins, placement, scale, unobservable};
 use crate::mapping::method::Method;
@@ -32,7 +32,7 @@ pub fn calibrate_views(
     plausibility::swept_range(straight())?;
     let line_numbers = consistency::repair_line_numbers(&mut views);
     let solved = match settings.method {
-        Method::Auto => bundle::solve(&views),
+        Method::Auto => Bundle::solve(&views),
         Method::Original => None,
     };
     // What does not determine the poses may still determine a model, or say why not.

@@ -4,7 +4,7 @@
 //! crossings projected by the simulator with the noise that measured ones have, and from noisy poses.
 
 use grating_calibration::camera::{Camera, Stereo};
-use grating_calibration::mapping::bundle;
+use grating_calibration::mapping::bundle::Bundle;
 use grating_calibration::mapping::calibration::answer::AnswerStatus;
 use grating_calibration::mapping::calibration::fit::{CalibrationContext, fit_calibration};
 use grating_calibration::mapping::method::Method;
@@ -93,7 +93,7 @@ fn judge(preset: Preset, jog_mm: f64, noise_px: f64, seed: u64) -> [Judged; 2] {
     let scene = Scene::new(preset.config()).unwrap();
     let mut random = SmallRng::seed_from_u64(seed);
     let views = views(&scene, jog_mm, noise_px, &mut random);
-    let bundle = bundle::solve(&views).unwrap();
+    let bundle = Bundle::solve(&views).unwrap();
     let data = Stereo::from_fn(|camera| bundle.dataset(&views, camera));
     let context = CalibrationContext {
         method: Method::Auto,

@@ -3,11 +3,13 @@
 use crate::camera::{Camera, Stereo};
 use crate::least_squares::solve_equilibrated;
 use crate::mapping::bundle::print::Layout;
-use crate::mapping::bundle::{Bundle, DAMPING};
 use crate::mapping::models::CameraModel;
 use crate::mapping::models::central::Central;
 use crate::mapping::views::Views;
 use nalgebra::{DMatrix, Matrix3, Matrix3xX, Matrix4, Vector3};
+
+/// Relative to the diagonal, for what nothing determines.
+pub(super) const DAMPING: f64 = 1e-10;
 
 /// What the least squares knows about its own unknowns.
 #[derive(Clone, Debug)]
@@ -71,7 +73,7 @@ impl Reduced {
     pub(super) fn posterior(
         self,
         cameras: &Stereo<Central>,
-        bundle: &Bundle,
+        lines_from_robot: Matrix3<f64>,
         views: &Views,
         lowest: usize,
     ) -> Option<Posterior> {
@@ -85,7 +87,7 @@ impl Reduced {
         Some(Posterior {
             cameras: cameras.clone(),
             image_size: views.image_size,
-            lines_from_robot: bundle.print.lines_from_robot,
+            lines_from_robot,
             covariance,
             origin_slope: Matrix3xX::from_fn(all, |axis, n| -along(axis, n)),
             height_mm: 0.0,

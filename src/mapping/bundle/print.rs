@@ -8,11 +8,11 @@ use crate::mapping::views::Observation;
 use nalgebra::{DMatrix, DVector, Matrix2x3, Matrix3, Vector2, Vector3};
 use std::collections::BTreeMap;
 
-/// Degree of the smooth warp.
+/// Degree of the smooth warp: a sheet bends no faster.
 const WARP_DEGREE: usize = 7;
-
+/// σ of each coefficient of the warp, mm: paper and printers warp by tens of micrometres.
 const WARP_SIGMA_MM: f64 = 0.05;
-
+/// σ of each line's own displacement, mm.
 const LINE_SIGMA_MM: f64 = 0.02;
 
 /// Where the printed lines are.
@@ -50,7 +50,7 @@ impl Print {
         }
     }
 
-    /// The crossing of `lines` = (n_v, −n_h), tool frame at h = 0, mm.
+    /// The intersection of `lines` = (n_v, −n_h), tool frame at h = 0, mm.
     pub fn point_mm(&self, lines: [i32; 2]) -> Vector3<f64> {
         self.robot_from_lines * self.point_in_lines_mm(lines)
     }
@@ -61,7 +61,7 @@ impl Print {
         (even + self.displacement_mm(lines)).push(0.0)
     }
 
-    /// How far warp and line offsets move a crossing, lines frame, mm.
+    /// How far warp and line offsets move a intersection, lines frame, mm.
     pub(super) fn displacement_mm(&self, lines: [i32; 2]) -> Vector2<f64> {
         Vector2::from_fn(|k, _| {
             let warp: f64 = match self.warp_mm[k].as_slice() {
@@ -77,7 +77,7 @@ impl Print {
         for (line, values) in lines.into_iter().zip(&mut values) {
             values_at(f64::from(line) / self.reach, values);
         }
-        // T_n(0) is 1, 0, −1, 0, …; the origin crossing stays where it is.
+        // T_n(0) is 1, 0, −1, 0, …; the origin intersection stays where it is.
         let at_origin = |n: usize| [1.0, 0.0, -1.0, 0.0][n % 4];
         warp_exponents().map(move |(i, j)| values[0][i] * values[1][j] - at_origin(i) * at_origin(j))
     }
