@@ -29,13 +29,23 @@ pub fn rectified_frame(camera: Camera) -> String {
 /// Why nothing was exported.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
+    /// There is nothing to export.
     #[error(
         "the calibration holds no standard model of the {camera} camera: its data did not determine one, or it was made by \
          an older version: calibrate again"
     )]
-    None { camera: Camera },
-    #[error("{path}: {cause}")]
-    Io { path: PathBuf, cause: std::io::Error },
+    None {
+        /// Whose.
+        camera: Camera,
+    },
+    /// A file could not be written.
+    #[error("{path}: {cause}: is the disk full, may this program write there?")]
+    Io {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
 }
 
 /// Writes all files beside `calibration_file`, named after it; gives their paths.
@@ -96,7 +106,7 @@ pub fn rectification(standard: &StandardCamera, rectified: Option<&Rectified>) -
 
 fn misfit(camera: &StandardCamera) -> String {
     format!(
-        "misses the crossings by {:.3} px RMS per axis, {:.3} px at most",
+        "misses the intersections by {:.3} px RMS per axis, {:.3} px at most",
         camera.misfit_rms_px, camera.misfit_max_px
     )
 }
@@ -150,7 +160,7 @@ fn opencv_yaml(cameras: &Stereo<&StandardCamera>, rectified: Option<&Stereo<Rect
             text += &matrix(&format!("P{n}"), 3, 4, list(rows(&camera.projection(1.0))));
         }
         if let Some([low, high]) = disparities_px(cameras.left, pair, volume) {
-            text += "# u_left - u_right of the calibrated volume in the rectified pictures, px: what a matcher has to search\n";
+            text += "# u_left - u_right of the calibrated volume in the rectified images, px: what a matcher has to search\n";
             let _ = write!(text, "disparity_min: {low:.1}\ndisparity_max: {high:.1}\n");
         }
     }

@@ -1,4 +1,4 @@
-//! The pairs that a mapping is fitted to.
+//! What a mapping is fitted to: pixels with their points.
 
 use crate::mapping::volume::Volume;
 use nalgebra::{Matrix2, Vector2, Vector3};
@@ -21,6 +21,7 @@ pub struct Correspondence {
 pub struct CameraDataset {
     /// Width and height of the images, px.
     pub image_size: [u32; 2],
+    /// All of them, in no particular order.
     pub correspondences: Vec<Correspondence>,
 }
 
@@ -30,7 +31,7 @@ impl CameraDataset {
         Volume::around(self.correspondences.iter().map(|p| p.point_in_tool_mm))
     }
 
-    /// About `most` of the pairs at most, from all regions of all views.
+    /// About `most` correspondences at most, from all regions of all views.
     pub fn thinned(&self, most: usize) -> Self {
         // An odd stride walks through all regions of every view.
         let stride = self.correspondences.len().div_ceil(most).max(1) | 1;

@@ -1,8 +1,8 @@
-//! (pixel, point) pairs → a pixel ↔ world model per camera: Eq. (16) and the ladder beyond it.
+//! Correspondences of pixels and points → a pixel ↔ world model per camera: Eq. (16) and the ladder beyond it.
 //!
 //! | file or folder | holds |
 //! | --- | --- |
-//! | [`dataset`] | the pairs that a model is fitted to |
+//! | [`dataset`] | what a model is fitted to |
 //! | [`views`] | what the cameras saw at every pose |
 //! | [`volume`] | a box in the tool frame |
 //! | [`method`] | the default method, or the published one |

@@ -1,4 +1,4 @@
-//! Lines, rings and text on a colour picture, with a dark rim so that they are read on bright and dark ground alike.
+//! Lines, rings and text on a colour image, with a dark rim so that they are read on bright and dark ground alike.
 
 use crate::GrayImage;
 use crate::statistics::exceeds;
@@ -15,19 +15,21 @@ use nalgebra::Vector2;
 /// Red, green, blue, 0 … 255.
 pub type Colour = [f64; 3];
 
-/// Dots of a line a pixel: its edge looks smooth.
-const DOTS: f64 = 2.0;
+/// Dots per pixel of a line: its edge looks smooth.
+const DOTS_PER_PX: f64 = 2.0;
+/// Lines and rings farther outside are not drawn, px.
+const MAX_REACH_PX: f64 = 1e5;
 
 /// What is drawn on.
 pub struct Canvas(pub RgbImage);
 
 impl Canvas {
-    /// The picture as it is.
+    /// The image as it is.
     pub fn of(image: &GrayImage) -> Self {
         Self::with(image, 0.0)
     }
 
-    /// The picture with its black lifted to `black`, 0 … 1, so that colours stand out on dark lines.
+    /// The image with its black lifted to `black`, 0 … 1, so that colours stand out on dark lines.
     pub fn with(image: &GrayImage, black: f64) -> Self {
         Canvas(RgbImage::from_fn(image.width(), image.height(), |u, v| {
             let value = f64::from(image.get_pixel(u, v).0[0].clamp(0.0, 1.0));
@@ -35,7 +37,7 @@ impl Canvas {
         }))
     }
 
-    /// Mixes `colour` into a pixel; nothing outside the picture.
+    /// Mixes `colour` into a pixel; nothing outside the image.
     pub fn blend(&mut self, u: i64, v: i64, colour: Colour, share: f64) {
         if u < 0 || v < 0 || u >= i64::from(self.0.width()) || v >= i64::from(self.0.height()) {
             return;
@@ -58,7 +60,7 @@ impl Canvas {
 
     /// A smooth line of about 1.5 px.
     pub fn line(&mut self, from: Vector2<f64>, to: Vector2<f64>, colour: Colour) {
-        let dots = (DOTS * (to - from).norm()).ceil();
+        let dots = (DOTS_PER_PX * (to - from).norm()).ceil();
         // Ends far outside, or not finite, are not walked to.
         if exceeds(dots, 1e5) {
             return;
@@ -84,7 +86,7 @@ impl Canvas {
         }
         let rims = [(radius - 2.0, [0.0; 3]), (radius + 2.0, [0.0; 3]), (radius - 0.5, colour), (radius + 0.5, colour)];
         for (radius, colour) in rims {
-            let dots = (DOTS * std::f64::consts::TAU * radius.max(0.0)) as usize;
+            let dots = (DOTS_PER_PX * std::f64::consts::TAU * radius.max(0.0)) as usize;
             for dot in 0..dots {
                 let (sin, cos) = (std::f64::consts::TAU * dot as f64 / dots as f64).sin_cos();
                 self.dot(at + Vector2::new(cos, sin) * radius, colour, 0.8);
@@ -101,7 +103,7 @@ impl Canvas {
         }
     }
 
-    /// Latin text on black, its middle at `at`, moved so that it lies in the picture. Small pictures get a small font.
+    /// Latin text on black, its middle at `at`, moved so that it lies in the image. Small images get a small font.
     pub fn label(&mut self, text: &str, at: Vector2<f64>, colour: Colour) {
         let font = if self.0.width() < 900 { &FONT_7X13_BOLD } else { &FONT_9X15_BOLD };
         let [red, green, blue] = colour.map(|c| c as u8);

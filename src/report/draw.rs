@@ -9,6 +9,7 @@ use std::ops::Range;
 
 /// Text, axes and grid: on the page the style sheet replaces them by what suits a dark screen.
 pub const INK: RGBColor = RGBColor(29, 39, 51);
+/// Grid lines, replaced alike.
 pub const FAINT: RGBColor = RGBColor(216, 222, 230);
 /// Okabe and Ito's blue, vermilion and green: told apart by whoever does not see red or green, too.
 pub const COLOURS: [RGBColor; 3] = [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115)];
@@ -23,7 +24,7 @@ const FONT: &str = "sans-serif";
 const SMALL: f64 = 15.0;
 const TITLE: f64 = 17.0;
 /// Of a figure as pixels.
-const PICTURE_WIDTH: u32 = 1280;
+const IMAGE_WIDTH: u32 = 1280;
 
 /// What plotters has to say; drawing into memory has no other errors.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -67,13 +68,13 @@ impl Figure {
         Ok(svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{}\" ", self.title), 1))
     }
 
-    /// The figure as a picture, `PICTURE_WIDTH` px wide.
+    /// The figure as an image, `IMAGE_WIDTH` px wide.
     ///
     /// # Errors
     /// [`DrawError`].
-    pub fn picture(&self) -> Result<image::RgbImage, DrawError> {
+    pub fn image(&self) -> Result<image::RgbImage, DrawError> {
         use_font();
-        let zoom = f64::from(PICTURE_WIDTH) / f64::from(self.size()[0]);
+        let zoom = f64::from(IMAGE_WIDTH) / f64::from(self.size()[0]);
         let [width, height] = self.size().map(|side| (zoom * f64::from(side)).round() as u32);
         let mut bytes = vec![0; width as usize * height as usize * 3];
         {

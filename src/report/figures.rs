@@ -11,17 +11,26 @@ use crate::statistics::falls_short;
 use crate::sweep::outcome::{CalibrationOutcome, PairReport};
 use nalgebra::Vector2;
 
-/// Cells of the maps.
+/// Cells of the maps, across and down.
 const CELLS: [usize; 2] = [24, 14];
-/// Bins of the histogram, and pairs that it is made of at most.
+/// Bins of the histogram.
 const BINS: usize = 41;
-const MOST_PAIRS: usize = 5000;
+/// Pixel pairs that the histogram is made of: more change no bin that is seen.
+const BINNED_PAIRS: usize = 5000;
+/// Fewest points whose histogram has a shape.
+const MIN_POINTS: usize = 50;
+/// Half the width of the histogram, in RMS errors.
+const HISTOGRAM_REACH: f64 = 3.5;
 
 /// The figures of a page, in sections.
 pub struct Figures {
+    /// Accuracy of each model.
     pub models: Vec<Figure>,
+    /// Errors of points, residuals and coverage over the images.
     pub errors: Vec<Figure>,
+    /// What changes from height to height.
     pub heights: Vec<Figure>,
+    /// What the lenses do to straight lines.
     pub lenses: Vec<Figure>,
 }
 
@@ -44,6 +53,7 @@ impl Figures {
         }
     }
 
+    /// All of them, in the order of the page.
     pub fn all(&self) -> impl Iterator<Item = &Figure> {
         self.models.iter().chain(&self.errors).chain(&self.heights).chain(&self.lenses)
     }
@@ -90,24 +100,24 @@ fn models(calibration: &Calibration) -> Option<Figure> {
 /// How the errors of the dataset's own stereo points are spread.
 fn histogram(outcome: &CalibrationOutcome) -> Option<Figure> {
     let shared = shared_pairs(outcome.data.as_ref());
-    let answers = shared.iter().step_by(shared.len().div_ceil(MOST_PAIRS).max(1)).filter_map(|(left, right)| {
+    let answers = shared.iter().step_by(shared.len().div_ceil(BINNED_PAIRS).max(1)).filter_map(|(left, right)| {
         let answer = outcome.calibration.pixel_pair_to_point(left.pixel, right.pixel);
-        let miss = 1e3 * (answer.estimate.point_mm - left.point_in_tool_mm);
-        (answer.status.is_answered() && miss.norm().is_finite()).then_some(miss)
+        let error_um = 1e3 * (answer.estimate.point_mm - left.point_in_tool_mm);
+        (answer.status.is_answered() && error_um.norm().is_finite()).then_some(error_um)
     });
-    let misses: Vec<_> = answers.collect();
-    let count = misses.len() as f64;
-    let rms = (0..3).map(|axis| (misses.iter().map(|m| m[axis] * m[axis]).sum::<f64>() / count).sqrt());
-    let reach = 3.5 * rms.fold(0.0, f64::max);
-    if misses.len() < 50 || falls_short(reach, f64::MIN_POSITIVE) {
+    let errors_um: Vec<_> = answers.collect();
+    let count = errors_um.len() as f64;
+    let rms = (0..3).map(|axis| (errors_um.iter().map(|m| m[axis] * m[axis]).sum::<f64>() / count).sqrt());
+    let reach = HISTOGRAM_REACH * rms.fold(0.0, f64::max);
+    if errors_um.len() < MIN_POINTS || falls_short(reach, f64::MIN_POSITIVE) {
         return None;
     }
     let width = 2.0 * reach / BINS as f64;
     let series = |axis: usize| {
         let mut bins = [0.0; BINS];
-        for miss in &misses {
+        for error in &errors_um {
             // What lies beyond counts in the outermost bins.
-            let bin = ((miss[axis] + reach) / width).clamp(0.0, BINS as f64 - 1.0);
+            let bin = ((error[axis] + reach) / width).clamp(0.0, BINS as f64 - 1.0);
             bins[bin as usize] += 100.0 / count;
         }
         let points = (0..).zip(bins).map(|(bin, share)| [(f64::from(bin) + 0.5) * width - reach, share]).collect();
@@ -130,12 +140,12 @@ fn histogram(outcome: &CalibrationOutcome) -> Option<Figure> {
 }
 
 /// Where a correspondence was seen minus where the model sees it, px, with its weight.
-fn misses(calibration: &Calibration, camera: Camera, data: &CameraDataset) -> Vec<(Vector2<f64>, f64)> {
+fn residuals(calibration: &Calibration, camera: Camera, data: &CameraDataset) -> Vec<(Vector2<f64>, f64)> {
     let model = &calibration.camera(camera).model;
-    let miss = |p: &crate::mapping::dataset::Correspondence| {
+    let residual = |p: &crate::mapping::dataset::Correspondence| {
         (p.pixel - model.pixel_and_jacobian(p.point_in_tool_mm).0, p.weight())
     };
-    data.correspondences.iter().map(miss).collect()
+    data.correspondences.iter().map(residual).collect()
 }
 
 /// Which cell of the maps a pixel lies in.
@@ -148,10 +158,10 @@ fn residual_map(outcome: &CalibrationOutcome, camera: Camera) -> Option<Figure> 
     let data = &outcome.data[camera];
     let size = data.image_size.map(f64::from);
     let mut cells = vec![(Vector2::zeros(), 0.0, 0.0); CELLS[0] * CELLS[1]];
-    for (point, (miss, weight)) in data.correspondences.iter().zip(misses(&outcome.calibration, camera, data)) {
+    for (point, (residual, weight)) in data.correspondences.iter().zip(residuals(&outcome.calibration, camera, data)) {
         let (sum, squares, weights) = &mut cells[cell(point.pixel, size)];
-        *sum += miss * weight;
-        *squares += 0.5 * miss.norm_squared() * weight;
+        *sum += residual * weight;
+        *squares += 0.5 * residual.norm_squared() * weight;
         *weights += weight;
     }
     let seen = |(_, _, weight): &(Vector2<f64>, f64, f64)| *weight > 0.0;
@@ -193,7 +203,7 @@ fn coverage(outcome: &CalibrationOutcome, camera: Camera) -> Option<Figure> {
     let filled = counts.iter().filter(|count| **count > 0.0).count();
     (most > 0.0).then(|| Figure {
         name: format!("coverage_{camera}"),
-        title: format!("Where the {camera} camera saw crossings"),
+        title: format!("Where the {camera} camera saw intersections"),
         caption: "Cells without colour saw none: there the models extrapolate, and answers say so.".into(),
         width: Width::Half,
         content: Content::Map(Map {
@@ -203,10 +213,10 @@ fn coverage(outcome: &CalibrationOutcome, camera: Camera) -> Option<Figure> {
                 down: CELLS[1],
                 values: counts.iter().map(|count| (*count > 0.0).then_some(*count)).collect(),
                 most,
-                what: "crossings in a cell".into(),
+                what: "intersections in a cell".into(),
             }),
             legend: format!(
-                "{} crossings in {filled} of {} cells, all heights together",
+                "{} intersections in {filled} of {} cells, all heights together",
                 data.correspondences.len(),
                 counts.len()
             ),
@@ -264,7 +274,7 @@ fn over_height(outcome: &CalibrationOutcome) -> Vec<Figure> {
         figures.push(height_chart(
             "grating_residual_over_height",
             "Residual of the grating fit over height",
-            "What of the picture the fitted lines don't explain: noise, dirt, glare, blur. It rises where the grid leaves \
+            "What of the image the fitted lines don't explain: noise, dirt, glare, blur. It rises where the grid leaves \
              the depth of focus.",
             "residual, share of the signal",
             both(|pair| pair.residual),
@@ -332,9 +342,9 @@ fn residual_over_height(outcome: &CalibrationOutcome, camera: Camera) -> Vec<[f6
     let data = &outcome.data[camera];
     // Height, squares and weights of each view.
     let mut views = std::collections::BTreeMap::<u32, [f64; 3]>::new();
-    for (point, (miss, weight)) in data.correspondences.iter().zip(misses(&outcome.calibration, camera, data)) {
+    for (point, (residual, weight)) in data.correspondences.iter().zip(residuals(&outcome.calibration, camera, data)) {
         let sums = views.entry(point.view).or_default();
-        let terms = [-point.point_in_tool_mm.z * weight, 0.5 * miss.norm_squared() * weight, weight];
+        let terms = [-point.point_in_tool_mm.z * weight, 0.5 * residual.norm_squared() * weight, weight];
         sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
     }
     by_height(views.values().map(|[height, squares, weight]| [height / weight, (squares / weight).sqrt()]))

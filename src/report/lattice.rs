@@ -1,7 +1,8 @@
-//! The grid as one camera sees it at one pose: numbered crossings with their pixels, places and misses.
+//! The grid as one camera sees it at one pose: numbered intersections with their pixels, points and errors.
 //!
-//! Before there is a calibration, a crossing's miss is told from its neighbours: over one view x and y are smooth functions
-//! of the pixel, here polynomials of degree `DEGREE`. They follow a lens with k1 = −0.18 to a third of a micrometre.
+//! Before there is a calibration, an intersection's error is told from its neighbours: over one view x and y are smooth
+//! functions of the pixel, here polynomials of degree `DEGREE`. They follow a lens with k1 = −0.18 to a third of a
+//! micrometre.
 
 use crate::camera::Camera;
 use crate::mapping::calibration::Calibration;
@@ -9,15 +10,20 @@ use crate::mapping::views::Observation;
 use nalgebra::{DMatrix, Matrix3x2, Vector2, Vector3};
 use std::collections::HashMap;
 
-/// Degree of the polynomials that crossings are held against.
+/// Degree of the polynomials that intersections are held against.
 const DEGREE: usize = 5;
+/// Terms of such a polynomial in u and v.
 const TERMS: usize = (DEGREE + 1) * (DEGREE + 2) / 2;
-/// Of a view with fewer crossings nothing is said about their misses.
-const LEAST: usize = 2 * TERMS;
+/// Of a view with fewer intersections nothing is said about their errors: the polynomials would follow them.
+const MIN_INTERSECTIONS: usize = 2 * TERMS;
+/// An intersection farther from where it must be than this, in pitches, may be another one.
+const MAX_ERROR_PITCHES: f64 = 0.3;
+/// Line numbers up to this are drawn either way: a calibration of something else than a grid may have any volume.
+const MAX_LINES: f64 = 300.0;
 
-/// One crossing.
+/// One intersection as a camera sees it, or must see it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Node {
+pub struct GridPoint {
     /// (n_v, −n_h): x and y in pitches.
     pub lines: [i32; 2],
     /// Where the camera sees it, px.
@@ -25,83 +31,81 @@ pub struct Node {
     /// Where it is, tool frame, mm.
     pub point_mm: Vector3<f64>,
     /// How far what the camera sees lies from where it must, in the grid's plane, µm; NaN: not known.
-    pub miss_um: f64,
+    pub error_um: f64,
 }
 
-/// Crossings that a camera measured in one view of a sweep; `moved_mm`: the tool since h = 0.
-pub fn measured(observations: &[Observation], pitch_mm: f64, moved_mm: Vector3<f64>) -> Vec<Node> {
-    let misses = misses_um(observations, pitch_mm);
-    let node = |(i, o): (usize, &Observation)| Node {
+/// Intersections that a camera measured in one view of a sweep; `moved_mm`: the tool since h = 0, robot axes.
+pub fn measured(observations: &[Observation], pitch_mm: f64, moved_mm: Vector3<f64>) -> Vec<GridPoint> {
+    let errors = errors_um(observations, pitch_mm);
+    let point = |(i, o): (usize, &Observation)| GridPoint {
         lines: o.lines,
         pixel: o.pixel,
         point_mm: (Vector2::from(o.lines.map(f64::from)) * pitch_mm).push(0.0) - moved_mm,
-        miss_um: misses.as_ref().map_or(f64::NAN, |misses| misses[i]),
+        error_um: errors.as_ref().map_or(f64::NAN, |errors| errors[i]),
     };
-    observations.iter().enumerate().map(node).collect()
+    observations.iter().enumerate().map(point).collect()
 }
 
-/// Crossings where a calibration says that `camera` sees them once the tool has moved by `moved_mm` from h = 0; all that lie
-/// in the picture and not beyond the calibrated volume.
-pub fn predicted(calibration: &Calibration, camera: Camera, moved_mm: Vector3<f64>) -> Vec<Node> {
+/// Intersections where a calibration says that `camera` sees them once the tool has moved by `moved_mm` from h = 0; all that
+/// lie in the image and not beyond the calibrated volume.
+pub fn predicted(calibration: &Calibration, camera: Camera, moved_mm: Vector3<f64>) -> Vec<GridPoint> {
     let steps = steps_mm(calibration);
     let volume = &calibration.volume;
     let reach = |axis: usize| {
         let pitch = steps.column(axis).norm();
         let low = (volume.min_mm[axis] + moved_mm[axis]) / pitch;
         let high = (volume.max_mm[axis] + moved_mm[axis]) / pitch;
-        // A calibration of something else than a grid may have any volume.
-        low.floor().max(-300.0) as i32..=high.ceil().min(300.0) as i32
+        low.floor().max(-MAX_LINES) as i32..=high.ceil().min(MAX_LINES) as i32
     };
-    let node = |lines: [i32; 2]| {
+    let point = |lines: [i32; 2]| {
         let point_mm = steps * Vector2::from(lines.map(f64::from)) - moved_mm;
         let answer = calibration.point_to_pixel(camera, point_mm);
-        let node = Node { lines, pixel: answer.pixel, point_mm, miss_um: f64::NAN };
-        answer.status.is_answered().then_some(node)
+        let point = GridPoint { lines, pixel: answer.pixel, point_mm, error_um: f64::NAN };
+        answer.status.is_answered().then_some(point)
     };
-    reach(0).flat_map(|v| reach(1).map(move |h| [v, h])).filter_map(node).collect()
+    reach(0).flat_map(|v| reach(1).map(move |h| [v, h])).filter_map(point).collect()
 }
 
-/// Gives `nodes` the misses of the crossings that `pixels` show, and counts them.
+/// Gives `points` the errors of the intersections that `pixels` show, and counts them.
 pub fn compare(
-    nodes: &mut [Node],
+    points: &mut [GridPoint],
     calibration: &Calibration,
     camera: Camera,
     pixels: impl Iterator<Item = Vector2<f64>>,
 ) -> usize {
-    // A crossing farther from its place than this, in pitches, may be another one's.
-    const NEAR: f64 = 0.3;
     let model = &calibration.camera(camera).model;
     let mut found = 0;
     for pixel in pixels {
-        let distance = |node: &Node| (node.pixel - pixel).norm_squared();
-        let Some(node) = nodes.iter_mut().min_by(|a, b| distance(a).total_cmp(&distance(b))) else { break };
-        let miss_um = miss_um(model.pixel_and_jacobian(node.point_mm).1, pixel - node.pixel);
-        if miss_um < 1e3 * NEAR * calibration.pitch_mm {
-            node.miss_um = miss_um;
+        let distance = |point: &GridPoint| (point.pixel - pixel).norm_squared();
+        let Some(point) = points.iter_mut().min_by(|a, b| distance(a).total_cmp(&distance(b))) else { break };
+        let error_um = error_um(model.pixel_and_jacobian(point.point_mm).1, pixel - point.pixel);
+        if error_um < 1e3 * MAX_ERROR_PITCHES * calibration.pitch_mm {
+            point.error_um = error_um;
             found += 1;
         }
     }
     found
 }
 
-/// What a miss in the picture is in the plane of the grid, µm; NaN where the camera looks along the plane.
-pub fn miss_um(pixel_by_point: nalgebra::Matrix2x3<f64>, miss_px: Vector2<f64>) -> f64 {
+/// Length in the plane of the grid, µm, of what is `residual_px` in the image; NaN where the camera looks along the plane.
+/// `pixel_by_point` is ∂(u, v)/∂(x, y, z), px/mm.
+pub fn error_um(pixel_by_point: nalgebra::Matrix2x3<f64>, residual_px: Vector2<f64>) -> f64 {
     let in_plane = pixel_by_point.fixed_columns::<2>(0).into_owned();
-    in_plane.try_inverse().map_or(f64::NAN, |inverse| 1e3 * (inverse * miss_px).norm())
+    in_plane.try_inverse().map_or(f64::NAN, |inverse| 1e3 * (inverse * residual_px).norm())
 }
 
 /// Pairs of neighbours on a line, and which way the line goes: 0 along x, 1 along y.
-pub fn segments(nodes: &[Node]) -> Vec<(usize, usize, usize)> {
-    let places: HashMap<[i32; 2], usize> = nodes.iter().enumerate().map(|(i, node)| (node.lines, i)).collect();
+pub fn segments(points: &[GridPoint]) -> Vec<(usize, usize, usize)> {
+    let places: HashMap<[i32; 2], usize> = points.iter().enumerate().map(|(i, point)| (point.lines, i)).collect();
     let next = |i: usize, axis: usize| {
-        let mut lines = nodes[i].lines;
+        let mut lines = points[i].lines;
         lines[axis] += 1;
         places.get(&lines).map(|j| (i, *j, axis))
     };
-    (0..nodes.len()).flat_map(|i| [next(i, 0), next(i, 1)]).flatten().collect()
+    (0..points.len()).flat_map(|i| [next(i, 0), next(i, 1)]).flatten().collect()
 }
 
-/// Steps from crossing to crossing along x and along y, mm: as jogs measured them, else as stated.
+/// Steps from intersection to intersection along x and along y, mm: as jogs measured them, else as stated.
 fn steps_mm(calibration: &Calibration) -> Matrix3x2<f64> {
     let mut steps = Matrix3x2::identity() * calibration.pitch_mm;
     if let Some(stage) = calibration.stage.as_ref().filter(|stage| stage.print_measured) {
@@ -116,9 +120,9 @@ fn steps_mm(calibration: &Calibration) -> Matrix3x2<f64> {
     steps
 }
 
-/// Distance of each crossing from what its pixel says by the smooth functions; `None` when there are too few.
-fn misses_um(observations: &[Observation], pitch_mm: f64) -> Option<Vec<f64>> {
-    if observations.len() < LEAST {
+/// Distance of each intersection from what its pixel says by the smooth functions; `None` when there are too few.
+fn errors_um(observations: &[Observation], pitch_mm: f64) -> Option<Vec<f64>> {
+    if observations.len() < MIN_INTERSECTIONS {
         return None;
     }
     let (low, high) = observations
@@ -140,8 +144,8 @@ fn misses_um(observations: &[Observation], pitch_mm: f64) -> Option<Vec<f64>> {
         }
     }
     let solved = (terms.transpose() * &terms).cholesky()?.solve(&(terms.transpose() * &places));
-    let misses = places - terms * solved;
-    Some(misses.row_iter().map(|miss| 1e3 * miss.norm()).collect())
+    let errors = places - terms * solved;
+    Some(errors.row_iter().map(|error| 1e3 * error.norm()).collect())
 }
 
 #[cfg(test)]
@@ -162,21 +166,21 @@ mod tests {
     }
 
     #[test]
-    fn a_crossing_out_of_place_is_told_by_its_neighbours() {
-        let nodes = measured(&seen(0.3), 1.1, Vector3::new(0.0, 0.0, 2.0));
-        let worst = nodes.iter().max_by(|a, b| a.miss_um.total_cmp(&b.miss_um)).unwrap();
+    fn an_intersection_out_of_place_is_told_by_its_neighbours() {
+        let points = measured(&seen(0.3), 1.1, Vector3::new(0.0, 0.0, 2.0));
+        let worst = points.iter().max_by(|a, b| a.error_um.total_cmp(&b.error_um)).unwrap();
         assert_eq!(worst.lines, [2, 1]);
         assert!((worst.point_mm - Vector3::new(2.2, 1.1, -2.0)).norm() < 1e-12);
         // 0.3 px of 30 px a pitch; the fit takes up a little.
-        assert!((9.0..11.5).contains(&worst.miss_um), "{} µm", worst.miss_um);
+        assert!((9.0..11.5).contains(&worst.error_um), "{} µm", worst.error_um);
         let even = measured(&seen(0.0), 1.1, Vector3::zeros());
-        assert!(even.iter().all(|node| node.miss_um < 0.5));
-        assert!(measured(&seen(0.0)[..20], 1.1, Vector3::zeros()).iter().all(|node| node.miss_um.is_nan()));
+        assert!(even.iter().all(|point| point.error_um < 0.5));
+        assert!(measured(&seen(0.0)[..20], 1.1, Vector3::zeros()).iter().all(|point| point.error_um.is_nan()));
     }
 
     #[test]
     fn neighbours_are_joined_once() {
-        let nodes = measured(&seen(0.0), 1.1, Vector3::zeros());
-        assert_eq!(segments(&nodes).len(), 18 * 13 + 19 * 12);
+        let points = measured(&seen(0.0), 1.1, Vector3::zeros());
+        assert_eq!(segments(&points).len(), 18 * 13 + 19 * 12);
     }
 }

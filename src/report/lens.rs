@@ -8,22 +8,26 @@ use crate::camera::Camera;
 use crate::mapping::calibration::Calibration;
 use nalgebra::{DMatrix, Matrix3, Vector2, Vector3};
 
-/// Lines across and down, and points along each.
+/// Lines across and down.
 const LINES: [usize; 2] = [13, 9];
-const ALONG: usize = 41;
+/// Points along each line.
+const POINTS: usize = 41;
 /// Half side of what counts as the middle, as a share of half the image.
 const MIDDLE: f64 = 0.35;
 
 /// A grid as a pinhole sees it and as the camera does.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Distortion {
+    /// Lines of the grid as the pinhole sees them, px.
     pub pinhole: Vec<Vec<[f64; 2]>>,
+    /// The same lines as the camera sees them, px.
     pub camera: Vec<Vec<[f64; 2]>>,
     /// Largest distance between the two, px.
     pub most_px: f64,
 }
 
-/// `None` where the model has no answer in the middle of the image.
+/// What the lens of `camera` does to a grid on the middle plane of the volume. `None` where the model has no answer in the
+/// middle of the image.
 pub fn distortion(calibration: &Calibration, camera: Camera) -> Option<Distortion> {
     let side = calibration.camera(camera);
     let size = side.image_size.map(f64::from);
@@ -41,8 +45,8 @@ pub fn distortion(calibration: &Calibration, camera: Camera) -> Option<Distortio
     let mut seen = Distortion::default();
     for axis in 0..2 {
         for line in 0..LINES[axis] {
-            let ideal = (0..ALONG).map(|k| {
-                let mut share = [k as f64 / (ALONG - 1) as f64; 2];
+            let ideal = (0..POINTS).map(|k| {
+                let mut share = [k as f64 / (POINTS - 1) as f64; 2];
                 share[axis] = line as f64 / (LINES[axis] - 1) as f64;
                 Vector2::new(share[0] * (size[0] - 1.0), share[1] * (size[1] - 1.0))
             });

@@ -7,7 +7,7 @@
 //! | [`figure`], [`draw`] | figures as data, and as SVG and PNG |
 //! | [`lens`] | what a lens does to straight lines |
 //! | [`overlay`] | grids drawn over images |
-//! | [`lattice`] | the grid as one camera sees it: crossings with their misses |
+//! | [`lattice`] | the grid as one camera sees it: intersections with their errors |
 //! | [`canvas`] | lines and text that are read on any ground |
 
 pub mod canvas;

@@ -21,16 +21,30 @@ const STYLE: &str = include_str!("page.css");
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
+    /// A file or folder could not be written.
     #[error("{path}: {cause}: is the disk full, may this program write there?")]
-    Io { path: PathBuf, cause: std::io::Error },
+    Io {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// A figure's pixels could not be written.
     #[error("{path}: {cause}: is the disk full, may this program write there?")]
-    Image { path: PathBuf, cause: image::ImageError },
+    Image {
+        /// Its file.
+        path: PathBuf,
+        /// What the encoder said.
+        cause: image::ImageError,
+    },
+    /// A figure could not be drawn.
     #[error(transparent)]
     Draw(#[from] DrawError),
 }
 
 /// What a report is about.
 pub struct Report<'a> {
+    /// The calibration with the data that it was made of, or of another sweep.
     pub outcome: &'a CalibrationOutcome,
     /// The images of the last pair, to draw the grid over.
     pub last: Option<Stereo<&'a GrayImage>>,
@@ -52,7 +66,7 @@ impl Report<'_> {
             let svg = folder.join(format!("{}.svg", figure.name));
             std::fs::write(&svg, figure.svg(true)?).map_err(|cause| io(&svg, cause))?;
             let png = svg.with_extension("png");
-            figure.picture()?.save(&png).map_err(|cause| ReportError::Image { path: png, cause })?;
+            figure.image()?.save(&png).map_err(|cause| ReportError::Image { path: png, cause })?;
         }
         std::fs::write(path, self.html(&figures)?).map_err(|cause| io(path, cause))
     }

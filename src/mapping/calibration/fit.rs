@@ -14,11 +14,17 @@ use crate::mapping::selection::stereo_ladder::{held_out, shared_pairs};
 use crate::mapping::volume::Volume;
 use nalgebra::Vector3;
 
+/// Pixel pairs of the dataset that are asked: the RMS of so many is right to some per cent.
+const ASKED: usize = 5000;
+
 /// What the fit of the models needs to be told.
 #[derive(Clone, Copy, Debug)]
 pub struct CalibrationContext<'a> {
+    /// The default method tries all models, the published one its own.
     pub method: Method,
+    /// Distance between neighbouring lines as stated, mm.
     pub pitch_mm: f64,
+    /// Smallest margin of the phase tracking, pitches; infinite where nothing was tracked.
     pub min_phase_margin: f64,
     /// Worst RMS error along any axis with which a robot may still go by the result, mm.
     pub usable_rms_mm: f64,
@@ -79,6 +85,7 @@ pub fn fit_calibration(data: Stereo<&CameraDataset>, context: &CalibrationContex
     Ok(calibration)
 }
 
+/// The best model of a ladder, with all that is known of it.
 fn served(ladder: &Ladder, data: &CameraDataset) -> CameraCalibration {
     let entries = ladder.rungs.iter().map(|rung| rung.entry).collect();
     let Rung { model, entry, .. } = &ladder.rungs[ladder.best];
@@ -130,15 +137,14 @@ impl Calibration {
     fn stereo_figures(&self, data: Stereo<&CameraDataset>) -> StereoFigures {
         let shared = shared_pairs(data);
         let (mut squares, mut worst, mut epipolar, mut pairs) = (Vector3::zeros(), 0.0_f64, 0.0, 0);
-        // A few thousand are plenty.
-        for (left, right) in shared.iter().step_by((shared.len() / 5000).max(1)) {
+        for (left, right) in shared.iter().step_by((shared.len() / ASKED).max(1)) {
             let answer = self.pixel_pair_to_point(left.pixel, right.pixel);
             if !answer.status.is_answered() {
                 continue;
             }
-            let miss = answer.estimate.point_mm - left.point_in_tool_mm;
-            squares += miss.component_mul(&miss);
-            worst = worst.max(miss.norm());
+            let error_mm = answer.estimate.point_mm - left.point_in_tool_mm;
+            squares += error_mm.component_mul(&error_mm);
+            worst = worst.max(error_mm.norm());
             epipolar += answer.estimate.epipolar_px.powi(2);
             pairs += 1;
         }

@@ -4,12 +4,12 @@ use crate::camera::Camera;
 use crate::mapping::calibration::Calibration;
 use nalgebra::{Matrix3, Vector2, Vector3};
 
-/// The pyramid of the calibrated part of a picture, tool frame, mm.
+/// The pyramid of the calibrated part of an image, tool frame, mm.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Frustum {
     /// Where the rays come nearest to each other: about the camera's centre.
     pub tip_mm: Vector3<f64>,
-    /// Where they meet the lowest plane of the volume, around the picture.
+    /// Where they meet the lowest plane of the volume, around the image.
     pub corners_mm: [Vector3<f64>; 4],
 }
 

@@ -10,11 +10,13 @@ use serde::Serialize;
 /// All that is known about one kind of model.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct LadderRow {
+    /// Which model.
     pub model: ModelKind,
     /// Which cameras serve it.
     pub served: Stereo<bool>,
     /// None where it was skipped: too many parameters for the data.
     pub cameras: Stereo<Option<LadderEntry>>,
+    /// Errors of points from both cameras; none where one of them skipped it.
     pub stereo: Option<StereoEntry>,
 }
 

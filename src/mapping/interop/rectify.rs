@@ -1,5 +1,5 @@
 //! Rectification of the camera pair, as `R` and `P` of sensor_msgs/CameraInfo and OpenCV's `R1`, `R2`, `P1`, `P2` say it:
-//! both cameras turned into common axes, so that a point has the same row in both pictures.
+//! both cameras turned into common axes, so that a point has the same row in both images.
 //!
 //! ```text
 //! x = (c_right − c_left) / B,   z ∝ (a − x xᵀ a),   y = z × x,      a: the sum of both optical axes            (1)
@@ -10,12 +10,12 @@
 //! | --- | --- | --- |
 //! | c, B | the cameras' centres and the distance between them | mm |
 //! | x, y, z | the rectified axes: z is as near to both optical axes as x allows | 1 |
-//! | f, cx, cy | focal length and principal points of the rectified pictures, which are as large as the raw ones | px |
+//! | f, cx, cy | focal length and principal points of the rectified images, which are as large as the raw ones | px |
 //!
 //! Source of Eq. (1): Fusiello, Trucco, Verri, "A compact algorithm for rectification of stereo pairs" (2000), with the mean
-//! of both axes in place of the left one, as Bouguet has it: neither picture is bent more than the other.
+//! of both axes in place of the left one, as Bouguet has it: neither image is bent more than the other.
 //!
-//! f is the smallest that leaves no pixel of either rectified picture without a raw one (OpenCV's `alpha = 0`, which ROS's
+//! f is the smallest that leaves no pixel of either rectified image without a raw one (OpenCV's `alpha = 0`, which ROS's
 //! camera_calibration takes, too). cy is common to both; cx is each camera's own, in the middle of what it sees: were it
 //! common, converging cameras would have little in common. A disparity is then u_left − u_right − (cx_left − cx_right), which
 //! image_geometry and stereo_image_proc know.
@@ -27,11 +27,20 @@ use crate::mapping::volume::Volume;
 use crate::statistics::falls_short;
 use nalgebra::{Isometry3, Matrix3, Matrix3x4, Rotation3, Vector2, Vector3};
 
-/// Places along each side of a rectified picture that must show something.
-const ALONG: u32 = 24;
-/// Focal lengths that are tried, as a share of the camera's own.
-const LEAST: f64 = 0.1;
-const MOST: f64 = 8.0;
+/// Places along each side of a rectified image that must show something.
+const PLACES: u32 = 24;
+/// Least focal length that is tried, as a share of the camera's own: a field of view that no lens has.
+const MIN_FOCAL_SHARE: f64 = 0.1;
+/// Largest focal length that is tried: nothing of the image would be left.
+const MAX_FOCAL_SHARE: f64 = 8.0;
+/// The focal length is found to this share of the camera's own.
+const FOCAL_TOLERANCE: f64 = 1e-6;
+/// Rays of a smaller z are at right angles to the axis.
+const MIN_RAY_Z: f64 = 1e-3;
+/// Steps of Newton's method for a ray: distorted rays at the corner need some ten.
+const RAY_STEPS: usize = 20;
+/// A ray is found when its distortion is this near.
+const RAY_TOLERANCE: f64 = 1e-9;
 
 /// One camera's part of a rectified pair.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,7 +74,7 @@ pub fn tool_from_rectified(standard: &StandardCamera, rectified: &Rectified) -> 
     Some(Isometry3::from_parts(place.translation, place.rotation * rectified.rotation.inverse()))
 }
 
-/// Rectifies the pair. `None` where no such pictures exist: one camera behind the other, or axes more than 90° apart.
+/// Rectifies the pair. `None` where no such images exist: one camera behind the other, or axes more than 90° apart.
 pub fn rectify(cameras: Stereo<&StandardCamera>) -> Option<Stereo<Rectified>> {
     let places = Stereo { left: cameras.left.tool_from_camera()?, right: cameras.right.tool_from_camera()? };
     let baseline = places.right.translation.vector - places.left.translation.vector;
@@ -83,7 +92,7 @@ pub fn rectify(cameras: Stereo<&StandardCamera>) -> Option<Stereo<Rectified>> {
         Stereo::from_fn(|camera| Rectified {
             rotation: turns[camera],
             focal_px,
-            // Half the picture's size is that of the raw one, in which integers are pixel centres.
+            // Half the image's size is that of the raw one, in which integers are pixel centres.
             principal_point_px: half(cameras[camera]) - middles[camera] * focal_px,
             shift_mm: if camera == Camera::Left { 0.0 } else { -baseline.norm() },
         })
@@ -92,11 +101,11 @@ pub fn rectify(cameras: Stereo<&StandardCamera>) -> Option<Stereo<Rectified>> {
         let rectified = at(focal_px);
         Camera::BOTH.into_iter().all(|camera| is_full(cameras[camera], &rectified[camera]))
     };
-    let (mut low, mut high) = (LEAST * own, MOST * own);
+    let (mut low, mut high) = (MIN_FOCAL_SHARE * own, MAX_FOCAL_SHARE * own);
     if !full(high) {
         return None;
     }
-    while high - low > 1e-6 * own {
+    while high - low > FOCAL_TOLERANCE * own {
         let focal_px = 0.5 * (low + high);
         *(if full(focal_px) { &mut high } else { &mut low }) = focal_px;
     }
@@ -111,7 +120,7 @@ pub fn disparities_px(left: &StandardCamera, rectified: &Stereo<Rectified>, volu
     for corner in 0..8 {
         let end = |axis: usize| if corner >> axis & 1 == 0 { volume.min_mm } else { volume.max_mm }[axis];
         let seen = left_from_tool.transform_point(&Vector3::from_fn(|axis, _| end(axis)).into());
-        if falls_short(seen.z, 1e-3) {
+        if falls_short(seen.z, MIN_RAY_Z) {
             return None;
         }
         let offset = rectified.left.principal_point_px.x - rectified.right.principal_point_px.x;
@@ -121,18 +130,18 @@ pub fn disparities_px(left: &StandardCamera, rectified: &Stereo<Rectified>, volu
     Some([low, high])
 }
 
-/// (cx, cy) of a picture whose principal point is its middle, px.
+/// (cx, cy) of a image whose principal point is its middle, px.
 fn half(standard: &StandardCamera) -> Vector2<f64> {
     Vector2::from(standard.camera.image_size.map(|side| 0.5 * (f64::from(side) - 1.0)))
 }
 
-/// Middle of what the camera sees, X/Z and Y/Z in the rectified axes: of the box around the middles of the picture's sides.
+/// Middle of what the camera sees, X/Z and Y/Z in the rectified axes: of the box around the middles of the image's sides.
 fn middle(standard: &StandardCamera, turn: &Rotation3<f64>) -> Option<Vector2<f64>> {
     let half = half(standard);
     let (mut low, mut high) = (Vector2::repeat(f64::INFINITY), Vector2::repeat(f64::NEG_INFINITY));
     for side in [[0.0, 1.0], [2.0, 1.0], [1.0, 0.0], [1.0, 2.0]] {
         let seen = turn * ray(standard, half.component_mul(&Vector2::from(side)))?.push(1.0);
-        if falls_short(seen.z, 1e-3) {
+        if falls_short(seen.z, MIN_RAY_Z) {
             return None;
         }
         (low, high) = (low.inf(&(seen.xy() / seen.z)), high.sup(&(seen.xy() / seen.z)));
@@ -145,14 +154,14 @@ fn ray(standard: &StandardCamera, pixel: Vector2<f64>) -> Option<Vector2<f64>> {
     let camera = &standard.camera;
     let wanted = (pixel - Vector2::from(camera.principal_point_px)).component_div(&Vector2::from(camera.focal_px));
     let mut ray = wanted;
-    for _ in 0..20 {
+    for _ in 0..RAY_STEPS {
         let seen = distort(&camera.distortion, ray)?;
         ray -= seen.by_ray.try_inverse()? * (seen.ray - wanted);
     }
-    ((distort(&camera.distortion, ray)?.ray - wanted).norm() < 1e-9).then_some(ray)
+    ((distort(&camera.distortion, ray)?.ray - wanted).norm() < RAY_TOLERANCE).then_some(ray)
 }
 
-/// Whether every pixel of the rectified picture shows one of the raw one; its rim tells.
+/// Whether every pixel of the rectified image shows one of the raw one; its rim tells.
 fn is_full(standard: &StandardCamera, rectified: &Rectified) -> bool {
     let camera = &standard.camera;
     let size = 2.0 * half(standard);
@@ -160,14 +169,14 @@ fn is_full(standard: &StandardCamera, rectified: &Rectified) -> bool {
     let shows = |share: [f64; 2]| {
         let pixel = size.component_mul(&Vector2::from(share));
         let seen = back * ((pixel - rectified.principal_point_px) / rectified.focal_px).push(1.0);
-        let raw = (seen.z > 1e-3).then(|| distort(&camera.distortion, seen.xy() / seen.z)).flatten();
+        let raw = (seen.z > MIN_RAY_Z).then(|| distort(&camera.distortion, seen.xy() / seen.z)).flatten();
         let raw = raw.map(|raw| {
             Vector2::from(camera.focal_px).component_mul(&raw.ray) + Vector2::from(camera.principal_point_px)
         });
         raw.is_some_and(|raw| raw >= Vector2::zeros() && raw <= size)
     };
-    (0..=ALONG)
-        .map(|i| f64::from(i) / f64::from(ALONG))
+    (0..=PLACES)
+        .map(|i| f64::from(i) / f64::from(PLACES))
         .all(|along| shows([along, 0.0]) && shows([along, 1.0]) && shows([0.0, along]) && shows([1.0, along]))
 }
 

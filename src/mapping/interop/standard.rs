@@ -1,5 +1,5 @@
 //! The camera as other software wants it: OpenCV's pinhole with `plumb_bob` or `rational_polynomial` distortion, fitted to
-//! the same pairs as the served model, with what it misses.
+//! the same correspondences as the served model, with what it misses.
 //!
 //! Both are [`Pinhole`]s, whose distortion is OpenCV's: five coefficients k1 k2 p1 p2 k3, or eight with k4 k5 k6. No standard
 //! format can say that the frame is oblique (see there), so it is not: the motion axis is held to the normal. Where it is
@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 const RATIONAL: usize = 8;
 /// The simpler model is preferred unless it misses more than this factor of what the other does.
 const PARITY: f64 = 1.05;
-/// Most pairs of the fit: a few numbers are well determined by them.
-const MOST: usize = 8000;
+/// Correspondences of the fit: a few numbers are well determined by them.
+const USED: usize = 8000;
 
 /// Name of a distortion model, as in sensor_msgs/distortion_models.hpp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,24 +45,27 @@ impl Distortion {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StandardCamera {
+    /// Which of both models.
     pub distortion: Distortion,
-    /// RMS residual per axis over the dataset, and the largest, px: what its users lose against the served model.
+    /// RMS residual per axis over the dataset, px: what its users lose against the served model.
     pub misfit_rms_px: f64,
+    /// Length of the largest residual, px.
     pub misfit_max_px: f64,
+    /// Intrinsics, distortion and pose; its frame is at right angles.
     pub camera: Pinhole,
 }
 
 impl StandardCamera {
-    /// The better of both models, begun at `near`, a camera with Brown's distortion, where there is one; `None` when the pairs
+    /// The better of both models, begun at `near`, a camera with Brown's distortion, where there is one; `None` when the points
     /// don't determine them.
     pub fn fit(data: &CameraDataset, near: Option<&Pinhole>) -> Option<Self> {
-        let few = data.thinned(MOST);
-        let points = &few.correspondences;
+        let used = data.thinned(USED);
+        let points = &used.correspondences;
         let found = |camera: Pinhole, distortion| {
-            let misses = || points.iter().map(|p| p.pixel - camera.pixel_and_jacobian(p.point_in_tool_mm).0);
-            let squares: f64 = misses().map(|miss| miss.norm_squared()).sum();
+            let residuals = || points.iter().map(|p| p.pixel - camera.pixel_and_jacobian(p.point_in_tool_mm).0);
+            let squares: f64 = residuals().map(|residual| residual.norm_squared()).sum();
             let misfit_rms_px = (squares / (2 * points.len()).max(1) as f64).sqrt();
-            let misfit_max_px = misses().map(|miss| miss.norm()).fold(0.0, f64::max);
+            let misfit_max_px = residuals().map(|residual| residual.norm()).fold(0.0, f64::max);
             misfit_rms_px.is_finite().then_some(StandardCamera { distortion, misfit_rms_px, misfit_max_px, camera })
         };
         let near = near.cloned().or_else(|| Pinhole::fit(BROWN, data.image_size, points))?;
@@ -77,7 +80,7 @@ impl StandardCamera {
         }
     }
 
-    /// K.
+    /// K, px: fx, fy, cx, cy and no skew.
     pub fn camera_matrix(&self) -> Matrix3<f64> {
         let ([fx, fy], [cx, cy]) = (self.camera.focal_px, self.camera.principal_point_px);
         Matrix3::new(fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0)
@@ -140,7 +143,7 @@ impl Adjustable for Upright {
     }
 }
 
-/// R and T of OpenCV's stereo calibration, X_right = R X_left + T, mm.
+/// R and T of OpenCV's stereo calibration, X_right = R X_left + T, mm; `None` where a camera has no centre.
 pub fn right_from_left(left: &StandardCamera, right: &StandardCamera) -> Option<(Rotation3<f64>, Vector3<f64>)> {
     let (left, right) = (left.tool_from_camera()?, right.tool_from_camera()?);
     let between = right.inverse() * left;

@@ -8,7 +8,9 @@ use nalgebra::{Matrix2, Matrix2x3, Matrix3, Matrix3x4, Matrix4, Vector2, Vector3
 /// A point in the tool frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PointEstimate {
+    /// (x, y, z), mm.
     pub point_mm: Vector3<f64>,
+    /// Its covariance, mm².
     pub covariance_mm2: Matrix3<f64>,
     /// RMS residual over the four pixel equations, px; 0 for one camera.
     pub epipolar_px: f64,
@@ -16,10 +18,13 @@ pub struct PointEstimate {
 
 /// A step shorter than this, once taken, is the last one, mm: it leaves its square over how far models bend, 10 mm at least,
 /// which is 0.1 nm.
-const DONE_MM: f64 = 1e-3;
+const CONVERGED_MM: f64 = 1e-3;
+/// Steps at most: from the far side of the volume some ten are needed.
 const MAX_STEPS: usize = 40;
 /// A search begins within so many half-sizes of the volume.
-const NEAR: f64 = 1.5;
+const START_REACH: f64 = 1.5;
+/// A search ends without a point beyond so many half-sizes of the volume: models mean nothing there.
+const MAX_REACH: f64 = 3.0;
 
 /// Finds the points that both cameras see, by weighted Gauss–Newton.
 pub struct PairSolver<'a> {
@@ -48,7 +53,7 @@ impl Linearised {
 }
 
 impl<'a> PairSolver<'a> {
-    /// `sigma_px` says how much each camera counts.
+    /// For points in or near `volume`; `sigma_px` of each camera says how much it counts.
     pub fn new(models: [&'a Model; 2], volume: &'a Volume, sigma_px: [f64; 2]) -> Self {
         let weights = sigma_px.map(|sigma| 1.0 / (sigma * sigma));
         PairSolver { models, volume, weights, starts: None }
@@ -68,7 +73,7 @@ impl<'a> PairSolver<'a> {
         covariance_px2: impl Fn(Vector3<f64>) -> Matrix4<f64>,
     ) -> Option<PointEstimate> {
         // Far outside the volume models mean nothing.
-        let near = |point: &Vector3<f64>| self.volume.normalise(*point).abs().max() < NEAR;
+        let near = |point: &Vector3<f64>| self.volume.normalise(*point).abs().max() < START_REACH;
         let start = self.starts.and_then(|starts| starts.at(pixels)).filter(near);
         let mut here = Linearised::at(self.models, start.unwrap_or_else(|| self.volume.centre_mm()));
         for _ in 0..MAX_STEPS {
@@ -82,7 +87,7 @@ impl<'a> PairSolver<'a> {
             let factor = normal.cholesky()?;
             let step = factor.solve(&downhill);
             let (point_mm, whole) = limited(here.point_mm, step, self.volume)?;
-            if !(whole && step.norm() < DONE_MM) {
+            if !(whole && step.norm() < CONVERGED_MM) {
                 here = Linearised::at(self.models, point_mm);
                 continue;
             }
@@ -101,7 +106,8 @@ impl<'a> PairSolver<'a> {
     }
 }
 
-/// The point on the plane z = `plane_z_mm` that one camera sees at `pixel`. The plane is taken as exact.
+/// The point on the plane z = `plane_z_mm` of the tool frame that one camera sees at `pixel`. The plane is taken as exact;
+/// `covariance_px2` says how sure the pixel of a point is. `None` when the search does not settle.
 pub fn pixel_to_plane(
     model: &Model,
     volume: &Volume,
@@ -118,7 +124,7 @@ pub fn pixel_to_plane(
         let step = Vector3::new(flat.x, flat.y, 0.0);
         let (next, whole) = limited(point, step, volume)?;
         point = Vector3::new(next.x, next.y, plane_z_mm);
-        if whole && step.norm() < DONE_MM {
+        if whole && step.norm() < CONVERGED_MM {
             let mut covariance_mm2 = Matrix3::zeros();
             let flat = inverse * covariance_px2(point) * inverse.transpose();
             covariance_mm2.fixed_view_mut::<2, 2>(0, 0).copy_from(&flat);
@@ -142,5 +148,5 @@ fn limited(point: Vector3<f64>, step: Vector3<f64>, volume: &Volume) -> Option<(
     }
     let next = point + step * (0.5 / longest).min(1.0);
     let away = volume.normalise(next).abs().max();
-    (away < 3.0).then_some((next, longest <= 0.5))
+    (away < MAX_REACH).then_some((next, longest <= 0.5))
 }

@@ -179,12 +179,12 @@ fn correction_px(pinhole: &Pinhole, points: &[Correspondence]) -> f64 {
     (all - noise).max(MIN_CORRECTION_SHARE * MIN_CORRECTION_SHARE * all).sqrt().max(MIN_CORRECTION_PX)
 }
 
-/// Square cells, [`CELLS`] along the longer side, or fewer where there are few pairs. `None` if not even one a side.
-fn cells(image_size: [u32; 2], pairs: usize) -> Option<[usize; 2]> {
+/// Square cells, [`CELLS`] along the longer side, or fewer where there are few points. `None` if not even one a side.
+fn cells(image_size: [u32; 2], points: usize) -> Option<[usize; 2]> {
     let longer = f64::from(image_size[0].max(image_size[1]));
     let divided = |most: usize| image_size.map(|n| ((most as f64 * f64::from(n) / longer).round() as usize).max(1));
     let nodes = |[across, down]: [usize; 2]| (across + 3) * (down + 3);
-    (1..=CELLS).rev().map(divided).find(|cells| POINTS_PER_NODE * nodes(*cells) <= pairs)
+    (1..=CELLS).rev().map(divided).find(|cells| POINTS_PER_NODE * nodes(*cells) <= points)
 }
 
 /// In halves of the image's longer side.
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_square_and_few_where_pairs_are_few() {
+    fn cells_are_square_and_few_where_points_are_few() {
         assert_eq!(cells([1280, 720], 50_000), Some([8, 5]));
         assert_eq!(cells([720, 1280], 50_000), Some([5, 8]));
         let few = cells([1280, 720], 240).unwrap();

@@ -1,6 +1,6 @@
 //! What a model says about places that it has not seen: blocked cross-validation.
 //!
-//! Neighbouring pairs are alike, so leaving out single pairs flatters a model. Whole blocks of heights and whole regions of
+//! Neighbouring correspondences are alike, so leaving out single ones flatters a model. Whole blocks of heights and whole regions of
 //! the image are left out at a time.
 //!
 //! | folds | left out | the score says |
@@ -15,18 +15,20 @@ use crate::mapping::models::registry::Model;
 use rayon::prelude::*;
 use std::collections::HashMap;
 
+/// Folds inside: each leaves out a fifth.
 const INSIDE: u32 = 5;
+/// Folds at the border: left and right, upper and lower rim.
 const BORDER: u32 = 2;
 /// Image regions, across and down.
 const REGIONS: [u32; 2] = [6, 4];
-/// Share of the pairs' own range that makes a rim.
-const RIM: f64 = 0.05;
-/// Share of pairs beyond that range at each side: single ones far out make no border.
-const BEYOND: f64 = 0.005;
-/// More pairs than this are thinned out.
-const MOST: usize = 9000;
+/// Share of the correspondences' own range that makes a rim.
+const RIM_SHARE: f64 = 0.05;
+/// Share of correspondences beyond that range at each side: single ones far out make no border.
+const BEYOND_SHARE: f64 = 0.005;
+/// Correspondences that a model is judged by: more change the third digit of its error.
+const USED: usize = 9000;
 
-/// Which pairs of one camera each fold leaves out.
+/// Which correspondences of one camera each fold leaves out.
 #[derive(Clone, Debug)]
 pub struct Folds {
     image_size: [u32; 2],
@@ -40,7 +42,7 @@ pub struct Folds {
 /// What the folds say about one model.
 #[derive(Clone, Debug)]
 pub struct Score {
-    /// RMS per axis over pairs left out inside, weighted by their inverse variances, px.
+    /// RMS per axis over correspondences left out inside, weighted by their inverse variances, px.
     pub inside_rms_px: f64,
     /// The same for those left out at the border, px.
     pub border_rms_px: f64,
@@ -66,9 +68,9 @@ impl Folds {
         let rim_px = [0, 1].map(|axis| {
             let mut all: Vec<f64> = data.correspondences.iter().map(|p| p.pixel[axis]).collect();
             all.sort_unstable_by(f64::total_cmp);
-            let beyond = (BEYOND * all.len() as f64) as usize;
+            let beyond = (BEYOND_SHARE * all.len() as f64) as usize;
             match (all.get(beyond), all.get(all.len().saturating_sub(1 + beyond))) {
-                (Some(low), Some(high)) => [low + RIM * (high - low), high - RIM * (high - low)],
+                (Some(low), Some(high)) => [low + RIM_SHARE * (high - low), high - RIM_SHARE * (high - low)],
                 _ => [f64::NEG_INFINITY, f64::INFINITY],
             }
         });
@@ -99,17 +101,17 @@ impl Folds {
             .map(|fold| fold as usize)
     }
 
-    /// `None` when a fold leaves too little to fit the model again.
+    /// Fits the model again without what each fold leaves out, and asks it there. `None` when a fold leaves too little.
     pub fn judge(&self, model: &Model, data: &CameraDataset) -> Option<Score> {
-        let few = data.thinned(MOST).correspondences;
+        let used = data.thinned(USED).correspondences;
         let judged: Option<Vec<(Model, [f64; 2])>> = (0..INSIDE + BORDER)
             .into_par_iter()
             .map(|fold| {
-                let (held, seen): (Vec<_>, Vec<_>) = few.iter().partition(|point| self.leaves_out(fold, point));
-                let refitted = model.refit(&seen)?;
+                let (held_out, others): (Vec<_>, Vec<_>) = used.iter().partition(|point| self.leaves_out(fold, point));
+                let refitted = model.refit(&others)?;
                 let at_border =
                     |point: &Correspondence| (INSIDE..INSIDE + BORDER).any(|fold| self.leaves_out(fold, point));
-                let sums = squares(&refitted, held.iter().filter(|point| fold >= INSIDE || !at_border(point)));
+                let sums = squares(&refitted, held_out.iter().filter(|point| fold >= INSIDE || !at_border(point)));
                 Some((refitted, sums))
             })
             .collect();
@@ -132,7 +134,7 @@ impl Folds {
 /// Weighted sum of squared residuals, and of the weights of both axes.
 fn squares<'a>(model: &Model, points: impl Iterator<Item = &'a Correspondence>) -> [f64; 2] {
     points.fold([0.0; 2], |[sum, weight], point| {
-        let miss = model.pixel_and_jacobian(point.point_in_tool_mm).0 - point.pixel;
-        [sum + point.weight() * miss.norm_squared(), weight + 2.0 * point.weight()]
+        let residual = model.pixel_and_jacobian(point.point_in_tool_mm).0 - point.pixel;
+        [sum + point.weight() * residual.norm_squared(), weight + 2.0 * point.weight()]
     })
 }

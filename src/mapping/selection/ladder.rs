@@ -19,10 +19,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LadderEntry {
+    /// Which model.
     pub model: ModelKind,
-    /// RMS residual per axis over all pairs, weighted by their inverse variances, px.
+    /// RMS residual per axis over all correspondences, weighted by their inverse variances, px.
     pub residual_rms_px: f64,
-    /// The same over pairs in held-out heights and image regions, px.
+    /// The same over those in held-out heights and image regions, px.
     pub cross_validation_rms_px: f64,
     /// The same over held-out rims of the image with the outermost heights, px.
     pub border_rms_px: f64,
@@ -40,7 +41,9 @@ impl LadderEntry {
 /// A fitted model with what is known about it.
 #[derive(Clone, Debug)]
 pub struct Rung {
+    /// Fitted to all correspondences that the models are compared on.
     pub model: Model,
+    /// How well it fits.
     pub entry: LadderEntry,
     /// The model fitted without what each of the folds inside leaves out.
     pub held_out: Vec<Model>,
@@ -53,18 +56,23 @@ pub struct Ladder {
     pub rungs: Vec<Rung>,
     /// Which of them is served.
     pub best: usize,
+    /// What the cross-validation left out.
     pub folds: Folds,
-    /// The pairs without outliers.
+    /// The correspondences without outliers.
     pub clean: CameraDataset,
 }
 
 /// Why no model could be fitted.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SelectError {
+    /// The data determines none of the models.
     #[error(
-        "{correspondences} correspondences don't determine any model; are there several heights and is the grid in view?"
+        "{correspondences} correspondences don't determine any model: are there several heights and is the grid in view?"
     )]
-    NoModel { correspondences: usize },
+    NoModel {
+        /// How many there are.
+        correspondences: usize,
+    },
 }
 
 /// How much worse than inside a model may be at the border for nothing.
@@ -72,21 +80,20 @@ const BORDER_GRACE: f64 = 3.0;
 /// Of models whose scores differ by no more than this factor the simplest is the best.
 const PARITY: f64 = 1.002;
 /// Residuals beyond this many robust standard deviations are outliers.
-const OUTLIER: f64 = 6.0;
+const OUTLIER_SIGMAS: f64 = 6.0;
+/// Correspondences that models are compared on; the best is fitted to all.
+const COMPARED: usize = 16_000;
 
-/// Pairs that models are compared on; the best is fitted to all.
-const MOST: usize = 16_000;
-
-/// Fits `kinds` to some of the pairs, judges them without outliers, and fits the best to all pairs but these. Kinds that the
+/// Fits `kinds` to some of the correspondences, judges them without outliers, and fits the best to all but these. Kinds that the
 /// data does not determine, or not without one of the folds, are skipped.
 ///
 /// # Errors
 /// [`SelectError`] when the data determines none of them.
 pub fn fit_ladder(data: &CameraDataset, kinds: &[ModelKind]) -> Result<Ladder, SelectError> {
-    let few = data.thinned(MOST);
+    let few = data.thinned(COMPARED);
     let fitted: Vec<Model> = kinds.par_iter().filter_map(|kind| Model::fit(*kind, &few)).collect();
     let clean = without_outliers(&fitted, &few, data);
-    let (folds, few_clean) = (Folds::of(&clean), clean.thinned(MOST));
+    let (folds, few_clean) = (Folds::of(&clean), clean.thinned(COMPARED));
     let judge = |model: Model| {
         let Score { inside_rms_px, border_rms_px, models } = folds.judge(&model, &few_clean)?;
         let (residual_rms_px, residual_max_px) = residuals(&model, &few_clean.correspondences);
@@ -113,12 +120,12 @@ pub fn fit_ladder(data: &CameraDataset, kinds: &[ModelKind]) -> Result<Ladder, S
     Ok(Ladder { rungs, best, folds, clean })
 }
 
-/// Per-axis RMS, each pair weighted by the inverse of its variance, and largest distance, px.
+/// Per-axis RMS, each correspondence weighted by the inverse of its variance, and largest distance, px.
 fn residuals(model: &Model, points: &[Correspondence]) -> (f64, f64) {
     let of_part = |points: &[Correspondence]| {
         points.iter().fold((0.0, 0.0, 0.0_f64), |(sum, count, worst), point| {
-            let miss = (model.pixel_and_jacobian(point.point_in_tool_mm).0 - point.pixel).norm();
-            (sum + point.weight() * miss * miss, count + 2.0 * point.weight(), worst.max(miss))
+            let length = (model.pixel_and_jacobian(point.point_in_tool_mm).0 - point.pixel).norm();
+            (sum + point.weight() * length * length, count + 2.0 * point.weight(), worst.max(length))
         })
     };
     let parts: Vec<(f64, f64, f64)> = points.par_chunks(CHUNK).map(of_part).collect();
@@ -127,7 +134,7 @@ fn residuals(model: &Model, points: &[Correspondence]) -> (f64, f64) {
     ((sum / f64::max(count, 1e-300)).sqrt(), worst)
 }
 
-/// `data` without pairs whose residual, in units of what their covariance promises, is far beyond the common for both of the
+/// `data` without correspondences whose residual, in units of what their covariance promises, is far beyond the common for both of the
 /// two models that follow `few` of them best: what only one of them misses, say at the border, may be the model's fault.
 fn without_outliers(models: &[Model], few: &CameraDataset, data: &CameraDataset) -> CameraDataset {
     let lengths = |model: &Model, data: &CameraDataset| {
@@ -137,7 +144,7 @@ fn without_outliers(models: &[Model], few: &CameraDataset, data: &CameraDataset)
     let mut best: Vec<(f64, &Model)> = models.par_iter().filter_map(usual).collect();
     best.sort_by(|a, b| a.0.total_cmp(&b.0));
     best.truncate(2);
-    let judge = |(usual, model): &(f64, &Model)| (OUTLIER / MEDIAN_LENGTH_SIGMAS * usual, lengths(model, data));
+    let judge = |(usual, model): &(f64, &Model)| (OUTLIER_SIGMAS / MEDIAN_LENGTH_SIGMAS * usual, lengths(model, data));
     let judges: Vec<(f64, Vec<f64>)> = best.par_iter().map(judge).collect();
     let is_outlier = |at: usize| judges.iter().all(|(limit, lengths)| exceeds(lengths[at], *limit));
     let kept = data.correspondences.iter().enumerate().filter(|(at, _)| judges.is_empty() || !is_outlier(*at));

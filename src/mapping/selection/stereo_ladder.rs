@@ -1,4 +1,4 @@
-//! The ladder in millimetres: points from pixel pairs that neither camera's model has seen.
+//! The ladder in millimetres: points from pixel pairs that neither camera's model was fitted to.
 //!
 //! Each pair of [`shared_pairs`] is answered by the two models that were fitted without the heights and regions it lies in.
 
@@ -17,16 +17,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StereoEntry {
+    /// Which model, in both cameras.
     pub model: ModelKind,
-    /// Pairs that were answered, and those for which the model has no point.
+    /// Pixel pairs that were answered.
     pub pairs: usize,
+    /// Pixel pairs for which the model has no point.
     pub unanswered: usize,
     /// RMS along x, y, z of the tool frame, mm.
     pub rms_mm: [f64; 3],
 }
 
-/// A few thousand are plenty.
-const MOST: usize = 3000;
+/// Pixel pairs that are asked: the RMS of so many is right to some per cent.
+const ASKED: usize = 3000;
 
 /// Correspondences of both cameras that are the same point.
 pub fn shared_pairs(data: Stereo<&CameraDataset>) -> Vec<(&Correspondence, &Correspondence)> {
@@ -41,7 +43,7 @@ pub fn shared_pairs(data: Stereo<&CameraDataset>) -> Vec<(&Correspondence, &Corr
 /// One entry for each kind of model that both cameras have.
 pub fn held_out(ladders: Stereo<&Ladder>, volume: &Volume) -> Vec<StereoEntry> {
     let shared = shared_pairs(Stereo { left: &ladders.left.clean, right: &ladders.right.clean });
-    let stride = (shared.len() / MOST).max(1) | 1;
+    let stride = (shared.len() / ASKED).max(1) | 1;
     let folds = Stereo { left: &ladders.left.folds, right: &ladders.right.folds };
     let pairs: Vec<(usize, &Correspondence, &Correspondence)> = shared
         .into_iter()
@@ -54,7 +56,7 @@ pub fn held_out(ladders: Stereo<&Ladder>, volume: &Volume) -> Vec<StereoEntry> {
     });
     let entry = |(left, right): (&Rung, &Rung)| {
         let sigma_px = [left, right].map(|rung| rung.entry.cross_validation_rms_px.max(1e-3));
-        let misses: Vec<Vector3<f64>> = pairs
+        let errors_mm: Vec<Vector3<f64>> = pairs
             .iter()
             .filter_map(|(fold, l, r)| {
                 let models = [left.held_out.get(*fold)?, right.held_out.get(*fold)?];
@@ -63,12 +65,12 @@ pub fn held_out(ladders: Stereo<&Ladder>, volume: &Volume) -> Vec<StereoEntry> {
                 Some(found.point_mm - l.point_in_tool_mm)
             })
             .collect();
-        let squares: Vector3<f64> = misses.iter().map(|miss| miss.component_mul(miss)).sum();
+        let squares: Vector3<f64> = errors_mm.iter().map(|error| error.component_mul(error)).sum();
         StereoEntry {
             model: left.entry.model,
-            pairs: misses.len(),
-            unanswered: pairs.len() - misses.len(),
-            rms_mm: (squares / misses.len().max(1) as f64).map(f64::sqrt).into(),
+            pairs: errors_mm.len(),
+            unanswered: pairs.len() - errors_mm.len(),
+            rms_mm: (squares / errors_mm.len().max(1) as f64).map(f64::sqrt).into(),
         }
     };
     both.map(entry).collect()

@@ -3,7 +3,7 @@
 use crate::camera::{Camera, Stereo};
 use crate::mapping::calibration::Calibration;
 use crate::pose::tool_pose::ToolPose;
-use crate::report::lattice::{self, Node};
+use crate::report::lattice::{self, GridPoint};
 use crate::ros::robot::stop::Stop;
 use crate::sweep::outcome::{CalibrationOutcome, PairReport};
 use crate::sweep::session::SweepSession;
@@ -32,7 +32,7 @@ pub struct DataPoint {
 pub struct Seen {
     /// Measured position of the tool in the base frame, mm.
     pub position_mm: [f64; 3],
-    pub nodes: Stereo<Vec<Node>>,
+    pub nodes: Stereo<Vec<GridPoint>>,
 }
 
 impl Seen {
@@ -49,7 +49,7 @@ impl Seen {
 ///
 /// Over half a millimetre at 30 mm that is a fifth of a pixel off in a corner. Nothing is said beyond one and a half steps, or
 /// where the tool is not above where it was.
-pub fn carried_on(before: &Seen, seen: &Seen, camera: Camera, position_mm: [f64; 3]) -> Option<Vec<Node>> {
+pub fn carried_on(before: &Seen, seen: &Seen, camera: Camera, position_mm: [f64; 3]) -> Option<Vec<GridPoint>> {
     let [from, at, to] = [before.position_mm, seen.position_mm, position_mm].map(Vector3::from);
     let (step, way) = (at - from, to - at);
     let share = way.z / step.z;
@@ -59,9 +59,9 @@ pub fn carried_on(before: &Seen, seen: &Seen, camera: Camera, position_mm: [f64;
     }
     let earlier: HashMap<[i32; 2], Vector2<f64>> =
         before.nodes[camera].iter().map(|node| (node.lines, node.pixel)).collect();
-    let node = |node: &Node| {
+    let node = |node: &GridPoint| {
         let pixel = node.pixel + (node.pixel - earlier.get(&node.lines)?) * share;
-        Some(Node { pixel, point_mm: node.point_mm - way, ..*node })
+        Some(GridPoint { pixel, point_mm: node.point_mm - way, ..*node })
     };
     Some(seen.nodes[camera].iter().filter_map(node).collect())
 }
@@ -100,7 +100,7 @@ impl Live {
         self.reports.push(report);
         let Some(seen) = seen else { return };
         for camera in Camera::BOTH {
-            let point = |node: &Node| DataPoint { point_mm: node.point_mm.cast(), error_um: node.miss_um as f32 };
+            let point = |node: &GridPoint| DataPoint { point_mm: node.point_mm.cast(), error_um: node.error_um as f32 };
             self.dataset.extend(seen.nodes[camera].iter().map(point));
         }
         self.before = self.seen.replace(seen);
@@ -130,7 +130,7 @@ pub fn judged(outcome: &CalibrationOutcome) -> Vec<DataPoint> {
         let model = &calibration.camera(camera).model;
         let point = |pixel: Vector2<f64>, point_mm: Vector3<f64>| {
             let (seen, jacobian) = model.pixel_and_jacobian(point_mm);
-            DataPoint { point_mm: point_mm.cast(), error_um: lattice::miss_um(jacobian, pixel - seen) as f32 }
+            DataPoint { point_mm: point_mm.cast(), error_um: lattice::error_um(jacobian, pixel - seen) as f32 }
         };
         let data = &outcome.data[camera].correspondences;
         data.iter().map(|c| point(c.pixel, c.point_in_tool_mm)).collect::<Vec<_>>()
@@ -143,8 +143,12 @@ mod tests {
     use super::*;
 
     fn seen(z_mm: f64, u: f64) -> Seen {
-        let node =
-            Node { lines: [1, 2], pixel: Vector2::new(u, 50.0), point_mm: Vector3::new(1.1, 2.2, -z_mm), miss_um: 1.0 };
+        let node = GridPoint {
+            lines: [1, 2],
+            pixel: Vector2::new(u, 50.0),
+            point_mm: Vector3::new(1.1, 2.2, -z_mm),
+            error_um: 1.0,
+        };
         Seen { position_mm: [0.0, 0.0, z_mm], nodes: Stereo { left: vec![node], right: vec![] } }
     }
 

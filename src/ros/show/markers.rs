@@ -6,7 +6,7 @@
 use crate::camera::Camera;
 use crate::mapping::calibration::frustum::Frustum;
 use crate::mapping::volume::Volume;
-use crate::report::lattice::{Node, segments};
+use crate::report::lattice::{GridPoint, segments};
 use crate::ros::node::shared::Shared;
 use crate::ros::show::colour;
 use nalgebra::Vector3;
@@ -95,13 +95,13 @@ fn text(frame: &str, name: &str, at_mm: Vector3<f64>, text: &str, colour: [f32; 
 }
 
 /// The lines between neighbouring crossings, coloured by what was missed at their ends.
-fn grid(frame: &str, camera: Camera, nodes: &[Node], scale_um: f64) -> Marker {
+fn grid(frame: &str, camera: Camera, nodes: &[GridPoint], scale_um: f64) -> Marker {
     let mut segments = segments(nodes);
     segments.truncate(SEGMENTS);
     let ends = || segments.iter().flat_map(|(from, to, _)| [&nodes[*from], &nodes[*to]]);
     let mut marker = lines(frame, &format!("{camera} grid"), ends().map(|node| node.point_mm), [1.0; 4]);
-    let coloured = |node: &Node| {
-        let [r, g, b] = colour(node.miss_um, scale_um);
+    let coloured = |node: &GridPoint| {
+        let [r, g, b] = colour(node.error_um, scale_um);
         rgba([r, g, b, 1.0])
     };
     marker.colors = ends().map(coloured).collect();

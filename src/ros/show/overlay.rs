@@ -10,7 +10,7 @@ use crate::grating::fit::error::FitError;
 use crate::grating::fit::refine::{self, FitOptions, GratingFit, Warm};
 use crate::lattice::intersections::Intersection;
 use crate::lattice::local;
-use crate::report::lattice::{self, Node};
+use crate::report::lattice::{self, GridPoint};
 use crate::report::overlay;
 use crate::ros::input::frames::Pair;
 use crate::ros::node::shared::Shared;
@@ -112,7 +112,7 @@ fn grid(
     stamp_ns: i64,
     image: &GrayImage,
     last: &mut Option<Last>,
-) -> (Vec<Node>, String) {
+) -> (Vec<GridPoint>, String) {
     let position_mm = locked(&shared.poses).at(stamp_ns).map(|pose| pose.position_mm());
     let calibration = shared.calibration();
     let (sweeping, seen, before) = {
@@ -169,14 +169,14 @@ fn moved(here_mm: [f64; 3], start_mm: [f64; 3]) -> Vector3<f64> {
 }
 
 /// How many crossings were measured and what they miss.
-fn figures(nodes: &[Node]) -> String {
-    let missed = || nodes.iter().filter(|node| node.miss_um.is_finite());
-    let Some(worst) = missed().max_by(|a, b| a.miss_um.total_cmp(&b.miss_um)) else {
+fn figures(nodes: &[GridPoint]) -> String {
+    let missed = || nodes.iter().filter(|node| node.error_um.is_finite());
+    let Some(worst) = missed().max_by(|a, b| a.error_um.total_cmp(&b.error_um)) else {
         return "no crossing measured".into();
     };
-    let rms = (missed().map(|node| node.miss_um.powi(2)).sum::<f64>() / missed().count() as f64).sqrt();
+    let rms = (missed().map(|node| node.error_um.powi(2)).sum::<f64>() / missed().count() as f64).sqrt();
     let [x, y] = worst.lines;
-    format!("{} crossings, off by {rms:.1} µm RMS, most {:.1} µm at ({x}, {y})", missed().count(), worst.miss_um)
+    format!("{} crossings, off by {rms:.1} µm RMS, most {:.1} µm at ({x}, {y})", missed().count(), worst.error_um)
 }
 
 #[cfg(test)]
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_worst_crossing_is_named() {
-        let node = |lines, miss_um| Node { lines, pixel: Vector2::zeros(), point_mm: Vector3::zeros(), miss_um };
+        let node = |lines, error_um| GridPoint { lines, pixel: Vector2::zeros(), point_mm: Vector3::zeros(), error_um };
         let text = figures(&[node([0, 0], 3.0), node([2, -7], 4.0), node([1, 1], f64::NAN)]);
         assert_eq!(text, "2 crossings, off by 3.5 µm RMS, most 4.0 µm at (2, -7)");
         assert_eq!(figures(&[]), "no crossing measured");
