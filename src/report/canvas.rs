@@ -17,8 +17,12 @@ pub type Colour = [f64; 3];
 
 /// Dots per pixel of a line: its edge looks smooth.
 const DOTS_PER_PX: f64 = 2.0;
-/// Lines and rings farther outside are not drawn, px.
+/// Longer lines are not drawn: their ends lie far outside, or nowhere.
+const MAX_DOTS: f64 = 1e5;
+/// Rings farther outside are not drawn, px.
 const MAX_REACH_PX: f64 = 1e5;
+/// Larger rings are not drawn, px.
+const MAX_RADIUS_PX: f64 = 1e4;
 
 /// What is drawn on.
 pub struct Canvas(pub RgbImage);
@@ -61,8 +65,7 @@ impl Canvas {
     /// A smooth line of about 1.5 px.
     pub fn line(&mut self, from: Vector2<f64>, to: Vector2<f64>, colour: Colour) {
         let dots = (DOTS_PER_PX * (to - from).norm()).ceil();
-        // Ends far outside, or not finite, are not walked to.
-        if exceeds(dots, 1e5) {
+        if exceeds(dots, MAX_DOTS) {
             return;
         }
         for dot in 0..=dots as usize {
@@ -81,7 +84,7 @@ impl Canvas {
 
     /// A ring with a dark rim.
     pub fn ring(&mut self, at: Vector2<f64>, radius: f64, colour: Colour) {
-        if !(at.norm() < 1e5 && radius < 1e4) {
+        if exceeds(at.norm(), MAX_REACH_PX) || exceeds(radius, MAX_RADIUS_PX) {
             return;
         }
         let rims = [(radius - 2.0, [0.0; 3]), (radius + 2.0, [0.0; 3]), (radius - 0.5, colour), (radius + 0.5, colour)];
