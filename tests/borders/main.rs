@@ -140,7 +140,9 @@ fn core() -> Vec<(String, String)> {
     let edge = layers.of("folder/mod.rs");
     code()
         .into_iter()
-        .filter(|(file, _)| !["lib.rs"].contains(&file.as_str()) && !file.starts_with("bin/"))
+        .filter(|(file, _)| {
+            !["lib.rs"].contains(&file.as_str()) && !file.starts_with("bin/") && !file.starts_with("parameters/")
+        })
         .filter(|(file, _)| layers.of(file) < edge)
         .collect()
 }
