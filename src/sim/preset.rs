@@ -3,18 +3,8 @@
 use crate::sim::config::{OriginMark, SceneConfig};
 
 /// A named scene to start from.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    strum::Display,
-    strum::EnumMessage,
-    strum::IntoStaticStr,
-    strum::VariantArray,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(strum::Display, strum::EnumMessage, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "lowercase")]
 pub enum Preset {
     /// The standard cell: 51°, k1 = −0.18, k2 = 0.06, perfect print, 1 % noise.
