@@ -9,6 +9,7 @@ use grating_calibration::folder::table;
 use grating_calibration::mapping::calibration::Calibration;
 use grating_calibration::mapping::calibration::answer::PointAnswer;
 use grating_calibration::pose::tool_pose::ToolPose;
+use grating_calibration::sweep::settings::CalibrationSettings;
 use nalgebra::{Vector2, Vector3};
 use proptest::prelude::*;
 use std::path::Path;

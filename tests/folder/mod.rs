@@ -1,4 +1,5 @@
 //! Files in and out.
 
+mod calibration_file;
 mod foreign_bytes;
 mod resume;

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A file of the first release: half-size images, six heights, no jogs, no orientation of the tool.
-const FIRST_RELEASE: &str = include_str!("../fuzz/seeds/calibration/half_size.yaml");
+const FIRST_RELEASE: &str = include_str!("../../fuzz/seeds/calibration/half_size.yaml");
 
 fn parse(text: &str) -> Result<Calibration, String> {
     Calibration::parse(text.as_bytes(), Path::new("c.yaml")).map_err(|error| error.to_string())
