@@ -288,19 +288,18 @@ fn damage_and_mistakes_are_named() {
     write_mcap(&path, |_, data| Some(data));
     let whole = std::fs::read(&path).unwrap();
     let other = BagSettings { images: Stereo { left: "/cam0".into(), ..settings().images }, ..settings() };
-    says(error_with(&other), &["no messages on /cam0", "/left/image_raw (sensor_msgs/msg/Image)", "--left-topic"]);
+    says(error_with(&other), &["no messages on /cam0", "/left/image_raw (sensor_msgs/msg/Image)", "give the topic of the left images"]);
     let other = BagSettings { pose: PoseSource::Topic("/left/image_raw".into()), ..settings() };
-    says(error_with(&other), &["/left/image_raw holds sensor_msgs/msg/Image", "PoseStamped is needed", "--pose-topic"]);
+    says(error_with(&other), &["/left/image_raw holds sensor_msgs/msg/Image", "PoseStamped is needed", "the topic of the poses"]);
     let other = BagSettings { image_tolerance_px: 1e-6, ..settings() };
     says(error_with(&other), &["the image moves by", "raise the largest image shift"]);
     let other = BagSettings { sync_tolerance_ns: 1000, ..settings() };
-    says(error_with(&other), &["stamps of left and right images are 0.0010 s apart", "--sync-tolerance-s"]);
+    says(error_with(&other), &["stamps of left and right images are 0.0010 s apart", "raise the sync tolerance"]);
     let other = BagSettings { settle: SettleSettings { tolerance_mm: 1e-5, ..settings().settle }, ..settings() };
-    says(error_with(&other), &["never stands still", "0.01 µm", "--settle-tolerance-um"]);
+    says(error_with(&other), &["never stands still", "0.01 µm", "raise the settle tolerance"]);
     let frames = PoseSource::Transforms { base: "base_link".into(), tool: "tool0".into() };
     let tf = BagSettings { pose: frames, ..settings() };
-    let instead = "--pose-topic instead of --base-frame and --tool-frame";
-    says(error_with(&tf), &["no messages on /tf", "record /tf and /tf_static", instead]);
+    says(error_with(&tf), &["no transforms on /tf", "record them", "the topic of the poses instead of frames"]);
     let few = BagSettings { to_s: 2.3, ..settings() };
     assert_eq!(extract(&path, &few, &folder.path().join("few")).unwrap().pairs, 3);
 
@@ -319,7 +318,7 @@ fn damage_and_mistakes_are_named() {
     });
     says(error(), &["message 1 on /right/image_raw", "cut off"]);
     write_mcap(&path, |topic, data| (topic != TOPICS.right).then_some(data));
-    says(error(), &["no messages on /right/image_raw", "--right-topic"]);
+    says(error(), &["no messages on /right/image_raw", "the topic of the right images"]);
     // Wherever the file ends too early, that is said; and so are bits that fell over.
     for share in [0.0, 0.001, 0.3, 0.9] {
         std::fs::write(&path, &whole[..(share * whole.len() as f64) as usize]).unwrap();

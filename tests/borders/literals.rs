@@ -14,6 +14,8 @@ fn collect(stream: TokenStream, found: &mut Vec<String>) {
     while let Some(token) = tokens.next() {
         match token {
             TokenTree::Punct(punct) if punct.as_char() == '#' => {
+                // `#!` of an inner attribute.
+                tokens.next_if(|token| matches!(token, TokenTree::Punct(punct) if punct.as_char() == '!'));
                 let Some(TokenTree::Group(attribute)) = tokens.peek() else { continue };
                 let attribute = attribute.stream().to_string().replace(' ', "");
                 if attribute.starts_with("doc=") {

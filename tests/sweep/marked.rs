@@ -91,7 +91,7 @@ fn marks_that_are_unlike_or_missing_are_named() {
     assert_eq!(error, SweepError::OtherMarks { left_mm: 1.1, right_mm: 1.12 });
     let error = add(&by_mark, &images.left, &bares.right).unwrap_err();
     assert!(matches!(error, SweepError::Mark { camera: Camera::Right, .. }), "{error}");
-    assert!(error.to_string().contains("--origin-right"), "{error}");
+    assert!(error.to_string().contains("or give the origin's pixels in both images"), "{error}");
     let origin_px = marked.origin_px().map(Some);
     // Clicks make up for marks, but not for the pitch, and one click not for the other camera's axes.
     let clicked = CalibrationSettings { origin_px, ..by_mark.clone() };
