@@ -11,12 +11,7 @@ pub(super) struct TopicCounter(HashMap<String, u64>);
 
 impl TopicCounter {
     /// The message's number on its topic, from 1; its type must be `wanted`. `setting`: what names the topic.
-    pub(super) fn next(
-        &mut self,
-        message: &Message,
-        wanted: &'static str,
-        setting: Setting,
-    ) -> Result<u64, BagError> {
+    pub(super) fn next(&mut self, message: &Message, wanted: &'static str, setting: Setting) -> Result<u64, BagError> {
         if message.kind != wanted {
             let (topic, found) = (message.topic.to_string(), message.kind.to_string());
             return Err(match setting {

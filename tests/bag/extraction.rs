@@ -288,9 +288,15 @@ fn damage_and_mistakes_are_named() {
     write_mcap(&path, |_, data| Some(data));
     let whole = std::fs::read(&path).unwrap();
     let other = BagSettings { images: Stereo { left: "/cam0".into(), ..settings().images }, ..settings() };
-    says(error_with(&other), &["no messages on /cam0", "/left/image_raw (sensor_msgs/msg/Image)", "give the topic of the left images"]);
+    says(
+        error_with(&other),
+        &["no messages on /cam0", "/left/image_raw (sensor_msgs/msg/Image)", "give the topic of the left images"],
+    );
     let other = BagSettings { pose: PoseSource::Topic("/left/image_raw".into()), ..settings() };
-    says(error_with(&other), &["/left/image_raw holds sensor_msgs/msg/Image", "PoseStamped is needed", "the topic of the poses"]);
+    says(
+        error_with(&other),
+        &["/left/image_raw holds sensor_msgs/msg/Image", "PoseStamped is needed", "the topic of the poses"],
+    );
     let other = BagSettings { image_tolerance_px: 1e-6, ..settings() };
     says(error_with(&other), &["the image moves by", "raise the largest image shift"]);
     let other = BagSettings { sync_tolerance_ns: 1000, ..settings() };
@@ -305,7 +311,7 @@ fn damage_and_mistakes_are_named() {
 
     // What gives the pose's topic conflicts with giving frames.
     write_messages(&path, [(BEGIN_NS, "/tf", "geometry_msgs/msg/PoseStamped", vec![0, 1, 0, 0])].into_iter());
-    says(error_with(&tf), &["/tf holds geometry_msgs/msg/PoseStamped", "tf2_msgs/msg/TFMessage is needed", instead]);
+    says(error_with(&tf), &["no transforms on /tf", "it has geometry_msgs/msg/PoseStamped", "instead of frames"]);
 
     write_mcap(&path, |topic, mut data| {
         data.truncate(if topic == "/robot/pose" { 40 } else { data.len() });

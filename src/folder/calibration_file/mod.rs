@@ -5,7 +5,7 @@
 //! | [`v1`] | version 1, which is written |
 //!
 //! # A new version
-//! One file with the type that it is read into, and one row in [`VERSIONS`]; the last row is the version that is written. The
+//! One file with the type that it is read into, and one row in `VERSIONS`; the last row is the version that is written. The
 //! version is read first, so that a newer file is called that and not damaged.
 
 pub mod v1;

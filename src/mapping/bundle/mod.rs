@@ -2,13 +2,13 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`solve`] | which observations, which start, when it ends |
-//! | [`problem`] | one Gauss–Newton step on all unknowns |
-//! | [`jogs`] | axes and numbering from the jogs |
-//! | [`print`] | where the printed lines are |
-//! | [`posterior`] | covariance of the unknowns |
-//! | [`uncertainty`] | covariance of the models' pixels over the volume |
-//! | [`stage`] | what people want to know about poses and print |
+//! | `solve` | which observations, which start, when it ends |
+//! | `problem` | one Gauss–Newton step on all unknowns |
+//! | `jogs` | axes and numbering from the jogs |
+//! | `print` | where the printed lines are |
+//! | `posterior` | covariance of the unknowns |
+//! | `uncertainty` | covariance of the models' pixels over the volume |
+//! | `stage` | what people want to know about poses and print |
 //!
 //! A robot's measured pose is wrong by micrometres, a printer's lines by tens of them, and either is mistaken for the lens
 //! if it is taken as exact. Here all are unknowns of one weighted least squares problem:

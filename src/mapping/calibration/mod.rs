@@ -2,12 +2,12 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`fit`] | both cameras fitted, the models chosen |
+//! | `fit` | both cameras fitted, the models chosen |
 //! | [`verdict`] | whether a robot may go by them, and why (not) |
 //! | [`ladder_rows`] | the ladder of both cameras side by side |
 //! | [`answer`] | what the models answer, each time with a status |
 //! | [`frustum`] | what a camera sees of the calibrated volume |
-//! | [`validate`] | whether one that was read can be one |
+//! | `validate` | whether one that was read can be one |
 //!
 //! Its form on disk is [`crate::folder::calibration_file`]'s affair.
 

@@ -2,8 +2,8 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`motion`] | how the grid moved against a camera, beyond what the poses say |
-//! | [`jumps`] | the steps that are no slip of the line numbers |
+//! | `motion` | how the grid moved against a camera, beyond what the poses say |
+//! | `jumps` | the steps that are no slip of the line numbers |
 //!
 //! For the anchors of [`crate::mapping::checks::rays`], from one height to the next,
 //! ```text

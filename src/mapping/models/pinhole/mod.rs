@@ -3,8 +3,8 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`distortion`] | what the lens does to a ray |
-//! | [`start`] | the camera that a projection is most like |
-//! | [`fit`] | derivatives, priors and the fit |
+//! | `start` | the camera that a projection is most like |
+//! | `fit` | derivatives, priors and the fit |
 //!
 //! ```text
 //! X = R (G p + t),   G = [e_x  e_y  a],   p = (x, y, z) of the tool frame, mm
