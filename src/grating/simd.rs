@@ -73,6 +73,7 @@ pub trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Se
     /// The larger of both.
     fn at_least(self, least: Self) -> Self;
 
+    /// The square root.
     fn root(self) -> Self;
 
     /// 1 where it is below `limit`, else 0.
@@ -84,10 +85,13 @@ pub const LANES: usize = 8;
 
 /// [`LANES`] numbers.
 pub trait Lanes: Real {
+    /// The numbers of `from`, in their order.
     fn load(from: &[f32; LANES]) -> Self;
 
+    /// Writes the numbers to `into`, in their order.
     fn store(self, into: &mut [f32; LANES]);
 
+    /// The sum of all lanes, added in their order.
     fn sum(self) -> f32;
 }
 

@@ -16,25 +16,66 @@ const MAX_ARRAY_TEXT: usize = 4096;
 pub enum Refusal {
     /// No parameter has that name.
     #[error("{name} is unknown: is it misspelt?")]
-    Unknown { name: String },
+    Unknown {
+        /// The name that was given.
+        name: String,
+    },
     /// It is fixed when the node starts.
     #[error("{name} is read-only: it is read when the node starts; start the node with {name} = {value}")]
-    ReadOnly { name: String, value: Value },
+    ReadOnly {
+        /// Name of the parameter.
+        name: String,
+        /// Value that it should have been given.
+        value: Value,
+    },
     /// The value is of another type.
     #[error("{name} = {value} is of another type: give {wanted}")]
-    Type { name: String, value: Value, wanted: &'static str },
+    Type {
+        /// Name of the parameter.
+        name: String,
+        /// Value that was given.
+        value: Value,
+        /// The declared type in words.
+        wanted: &'static str,
+    },
     /// The number is outside the range.
     #[error("{name} = {value} is outside {range}: give a value within")]
-    Range { name: String, value: String, range: String },
+    Range {
+        /// Name of the parameter.
+        name: String,
+        /// Number that was given, as text.
+        value: String,
+        /// Declared bounds, `a … b` with their unit.
+        range: String,
+    },
     /// The value is none of those that are possible.
     #[error("{name} = {value} is none of {choices}: choose one of them")]
-    Choice { name: String, value: Value, choices: String },
+    Choice {
+        /// Name of the parameter.
+        name: String,
+        /// Value that was given.
+        value: Value,
+        /// The possible values, separated by commas.
+        choices: String,
+    },
     /// The array has another length.
     #[error("{name} has {found} entries: give {wanted}")]
-    Length { name: String, found: usize, wanted: String },
+    Length {
+        /// Name of the parameter.
+        name: String,
+        /// Entries that were given.
+        found: usize,
+        /// Declared length and bounds of the entries in words.
+        wanted: String,
+    },
     /// The settings can't be made of the values.
     #[error("{names} can't be set: {reason}")]
-    Settings { names: String, reason: String },
+    Settings {
+        /// Names of the parameters that were to be set, separated by commas.
+        names: String,
+        /// What the settings' type says.
+        reason: String,
+    },
 }
 
 impl Kind {

@@ -70,6 +70,7 @@ impl std::ops::Deref for Image<'_> {
 
 /// An image on a device.
 pub trait Pixels: Send {
+    /// The raw image.
     fn image(&self) -> &GrayImage;
 
     /// JᵀJ and Jᵀr of cost (4); `scale`: robust scale of the residuals, brightness.

@@ -23,13 +23,29 @@ use nalgebra::{DMatrix, DVector};
 /// Why an iteration ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Termination {
-    /// The last step, of Gauss–Newton, moved the phases by `step_rad`, less than `limit_rad`. Its cost was not evaluated.
-    ShortStep { step_rad: f64, limit_rad: f64 },
-    /// A step that moves the phases by `step_rad` only, less than `limit_rad`, no longer lowers the cost.
-    Stationary { step_rad: f64, limit_rad: f64 },
-    /// `passes` passes over the pixels were not enough; the last step tried moved the phases by `step_rad`, `limit_rad` ends
-    /// the iteration.
-    OutOfPasses { passes: usize, step_rad: f64, limit_rad: f64 },
+    /// The last Gauss–Newton step was short. It was taken, and its cost was not evaluated.
+    ShortStep {
+        /// By how much the step moved the phases, rad.
+        step_rad: f64,
+        /// A shorter step ends the iteration, rad.
+        limit_rad: f64,
+    },
+    /// A short step no longer lowers the cost. It was not taken.
+    Stationary {
+        /// By how much the step would move the phases, rad.
+        step_rad: f64,
+        /// A shorter step ends the iteration, rad.
+        limit_rad: f64,
+    },
+    /// The passes over the pixels were not enough.
+    OutOfPasses {
+        /// Passes over the pixels.
+        passes: usize,
+        /// By how much the last step tried moved the phases, rad.
+        step_rad: f64,
+        /// A shorter step ends the iteration, rad.
+        limit_rad: f64,
+    },
 }
 
 impl Termination {

@@ -3,8 +3,9 @@
 use crate::pose::tool_pose::ToolPose;
 use nalgebra::Vector2;
 
-/// Poses this far from the first one along x and y, but not above or below it by more than the second, are jogs, mm.
+/// A pose is a jog from this distance to the first pose on, along x and y, mm: above what a robot repeats.
 pub const JOG_MM: f64 = 0.05;
+/// A pose this far above or below the first pose is no jog, mm.
 pub const JOG_HEIGHT_MM: f64 = 0.05;
 
 /// Where a pair was taken, relative to the first one.

@@ -68,6 +68,7 @@ pub enum Argument<'a, B> {
 
 /// Where kernels run.
 pub trait Device: Send + Sync {
+    /// Its queues of work.
     type Queue: Queue + 'static;
 
     /// For people.
