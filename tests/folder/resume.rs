@@ -4,7 +4,8 @@ use crate::common::cell::Cell;
 use grating_calibration::camera::{Camera, Stereo};
 use grating_calibration::folder::image_file::{Counts, RawImage};
 use grating_calibration::folder::recording::journal::{Header, JOURNAL};
-use grating_calibration::folder::recording::record::{Recorder, read_back};
+use grating_calibration::folder::recording::record::Recorder;
+use grating_calibration::folder::recording::recorded_session::{AddError, RecordedSession};
 use grating_calibration::mapping::calibration::Calibration;
 use grating_calibration::pose::tool_pose::ToolPose;
 use grating_calibration::sweep::session::SweepSession;
@@ -51,26 +52,39 @@ impl Sweep {
         SweepSession::new(self.settings()).unwrap()
     }
 
-    /// Fits and records pairs `from` … `to`, as the node does.
-    fn go_on(&self, session: &mut SweepSession, recorder: &mut Recorder, from: usize, to: usize) {
+    fn raw<'a>(&self, counts: &'a Stereo<Counts>) -> Stereo<RawImage<'a>> {
+        let [width, height] = self.size;
+        Stereo::from_fn(|camera| RawImage { width, height, counts: &counts[camera] })
+    }
+
+    /// Fits and records pairs `from` … `to`.
+    fn go_on(&self, session: &mut RecordedSession, from: usize, to: usize) {
         for (counts, pose) in &self.pairs[from..to] {
-            let [width, height] = self.size;
-            let raw = Stereo::from_fn(|camera| RawImage { width, height, counts: &counts[camera] });
-            session.add_pair(raw.map(RawImage::to_gray).as_ref(), *pose).unwrap();
-            recorder.add(raw, *pose).unwrap();
+            session.add(self.raw(counts), *pose).unwrap();
         }
+    }
+
+    /// From the beginning to the pair before `to`, recorded in `folder`.
+    fn record(&self, folder: &Path, to: usize) -> RecordedSession {
+        let mut session = RecordedSession::create(self.session(), folder, &self.header()).unwrap();
+        self.go_on(&mut session, 0, to);
+        session
     }
 
     /// From what is on disk to the end.
     fn resume(&self, folder: &Path) -> (usize, Calibration) {
         let header = self.header();
-        let (mut recorder, found, pairs) = Recorder::resume(folder, &header.offsets_mm, &self.settings()).unwrap();
+        let (recorder, found, pairs) = Recorder::resume(folder, &header.offsets_mm, &self.settings()).unwrap();
         assert_eq!(found, header);
-        let mut session = self.session();
-        for pair in &pairs {
-            session.add_pair(read_back(folder, pair).unwrap().as_ref(), pair.pose).unwrap();
-        }
-        self.go_on(&mut session, &mut recorder, pairs.len(), HEIGHTS);
+        let mut told = 0;
+        let mut session = RecordedSession::resume(self.session(), folder, recorder, &pairs, |_, _, pose| {
+            assert_eq!(pose, pairs[told].pose);
+            told += 1;
+            Ok::<(), AddError>(())
+        })
+        .unwrap();
+        assert_eq!(told, pairs.len());
+        self.go_on(&mut session, pairs.len(), HEIGHTS);
         (pairs.len(), session.finish().unwrap().calibration)
     }
 }
@@ -84,18 +98,14 @@ fn numbers(calibration: &Calibration) -> Calibration {
 fn whenever_it_was_killed_a_resumed_sweep_ends_with_the_same_numbers() {
     let sweep = Sweep::new();
     let alone = tempfile::tempdir().unwrap();
-    let mut recorder = Recorder::create(alone.path(), &sweep.header()).unwrap();
-    let mut session = sweep.session();
-    sweep.go_on(&mut session, &mut recorder, 0, HEIGHTS);
-    let calibration = session.finish().unwrap().calibration;
+    let calibration = sweep.record(alone.path(), HEIGHTS).finish().unwrap().calibration;
     assert!(calibration.usable, "{}", calibration.reason);
     let wanted = numbers(&calibration);
 
     // Killed while the first or a later line was written, or right after the last one.
     for (reached, torn) in [(1, true), (4, true), (HEIGHTS, false)] {
         let killed = tempfile::tempdir().unwrap();
-        let mut recorder = Recorder::create(killed.path(), &sweep.header()).unwrap();
-        sweep.go_on(&mut sweep.session(), &mut recorder, 0, reached);
+        drop(sweep.record(killed.path(), reached));
         let journal = killed.path().join(JOURNAL);
         if torn {
             let bytes = std::fs::read(&journal).unwrap();
@@ -113,4 +123,22 @@ fn whenever_it_was_killed_a_resumed_sweep_ends_with_the_same_numbers() {
             assert_eq!(image(killed.path()), image(alone.path()));
         }
     }
+}
+
+/// What can't be fitted would end every resumed sweep; what was told of must be there after a crash.
+#[test]
+fn a_pair_that_can_not_be_fitted_is_not_in_the_record_and_all_others_are() {
+    let sweep = Sweep::new();
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = sweep.record(folder.path(), 3);
+    let dark = Stereo::from_fn(|_| Counts::U8(vec![9; (sweep.size[0] * sweep.size[1]) as usize]));
+    let refused = session.add(sweep.raw(&dark), sweep.pairs[3].1);
+    assert!(matches!(refused, Err(AddError::Sweep(_))), "{refused:?}");
+    // Right after the report, whatever becomes of the node: on disk, and whole.
+    let on_disk = || Recorder::resume(folder.path(), &sweep.header().offsets_mm, SETTINGS).unwrap().2.len();
+    assert_eq!(on_disk(), 3);
+    drop(session);
+    let (found, resumed) = sweep.resume(folder.path());
+    assert_eq!((found, resumed.heights), (3, HEIGHTS));
+    assert_eq!(on_disk(), HEIGHTS);
 }

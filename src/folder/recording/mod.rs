@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | [`journal`] | its journal: one line a pair, each with a checksum |
 //! | [`record`] | images, poses and journal together |
+//! | [`recorded_session`] | a session whose pairs are on disk |
 
 pub mod journal;
 pub mod record;
+pub mod recorded_session;

@@ -1,229 +1,257 @@
-//! Clicks in the pictures: each becomes a point, is answered and recorded, and may send the tool there.
+//! Clicks in the images: each becomes a point, is answered and recorded, and may move the tool.
 //!
 //! | topic | is |
 //! | --- | --- |
 //! | `left/image_raw_mouse_left`, `right/…` | whole pixels without a stamp, as rqt_image_view publishes them |
 //! | `clicked_pixel` | stamped; its frame names the camera |
-//! | `clicked_point`, `~/click` | the point, NaN where there is none; the same with covariance and the reason |
+//! | `clicked_point`, `~/click` | the point, NaN where there is none; the same with covariance and reason |
 //!
-//! A click in one camera lies on the plane `click.height` above the calibrated sheet. When the same spot was clicked in the
-//! other camera before, and the tool has stood still since, both rays meet there instead.
+//! A click in one camera lies on the plane `click.height` above the calibrated sheet. When another spot was clicked in the
+//! other camera before, and the tool has been at rest since, both rays meet in one stereo point.
 
 use crate::camera::{Camera, Stereo};
-use crate::mapping::calibration::answer::{AnswerStatus, PointAnswer};
+use crate::mapping::calibration::answer::PointAnswer;
+use crate::parameters::nodes::calibration_node::NodeParameters;
 use crate::parameters::nodes::people::ClickMoves;
-use crate::ros::click::click_record;
-use crate::ros::node::shared::Shared;
-use crate::ros::service::status::ServiceStatus;
-use crate::ros::service::{move_to, services};
-use crate::ros::show::transform;
-use crate::ros::{locked, time};
-use crate::sweep::motion::profile::distance;
-use nalgebra::{Isometry3, Vector2};
-use r2r::Publisher;
+use crate::parameters::table::ParameterTable;
+use crate::ros::click::partner::{Clicked, PartnerSearch, Waiting};
+use crate::ros::click::{messages, record};
+use crate::ros::input::camera_input::CameraInput;
+use crate::ros::input::pose_input::PoseInput;
+use crate::ros::robot::lease::Robot;
+use crate::ros::robot::move_to::Moved;
+use crate::ros::robot::stop::Stop;
+use crate::ros::state::clicked::{AnsweredClick, FoundBy, in_frame};
+use crate::ros::state::live::Live;
+use crate::ros::state::served::ServedCalibration;
+use crate::ros::state::service_status::ServiceStatus;
+use crate::ros::support::files::Files;
+use crate::ros::{each, locked, nanoseconds};
+use nalgebra::Vector2;
 use r2r::geometry_msgs::msg::{Point, PointStamped};
-use r2r::grating_calibration::msg::{Click, Pixel, PointEstimate};
-use r2r::grating_calibration::srv::MoveTo;
+use r2r::grating_calibration::msg::Click;
+use r2r::{Publisher, QosProfile};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::task::{JoinError, spawn_blocking};
 
-/// A tool that moved less than this between two clicks stood still, mm.
-const STILL_MM: f64 = 0.05;
-
-/// A click as it comes in.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Clicked {
-    pub camera: Camera,
-    pub pixel: Vector2<f64>,
-    /// Of the picture, ns; 0: the latest.
-    pub stamp_ns: i64,
+/// What clicks need.
+pub struct ClickSources {
+    /// Stamps of the images, and frames that name a camera.
+    pub cameras: Arc<CameraInput>,
+    /// Where the tool is.
+    pub poses: Arc<PoseInput>,
+    /// The calibration that answers.
+    pub served: Arc<ServedCalibration>,
+    /// Moves the tool.
+    pub robot: Arc<Robot>,
+    /// Shows the clicks.
+    pub live: Arc<watch::Sender<Live>>,
+    /// Where the record may lie.
+    pub files: Files,
+    /// How clicks are answered.
+    pub parameters: ParameterTable<NodeParameters>,
 }
 
-/// One that may still find its partner in the other camera.
-#[derive(Clone, Copy, Debug)]
-struct Waiting {
-    click: Clicked,
-    position_mm: Option<[f64; 3]>,
-    at: Instant,
-}
-
-/// Where answers go, and the click that waits for its partner.
+/// Answers clicks.
 pub struct Clicks {
-    waiting: Mutex<Option<Waiting>>,
+    sources: ClickSources,
+    partners: PartnerSearch,
     points: Mutex<Publisher<PointStamped>>,
     answers: Mutex<Publisher<Click>>,
 }
 
-impl Clicks {
-    pub fn new(points: Publisher<PointStamped>, answers: Publisher<Click>) -> Self {
-        Clicks { waiting: Mutex::default(), points: Mutex::new(points), answers: Mutex::new(answers) }
+/// A point, how it was found, and what to mind.
+struct FoundPoint {
+    answer: Result<PointAnswer, ServiceStatus>,
+    by: Option<FoundBy>,
+    mind: String,
+}
+
+impl FoundPoint {
+    fn none(status: ServiceStatus, mind: &str) -> Self {
+        FoundPoint { answer: Err(status), by: None, mind: mind.into() }
     }
 }
 
-/// Answers, records and, when that is wanted and armed, goes there.
-pub async fn take(shared: Arc<Shared>, clicked: Clicked) -> Click {
-    let for_answer = shared.clone();
-    let answered = tokio::task::spawn_blocking(move || {
-        let mut click = answer(&for_answer, clicked);
-        if let Err(error) = click_record::append(&for_answer, &click) {
-            tracing::error!("{error}");
-            click.message =
-                [click.message, error].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
+impl Clicks {
+    /// Answers the clicks of topics from now on.
+    ///
+    /// # Errors
+    /// Those of r2r.
+    pub fn start(node: &mut r2r::Node, sources: ClickSources) -> r2r::Result<Arc<Self>> {
+        let clicks = Arc::new(Clicks {
+            sources,
+            partners: PartnerSearch::default(),
+            points: node.create_publisher("clicked_point", QosProfile::default())?.into(),
+            answers: node.create_publisher("~/click", QosProfile::default())?.into(),
+        });
+        for camera in Camera::BOTH {
+            let topic = format!("{camera}/image_raw_mouse_left");
+            let clicks = clicks.clone();
+            each(node.subscribe::<Point>(&topic, QosProfile::default())?, move |message| {
+                let pixel = Vector2::new(message.x, message.y);
+                tokio::spawn(clicks.clone().take(Clicked { camera, pixel, stamp_ns: 0 }));
+            });
         }
-        publish(&for_answer, &click);
-        for_answer.live.send_modify(|live| live.add_click(click.clone()));
-        click
-    });
-    let Ok(click) = answered.await else { return Click::default() };
-    let wanted = match shared.parameters.now().click.moves {
-        ClickMoves::Any => true,
-        ClickMoves::Stereo => click.by == "stereo",
-        ClickMoves::Off => false,
-    };
-    if wanted && click.estimate.status == ServiceStatus::Answer(AnswerStatus::Ok).code() {
-        tokio::spawn(go_there(shared, click.clone()));
+        let stamped = clicks.clone();
+        each(node.subscribe::<PointStamped>("clicked_pixel", QosProfile::default())?, move |message| {
+            let (frame, pixel) = (&message.header.frame_id, Vector2::new(message.point.x, message.point.y));
+            match stamped.sources.cameras.camera_of(frame) {
+                Some(camera) => {
+                    let stamp_ns = nanoseconds(&message.header.stamp);
+                    tokio::spawn(stamped.clone().take(Clicked { camera, pixel, stamp_ns }));
+                }
+                None => stamped.publish(&unknown_camera(frame, pixel)),
+            }
+        });
+        Ok(clicks)
     }
-    click
+
+    /// Answers, records and, when that is wanted and armed, moves the tool.
+    ///
+    /// # Errors
+    /// When answering panicked; the log says why.
+    pub async fn take(self: Arc<Self>, clicked: Clicked) -> Result<AnsweredClick, JoinError> {
+        let clicks = self.clone();
+        let click = spawn_blocking(move || {
+            let parameters = clicks.sources.parameters.now();
+            let mut click = clicks.answer(clicked);
+            if let Err(error) = record::append(&parameters.click.file, &clicks.sources.files, &click) {
+                tracing::error!("{error}");
+                click.message = joined([click.message, error]);
+            }
+            clicks.publish(&click);
+            clicks.sources.live.send_modify(|live| live.add_click(click.clone()));
+            click
+        })
+        .await?;
+        let moves = match self.sources.parameters.now().click.moves {
+            ClickMoves::Any => true,
+            ClickMoves::Stereo => click.found_by == Some(FoundBy::Stereo),
+            ClickMoves::Off => false,
+        };
+        if moves
+            && click.status() == ServiceStatus::OK
+            && let Some(estimate) = click.estimate()
+        {
+            tokio::spawn(self.go_there(estimate.point_mm.into()));
+        }
+        Ok(click)
+    }
+
+    /// Moves the tool's origin to a point in the base frame plus `click.approach`.
+    ///
+    /// # Errors
+    /// [`Stop`] with why nothing was moved, or what stopped the move.
+    pub async fn move_to(&self, point_mm: [f64; 3]) -> Result<Moved, Stop> {
+        let approach_m = self.sources.parameters.now().click.approach_m;
+        let target_mm = std::array::from_fn(|i| point_mm[i] + 1e3 * approach_m[i]);
+        self.sources.robot.move_to(target_mm, false).await
+    }
+
+    async fn go_there(self: Arc<Self>, point_mm: [f64; 3]) {
+        match self.move_to(point_mm).await {
+            Ok(Moved { position_mm, message }) => {
+                let [x, y, z] = position_mm.map(|mm| 1e-3 * mm);
+                tracing::info!("moved to the clicked point: ({x:.6}, {y:.6}, {z:.6}) m, {message}");
+            }
+            Err(stop) => tracing::warn!("the tool is not moved to the clicked point: {}", stop.reason()),
+        }
+    }
+
+    fn answer(&self, clicked: Clicked) -> AnsweredClick {
+        let Clicked { camera, pixel, .. } = clicked;
+        let stamp_ns = match clicked.stamp_ns {
+            0 => self.sources.cameras.recent().last().map_or(0, |pair| pair[camera].stamp_ns),
+            given => given,
+        };
+        let parameters = self.sources.parameters.now();
+        let pose = self.sources.poses.at(stamp_ns);
+        let waiting = Waiting { click: clicked, position_mm: pose.map(|pose| pose.position_mm()), at: Instant::now() };
+        let longest = Duration::from_secs_f64(parameters.click.pair_time_s);
+        let partner = self.partners.partner_or_wait(waiting, longest);
+        let found = self.point(&waiting, partner, &parameters);
+        let mut pixels = Stereo { left: None, right: None };
+        pixels[camera] = Some(pixel);
+        match partner {
+            Some(partner) if found.by == Some(FoundBy::Stereo) => pixels[partner.camera] = Some(partner.pixel),
+            // The partner shows another point: this click may find a better one.
+            Some(_) => self.partners.wait(waiting),
+            None => {}
+        }
+        let (answer, frame) = match pose {
+            Some(pose) => {
+                let base_from_calibration = pose.pose * self.sources.served.tool_from_calibration();
+                (found.answer.map(|answer| in_frame(&answer, &base_from_calibration)), parameters.frames.base_frame.clone())
+            }
+            None => (found.answer, parameters.frames.calibration_frame.clone()),
+        };
+        let status = answer.map_or_else(|status| status, |answer| answer.status.into());
+        let message = joined([status.remedy().into(), found.mind]);
+        if status != ServiceStatus::OK {
+            tracing::warn!("click in the {camera} image at ({:.1}, {:.1}) px: {message}", pixel.x, pixel.y);
+        }
+        let found_by = found.by.filter(|_| answer.is_ok_and(|answer| answer.status.is_answered()));
+        AnsweredClick { stamp_ns, camera: Some(camera), found_by, pixels, answer, frame, message }
+    }
+
+    /// The point, in the calibration frame.
+    fn point(&self, clicked: &Waiting, partner: Option<Clicked>, parameters: &NodeParameters) -> FoundPoint {
+        let Some(calibration) = self.sources.served.calibration() else {
+            return FoundPoint::none(ServiceStatus::NotCalibrated, "");
+        };
+        let (Clicked { camera, pixel, .. }, sigma_px) = (clicked.click, parameters.click.sigma_px);
+        let mut mind = String::new();
+        if let Some(partner) = partner {
+            let mut pixels = Stereo { left: pixel, right: pixel };
+            pixels[partner.camera] = partner.pixel;
+            let answer = calibration.noisy_pair_to_point(pixels.left, pixels.right, sigma_px);
+            if answer.status.is_answered() {
+                return FoundPoint { answer: Ok(answer), by: Some(FoundBy::Stereo), mind };
+            }
+            mind = format!("taken alone: the click before, in the {} image, shows another point", partner.camera);
+        }
+        let Some((here_mm, start_mm)) = clicked.position_mm.zip(calibration.reference_mm) else {
+            let why = match calibration.reference_mm {
+                None => "the calibration does not know where the sheet was: click the spot in both cameras",
+                Some(_) => "click the spot in both cameras, or let the robot's driver publish its pose",
+            };
+            return FoundPoint::none(ServiceStatus::PoseUnavailable, why);
+        };
+        let plane_z_mm = 1e3 * parameters.click.height_m - (here_mm[2] - start_mm[2]);
+        let answer = calibration.noisy_pixel_to_plane(camera, pixel, plane_z_mm, sigma_px);
+        FoundPoint { answer: Ok(answer), by: Some(FoundBy::Plane), mind }
+    }
+
+    fn publish(&self, click: &AnsweredClick) {
+        let sent = locked(&self.points).publish(&messages::point(click));
+        let sent = sent.and(locked(&self.answers).publish(&messages::click(click)));
+        if let Err(error) = sent {
+            tracing::error!("a click's answer could not be published: {error}");
+        }
+    }
 }
 
 /// A click whose camera is not known, by its frame.
-pub fn refuse_camera(shared: &Shared, frame: &str, pixel: &Point) {
-    let mut click = Click { estimate: services::no_point(ServiceStatus::UnknownCamera), ..Click::default() };
-    click.message = format!(
-        "clicked_pixel names camera '{frame}' at ({}, {}): its header.frame_id must be left or right, or the frame of one \
-         camera's images only",
-        pixel.x, pixel.y
-    );
-    (click.left, click.right) = (NOWHERE, NOWHERE);
-    publish(shared, &click);
-}
-
-const NOWHERE: Pixel = Pixel { u: f64::NAN, v: f64::NAN };
-
-/// The camera that a frame names.
-pub fn camera_of(shared: &Shared, frame: &str) -> Option<Camera> {
-    let frames = shared.frames();
-    let own = Stereo::from_fn(|camera| frames.health(camera).frame_id);
-    let named = |camera: &Camera| frame == camera.to_string() || (frame == own[*camera] && own.left != own.right);
-    Camera::BOTH.into_iter().find(named)
-}
-
-fn answer(shared: &Shared, clicked: Clicked) -> Click {
-    let Clicked { camera, pixel, stamp_ns } = clicked;
-    let stamp_ns = match stamp_ns {
-        0 => shared.recent().last().map_or(0, |pair| pair[camera].stamp_ns),
-        given => given,
-    };
-    let pose = locked(&shared.poses).at(stamp_ns);
-    let position_mm = pose.map(|pose| pose.position_mm());
-    let partner = partner(shared, camera, position_mm);
-    let mut click = Click { camera: camera.to_string(), ..Click::default() };
-    click.header.stamp = time(stamp_ns);
-    let mut pixels = Stereo { left: NOWHERE, right: NOWHERE };
-    pixels[camera] = Pixel { u: pixel.x, v: pixel.y };
-    let (answer, by, mind) = point(shared, clicked, partner, position_mm);
-    if let (Some(partner), "stereo") = (partner, by) {
-        pixels[partner.camera] = Pixel { u: partner.pixel.x, v: partner.pixel.y };
-    }
-    (click.left, click.right) = (pixels.left, pixels.right);
-    // A pair is used up; a click alone may still find its partner.
-    let waits = (by != "stereo").then(|| Waiting { click: clicked, position_mm, at: Instant::now() });
-    *locked(&shared.clicks.waiting) = waits;
-    let (wanted_from_calibration, frame) = match pose {
-        Some(pose) => (pose.pose * transform::offset(shared), shared.parameters.now().frames.base_frame.clone()),
-        None => (Isometry3::identity(), shared.parameters.now().frames.calibration_frame.clone()),
-    };
-    click.header.frame_id = frame;
-    let status = match answer {
-        Ok(answer) => {
-            click.estimate = services::point_in(&answer, &wanted_from_calibration);
-            if answer.status.is_answered() {
-                click.by = by.into();
-            }
-            ServiceStatus::Answer(answer.status)
-        }
-        Err(status) => {
-            click.estimate = services::no_point(status);
-            status
-        }
-    };
-    click.message =
-        [status.remedy().to_string(), mind].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
-    if status != ServiceStatus::Answer(AnswerStatus::Ok) {
-        tracing::warn!("click in the {camera} picture at ({:.1}, {:.1}) px: {}", pixel.x, pixel.y, click.message);
-    }
-    click
-}
-
-/// The click that waits in the other camera, if it is not too old and the tool has not moved.
-fn partner(shared: &Shared, camera: Camera, position_mm: Option<[f64; 3]>) -> Option<Clicked> {
-    let longest = Duration::from_secs_f64(shared.parameters.now().click.pair_time_s);
-    let waiting = *locked(&shared.clicks.waiting);
-    let waiting = waiting.filter(|waiting| waiting.click.camera != camera && waiting.at.elapsed() <= longest)?;
-    let still = match (waiting.position_mm, position_mm) {
-        (Some(then), Some(now)) => distance(then, now) <= STILL_MM,
-        _ => true,
-    };
-    still.then_some(waiting.click)
-}
-
-/// The point, how it was found, and what to mind.
-fn point(
-    shared: &Shared,
-    clicked: Clicked,
-    partner: Option<Clicked>,
-    position_mm: Option<[f64; 3]>,
-) -> (Result<PointAnswer, ServiceStatus>, &'static str, String) {
-    let Some(calibration) = shared.calibration() else {
-        return (Err(ServiceStatus::NotCalibrated), "", String::new());
-    };
-    let sigma_px = shared.parameters.now().click.sigma_px;
-    let mut mind = String::new();
-    if let Some(partner) = partner {
-        let mut pixels = Stereo { left: clicked.pixel, right: clicked.pixel };
-        pixels[partner.camera] = partner.pixel;
-        let both = calibration.noisy_pair_to_point(pixels.left, pixels.right, sigma_px);
-        if both.status.is_answered() {
-            return (Ok(both), "stereo", mind);
-        }
-        mind = format!("taken alone: the click before, in the {} picture, shows another point", partner.camera);
-    }
-    let Some((here_mm, start_mm)) = position_mm.zip(calibration.reference_mm) else {
-        let why = match calibration.reference_mm {
-            None => "the calibration does not know where the sheet was: click the spot in both cameras",
-            Some(_) => "click the spot in both cameras, or let the robot's driver publish its pose",
-        };
-        return (Err(ServiceStatus::PoseUnavailable), "", why.into());
-    };
-    let plane_z_mm = 1e3 * shared.parameters.now().click.height_m - (here_mm[2] - start_mm[2]);
-    let answer = calibration.noisy_pixel_to_plane(clicked.camera, clicked.pixel, plane_z_mm, sigma_px);
-    (Ok(answer), "plane", mind)
-}
-
-fn publish(shared: &Shared, click: &Click) {
-    let nan = Point { x: f64::NAN, y: f64::NAN, z: f64::NAN };
-    let answered = click.estimate.status <= PointEstimate::OUTSIDE_VOLUME as u8;
-    let point = if answered { click.estimate.point.clone() } else { nan };
-    let message = PointStamped { header: click.header.clone(), point };
-    let sent = locked(&shared.clicks.points).publish(&message);
-    let sent = sent.and(locked(&shared.clicks.answers).publish(click));
-    if let Err(error) = sent {
-        tracing::error!("a click's answer could not be published: {error}");
-    }
-}
-
-/// Sends the tool's origin to the clicked point plus `click.approach`.
-async fn go_there(shared: Arc<Shared>, click: Click) {
-    let [x, y, z] = shared.parameters.now().click.approach_m;
-    let p = click.estimate.point;
-    let point = Point { x: p.x + x, y: p.y + y, z: p.z + z };
-    match move_to::run(&shared, &MoveTo::Request { point, dry_run: false }).await {
-        Ok((message, reached)) => tracing::info!(
-            "moved to the clicked point: ({:.6}, {:.6}, {:.6}) m, {message}",
-            reached.x,
-            reached.y,
-            reached.z
+fn unknown_camera(frame: &str, pixel: Vector2<f64>) -> AnsweredClick {
+    AnsweredClick {
+        stamp_ns: 0,
+        camera: None,
+        found_by: None,
+        pixels: Stereo { left: None, right: None },
+        answer: Err(ServiceStatus::UnknownCamera),
+        frame: String::new(),
+        message: format!(
+            "clicked_pixel names camera '{frame}' at ({}, {}): its header.frame_id must be left or right, or the frame of one \
+             camera's images only",
+            pixel.x, pixel.y
         ),
-        Err(stop) => tracing::warn!("the clicked point is not gone to: {}", stop.reason()),
     }
+}
+
+/// All parts that say something.
+fn joined<const N: usize>(parts: [String; N]) -> String {
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }

@@ -1,127 +1,127 @@
-//! Whose turn it is to move the robot: goals of the `~/calibrate` action and of the live page, and moves, one at a time.
+//! The `~/calibrate` action: goals, feedback and results as messages.
 
-use crate::ros::goal::action_server::{ActionServer, RunningGoal, State};
-use crate::ros::goal::calibrate::{Feedback, Sweep};
-use crate::ros::node::shared::Shared;
+use crate::mapping::method::Method;
+use crate::ros::goal::action_server::{ActionServer, RunningGoal};
+use crate::ros::goal::calibrator::{Calibrator, OnProgress};
+use crate::ros::goal::goal_table::State;
+use crate::ros::goal::outcome::Outcome;
+use crate::ros::goal::request::CalibrationRequest;
+use crate::ros::robot::lease::{Robot, RobotLease, Task};
 use crate::ros::robot::stop::Stop;
-use crate::ros::{locked, time};
+use crate::ros::state::progress::Progress;
+use crate::ros::support::clock::Clock;
+use nalgebra::Vector2;
+use r2r::builtin_interfaces::msg::Duration;
 use r2r::grating_calibration::action::Calibrate;
-use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
-use tokio::sync::watch;
-
-/// Has the robot for one goal or move; it is free for the next one when this is dropped.
-pub struct Turn {
-    pub shared: Arc<Shared>,
-    /// Whether [`cancel`] was called.
-    pub cancelled: watch::Receiver<bool>,
-}
-
-impl Turn {
-    /// `None` while another goal or a move has the robot.
-    pub fn take(shared: &Arc<Shared>) -> Option<Self> {
-        if shared.busy.swap(true, Ordering::AcqRel) {
-            return None;
-        }
-        let (cancel, cancelled) = watch::channel(false);
-        *locked(&shared.cancel) = Some(cancel);
-        shared.publish_status();
-        Some(Turn { shared: shared.clone(), cancelled })
-    }
-
-    /// One calibration.
-    pub async fn run(self, goal: Calibrate::Goal, feedback: Feedback) -> Result<Calibrate::Result, Stop> {
-        let outcome = match Sweep::prepare(self.shared.clone(), goal, self.cancelled.clone(), feedback).await {
-            Ok(sweep) => sweep.run().await,
-            Err(stop) => Err(stop),
-        };
-        match &outcome {
-            Ok(result) if result.usable || !result.plan.is_empty() => tracing::info!("{}", result.reason),
-            Ok(result) => tracing::warn!("calibrated, but NOT usable: {}", result.reason),
-            Err(Stop::Cancelled) => tracing::warn!("calibration cancelled: the tool holds where it is"),
-            Err(Stop::Failed(reason)) => tracing::error!("calibration stopped: {reason}"),
-        }
-        self.shared.live.send_modify(|live| live.end(&outcome));
-        outcome
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        *locked(&self.shared.cancel) = None;
-        self.shared.busy.store(false, Ordering::Release);
-        self.shared.publish_status();
-    }
-}
-
-/// Ends the calibration or the move that runs; `false` when none does.
-pub fn cancel(shared: &Shared) -> bool {
-    let cancel = locked(&shared.cancel);
-    cancel.as_ref().is_some_and(|cancel| {
-        cancel.send_replace(true);
-        true
-    })
-}
-
-/// `work`, which is cancelled when `move_to.armed` is set to false.
-pub async fn while_armed<T>(shared: &Shared, work: impl Future<Output = T>) -> T {
-    let period = Duration::from_secs_f64(shared.parameters.now().robot.control_period_s);
-    let disarmed = async {
-        while shared.parameters.now().move_to.armed {
-            tokio::time::sleep(period).await;
-        }
-    };
-    let mut work = pin!(work);
-    tokio::select! {
-        // Disarmed already, it does not begin.
-        biased;
-        () = disarmed => { cancel(shared); }
-        done = &mut work => return done,
-    }
-    work.await
-}
 
 /// Offers the action.
 ///
 /// # Errors
 /// Those of r2r.
-pub fn offer(node: &mut r2r::Node, shared: &Arc<Shared>) -> r2r::Result<()> {
+pub fn start(
+    node: &mut r2r::Node,
+    calibrator: &Arc<Calibrator>,
+    robot: &Arc<Robot>,
+    clock: &Arc<Clock>,
+) -> r2r::Result<()> {
     let take = {
-        let shared = shared.clone();
-        move |goal| {
-            let turn = Turn::take(&shared);
-            if turn.is_none() {
+        let (calibrator, robot) = (calibrator.clone(), robot.clone());
+        move |goal: Calibrate::Goal| {
+            let lease = robot.lease(Task::Calibration);
+            if lease.is_none() {
                 tracing::warn!(
                     "a goal was refused: a calibration or a move is under way; wait for its end, or cancel it"
                 );
             }
-            turn.map(|turn| move |running| drop(tokio::spawn(follow(turn, goal, running))))
+            let calibrator = calibrator.clone();
+            lease.map(|lease| move |running| drop(tokio::spawn(follow(calibrator, lease, goal, running))))
         }
     };
-    let (for_cancel, for_time) = (shared.clone(), shared.clone());
+    let (robot, clock) = (robot.clone(), clock.clone());
     let cancel = move || {
-        cancel(&for_cancel);
+        robot.cancel();
     };
-    ActionServer::offer(node, "~/calibrate", take, cancel, move || time(for_time.now_ns()))
+    ActionServer::offer(node, take, cancel, move || clock.stamp())
 }
 
-/// One goal of the action, to its end.
-async fn follow(turn: Turn, goal: Calibrate::Goal, running: RunningGoal) {
+/// One goal, to its end.
+async fn follow(calibrator: Arc<Calibrator>, lease: RobotLease, goal: Calibrate::Goal, running: RunningGoal) {
     let running = Arc::new(running);
     let for_feedback = running.clone();
-    let feedback: Feedback = Box::new(move |message| for_feedback.publish_feedback(message));
-    let (state, result) = match turn.run(goal, feedback).await {
-        Ok(result) => (State::Succeeded, result),
+    let on_progress: OnProgress = Box::new(move |progress| for_feedback.publish_feedback(feedback(progress)));
+    let ended = match request(&goal) {
+        Ok(request) => calibrator.run(lease, request, on_progress).await,
+        Err(stop) => calibrator.end(Err(stop)),
+    };
+    let (state, result) = match ended {
+        Ok(outcome) => (State::Succeeded, result(&outcome)),
         // Cancelled by somebody else than the goal's client: to the client it was aborted.
-        Err(Stop::Cancelled) if !running.is_canceling() => {
-            (State::Aborted, without("cancelled on the live page".into()))
-        }
+        Err(Stop::Cancelled) if !running.is_canceling() => (
+            State::Aborted,
+            without("cancelled, but not by its client: on the live page, or because the node ends".into()),
+        ),
         Err(Stop::Cancelled) => (State::Canceled, without("cancelled".into())),
         Err(Stop::Failed(reason)) => (State::Aborted, without(reason)),
     };
     running.end(state, result);
+}
+
+fn request(goal: &Calibrate::Goal) -> Result<CalibrationRequest, Stop> {
+    let method = match goal.method.as_str() {
+        "" | "auto" => Method::Auto,
+        "original" => Method::Original,
+        other => return Err(Stop::Failed(format!("method '{other}' is unknown: use auto or original"))),
+    };
+    Ok(CalibrationRequest {
+        height_start_mm: 1e3 * goal.height_start,
+        height_stop_mm: 1e3 * goal.height_stop,
+        height_step_mm: 1e3 * goal.height_step,
+        jogs_mm: goal.jogs.iter().map(|jog| [1e3 * jog.x, 1e3 * jog.y]).collect(),
+        method,
+        origins_px: goal.origins.iter().map(|pixel| Vector2::new(pixel.u, pixel.v)).collect(),
+        file: goal.file.clone(),
+        is_dry_run: goal.dry_run,
+        resumes: goal.resume,
+    })
+}
+
+fn feedback(progress: &Progress) -> Calibrate::Feedback {
+    let remaining = progress.remaining;
+    Calibrate::Feedback {
+        stage: progress.stage.name().into(),
+        step: progress.step,
+        steps: progress.steps,
+        height: 1e-3 * progress.height_mm,
+        residual: progress.residual,
+        eta: Duration { sec: remaining.as_secs().try_into().unwrap_or(i32::MAX), nanosec: remaining.subsec_nanos() },
+    }
+}
+
+fn result(outcome: &Outcome) -> Calibrate::Result {
+    let (usable, reason) = (outcome.is_usable(), outcome.reason());
+    match outcome {
+        Outcome::Planned { plan, .. } => Calibrate::Result { reason, plan: plan.clone(), ..Default::default() },
+        Outcome::Calibrated { calibration, file, retaken } => {
+            let both = [&calibration.left, &calibration.right];
+            let worst_mm = calibration.stereo.rms_mm.iter().copied().fold(0.0, f64::max);
+            Calibrate::Result {
+                usable,
+                reason,
+                method: calibration.method.to_string(),
+                file: file.clone(),
+                heights: calibration.heights as u32,
+                correspondences: both.iter().map(|camera| camera.correspondences as u32).sum(),
+                models: both.iter().map(|camera| camera.model.kind().to_string()).collect(),
+                residual_rms_px: both.iter().map(|camera| camera.residual_rms_px).collect(),
+                cross_validation_rms_px: both.iter().map(|camera| camera.cross_validation_rms_px).collect(),
+                stereo_rms: 1e-3 * worst_mm,
+                min_phase_margin: calibration.min_phase_margin,
+                retaken: *retaken,
+                ..Default::default()
+            }
+        }
+    }
 }
 
 /// The result of a goal that gave no calibration.

@@ -1,53 +1,57 @@
-//! What a goal asks for, checked and in one place; parameters that change later don't change it.
+//! What a goal fixes, from request and parameters: parameters that change later don't change it.
 
 use crate::camera::{Camera, Stereo};
-use crate::mapping::method::Method;
-use crate::ros::node::shared::Shared;
+use crate::parameters::nodes::calibration_node::NodeParameters;
+use crate::ros::goal::request::CalibrationRequest;
 use crate::ros::robot::stop::{Stop, failed};
+use crate::ros::support::files::Files;
 use crate::sweep::motion::plan::Plan;
 use crate::sweep::settings::CalibrationSettings;
 use nalgebra::Vector2;
-use r2r::grating_calibration::action::Calibrate;
 use std::path::PathBuf;
 
-/// Everything a goal fixes.
+/// Everything that a goal fixes.
 pub struct Job {
+    /// The poses.
     pub plan: Plan,
+    /// How images are fitted.
     pub settings: CalibrationSettings,
+    /// Where the calibration is written.
     pub file: Option<PathBuf>,
+    /// Folder of the image pairs and poses.
     pub record: Option<PathBuf>,
-    pub dry_run: bool,
-    pub resume: bool,
-    /// Largest movement of the picture at rest, px.
+    /// All checks, but no motion.
+    pub is_dry_run: bool,
+    /// Continue what [`Self::record`] holds.
+    pub resumes: bool,
+    /// Largest image shift at rest.
     pub image_tolerance_px: f64,
+    /// Frame of the poses.
+    pub base_frame: String,
 }
 
 impl Job {
+    /// What `request` asks for, with the parameters of this moment.
+    ///
     /// # Errors
     /// [`Stop`] with what is wrong and what to do.
-    pub fn new(shared: &Shared, goal: &Calibrate::Goal) -> Result<Self, Stop> {
-        let parameters = shared.parameters.now();
-        let jogs_mm: Vec<[f64; 2]> = goal.jogs.iter().map(|jog| [1e3 * jog.x, 1e3 * jog.y]).collect();
-        let pitch_mm = parameters.calibration.pitch_mm();
-        let mut plan = Plan::new(1e3 * goal.height_start, 1e3 * goal.height_stop, 1e3 * goal.height_step)?;
-        if !jogs_mm.is_empty() {
-            let Some(pitch_mm) = pitch_mm else {
+    pub fn new(request: &CalibrationRequest, parameters: &NodeParameters, files: &Files) -> Result<Self, Stop> {
+        let calibration = &parameters.calibration;
+        let mut plan = Plan::new(request.height_start_mm, request.height_stop_mm, request.height_step_mm)?;
+        if !request.jogs_mm.is_empty() {
+            let Some(pitch_mm) = calibration.pitch_mm() else {
                 return failed("jogs are made in steps of a fraction of the pitch: set the parameter pitch");
             };
-            plan = plan.with_jogs(&jogs_mm, pitch_mm)?;
+            plan = plan.with_jogs(&request.jogs_mm, pitch_mm)?;
         }
-        let method = match goal.method.as_str() {
-            "" | "auto" => Method::Auto,
-            "original" => Method::Original,
-            other => return failed(format!("method '{other}' is unknown: use auto or original")),
-        };
-        let mut settings = parameters.calibration.settings(method);
-        settings.origin_px = origins(settings.origin_px, goal)?;
-        let file =
-            if goal.file.is_empty() { parameters.calibration.calibration_file.clone() } else { goal.file.clone() };
-        let place = |text: String| (!text.is_empty()).then(|| shared.files.resolve(&text)).transpose();
-        let record = place(parameters.calibration.record_dir.clone())?;
-        if goal.resume && record.is_none() {
+        let mut settings = calibration.settings(request.method);
+        if let Some(origin_px) = origins(request)? {
+            settings.origin_px = origin_px.map(Some);
+        }
+        let file = if request.file.is_empty() { &calibration.calibration_file } else { &request.file };
+        let resolved = |text: &str| (!text.is_empty()).then(|| files.resolve(text)).transpose();
+        let record = resolved(&calibration.record_dir)?;
+        if request.resumes && record.is_none() {
             return failed(
                 "nothing can be resumed: no calibration is recorded; set the parameter record_dir before the calibration",
             );
@@ -55,34 +59,34 @@ impl Job {
         Ok(Job {
             plan,
             settings,
-            file: place(file)?,
+            file: resolved(file)?,
             record,
-            dry_run: goal.dry_run,
-            resume: goal.resume,
+            is_dry_run: request.is_dry_run,
+            resumes: request.resumes,
             image_tolerance_px: parameters.settle.image_tolerance_px,
+            base_frame: parameters.frames.base_frame.clone(),
         })
     }
 }
 
-/// Origin pixels of the goal, else those of the parameters, else none: the origin mark is looked for.
-fn origins(given: Stereo<Option<Vector2<f64>>>, goal: &Calibrate::Goal) -> Result<Stereo<Option<Vector2<f64>>>, Stop> {
-    match goal.origins.as_slice() {
-        [] => Ok(given),
-        [left, right] => {
-            let pixels = Stereo { left, right };
-            for camera in Camera::BOTH {
-                if !(pixels[camera].u.is_finite() && pixels[camera].v.is_finite()) {
-                    return failed(format!(
-                        "the grid's origin in the {camera} image is no pixel: give both in the goal's origins or as \
-                         parameters origin_left and origin_right, or none where the origin mark is in view"
-                    ));
-                }
-            }
-            Ok(pixels.map(|pixel| Some(Vector2::new(pixel.u, pixel.v))))
+/// The request's pixels of the origin, if it gives any.
+fn origins(request: &CalibrationRequest) -> Result<Option<Stereo<Vector2<f64>>>, Stop> {
+    let pixels = match request.origins_px.as_slice() {
+        [] => return Ok(None),
+        [left, right] => Stereo { left: *left, right: *right },
+        other => {
+            return failed(format!(
+                "origins has {} pixels: give the origin's pixel in the left image and then in the right one, or none",
+                other.len()
+            ));
         }
-        other => failed(format!(
-            "origins has {} pixels: give the origin's pixel in the left image and then in the right one, or none",
-            other.len()
+    };
+    let is_pixel = |camera: &Camera| pixels[*camera].iter().all(|x| x.is_finite());
+    match Camera::BOTH.into_iter().find(|camera| !is_pixel(camera)) {
+        None => Ok(Some(pixels)),
+        Some(camera) => failed(format!(
+            "the grid's origin in the {camera} image is no pixel: give both in the goal's origins or as parameters \
+             origin_left and origin_right, or none where the origin mark is in view"
         )),
     }
 }

@@ -5,10 +5,12 @@ use crate::grating::fit::refine::fit_cold;
 use crate::mapping::method::Method;
 use crate::pose::tool_pose::ToolPose;
 use crate::ros::goal::job::Job;
+use crate::ros::input::camera_input::{IMAGE, topic};
 use crate::ros::input::images::StampedImage;
-use crate::ros::locked;
-use crate::ros::node::shared::Shared;
+use crate::ros::input::pose_input::PoseInput;
+use crate::ros::robot::lease::Robot;
 use crate::ros::robot::mover::Mover;
+use crate::ros::support::graph::Graph;
 use crate::ros::support::setting_names::with_parameters;
 use crate::sweep::error::SweepError;
 use crate::sweep::images::quality::ImageQuality;
@@ -19,70 +21,131 @@ use std::path::{Path, PathBuf};
 /// What is wrong before the robot has moved.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
+    /// A pose of the plan is outside the limits.
     #[error(transparent)]
     Limit(#[from] crate::sweep::motion::limits::LimitError),
+    /// Nobody listens to set points.
     #[error(
         "nobody listens on {topic}: is the robot's controller running, is {topic} remapped, does its QoS ask for more than \
          RELIABLE and VOLATILE, which is what is offered?"
     )]
-    Unheard { topic: &'static str },
+    Unheard {
+        /// Topic.
+        topic: &'static str,
+    },
+    /// A publisher sends messages of another type.
     #[error("{topic} is published as {found} by {node}, {wanted} is needed: remap {topic}, or that publisher")]
-    Kind { topic: &'static str, node: String, found: String, wanted: &'static str },
+    Kind {
+        /// Topic.
+        topic: &'static str,
+        /// Node that publishes on it.
+        node: String,
+        /// Type of its messages.
+        found: String,
+        /// Type that is needed.
+        wanted: &'static str,
+    },
+    /// A publisher of static transforms forgets what late subscribers need.
     #[error(
         "{topic} is published by {node} with durability VOLATILE, TRANSIENT_LOCAL is needed: who starts later never gets it; \
          let a StaticTransformBroadcaster publish it"
     )]
-    NotLatched { topic: &'static str, node: String },
+    NotLatched {
+        /// Topic.
+        topic: &'static str,
+        /// Node that publishes on it.
+        node: String,
+    },
+    /// Poses are in another frame.
     #[error(
         "robot poses are given in frame '{found}', base_frame is '{wanted}': set base_frame, or let the driver publish in it"
     )]
-    PoseFrame { found: String, wanted: String },
+    PoseFrame {
+        /// Frame of the poses.
+        found: String,
+        /// The parameter `base_frame`.
+        wanted: String,
+    },
+    /// Poses come too rarely to see the tool at rest.
     #[error(
-        "{rate_hz:.0} robot poses come a second, at least {needed_hz:.0} are needed to see the tool at rest within \
+        "{rate_hz:.0} robot poses come per second, at least {needed_hz:.0} are needed to see the tool at rest within \
          settle.window = {window_s} s: let the driver publish faster, or widen settle.window"
     )]
-    PoseRate { rate_hz: f64, needed_hz: f64, window_s: f64 },
-    #[error("images of both cameras are {left:?} and {right:?} px: at least 64×64 are needed")]
-    ImageSize { left: [u32; 2], right: [u32; 2] },
+    PoseRate {
+        /// Poses per second.
+        rate_hz: f64,
+        /// Fewest poses per second.
+        needed_hz: f64,
+        /// The parameter `settle.window`.
+        window_s: f64,
+    },
+    /// Images are too small.
+    #[error("images of both cameras are {left:?} and {right:?} px: at least {MIN_SIDE_PX}×{MIN_SIDE_PX} are needed")]
+    ImageSize {
+        /// Width and height, px.
+        left: [u32; 2],
+        /// Width and height, px.
+        right: [u32; 2],
+    },
+    /// An image is not good enough.
     #[error(transparent)]
-    Picture(#[from] crate::sweep::images::quality::QualityError),
+    Quality(#[from] crate::sweep::images::quality::QualityError),
+    /// The first pair can't be used.
     #[error(transparent)]
     Sweep(#[from] SweepError),
+    /// Both images show grids of different pitch.
     #[error(
         "lines are {left_px:.1} px apart in the left image and {right_px:.1} px in the right one: do both cameras see the \
          same sheet from about the same distance?"
     )]
-    UnlikePitch { left_px: f64, right_px: f64 },
+    UnlikePitch {
+        /// Distance between lines.
+        left_px: f64,
+        /// Distance between lines.
+        right_px: f64,
+    },
+    /// A folder can't be written to.
     #[error("{folder} can't be written to: {cause}: create it, or give the node the right to write there")]
-    Write { folder: PathBuf, cause: std::io::Error },
+    Write {
+        /// The folder.
+        folder: PathBuf,
+        /// The system's.
+        cause: std::io::Error,
+    },
+    /// A disk is too full.
     #[error(
         "{folder} has {free_mib} MiB free, {needed_mib} MiB are needed: make room, or record elsewhere (record_dir)"
     )]
-    Disk { folder: PathBuf, free_mib: u64, needed_mib: u64 },
+    Disk {
+        /// The folder.
+        folder: PathBuf,
+        /// Free space.
+        free_mib: u64,
+        /// Needed space.
+        needed_mib: u64,
+    },
 }
 
-/// Room for calibration and journal, bytes.
+/// Disk space for calibration and journal, bytes.
 const FILES_BYTES: u64 = 16 << 20;
-/// Fewest poses within the settling window.
-const POSES_AT_REST: f64 = 4.0;
+/// Fewest poses within the settle window that tell rest from chance.
+const MIN_POSES_AT_REST: f64 = 4.0;
+/// Shortest side of an image, px.
+const MIN_SIDE_PX: u32 = 64;
 
-/// Fewest poses a second that show the tool at rest within `window_s`.
+/// Fewest poses per second that show the tool at rest within `window_s`.
 pub fn needed_hz(window_s: f64) -> f64 {
-    POSES_AT_REST / window_s
+    MIN_POSES_AT_REST / window_s
 }
 
 /// Publishers that this node can't understand, or whose QoS keeps their messages from it. All its other subscriptions ask
 /// for the least (BEST_EFFORT, VOLATILE), which every publisher offers.
-pub async fn publishers(shared: &Shared) -> Vec<Problem> {
-    const IMAGE: &str = "sensor_msgs/msg/Image";
-    let mut topics = vec![("left/image_raw", IMAGE), ("right/image_raw", IMAGE), shared.pose_source()];
+pub async fn publishers(graph: &Graph, poses: &PoseInput) -> Vec<Problem> {
+    let images = Camera::BOTH.map(|camera| (topic(camera), IMAGE));
     let is_static = |topic| topic == "/tf_static";
-    if shared.pose_source().0 == "/tf" {
-        topics.push(("/tf_static", shared.pose_source().1));
-    }
     let mut problems = Vec::new();
-    for (topic, wanted) in topics {
-        let Some((_, found)) = shared.graph.publishers(topic).await else { continue };
+    for (topic, wanted) in images.into_iter().chain(poses.topics()) {
+        let Some((_, found)) = graph.publishers(topic).await else { continue };
         for end in found {
             if end.kind != wanted {
                 problems.push(Problem::Kind { topic, node: end.node, found: end.kind, wanted });
@@ -94,28 +157,26 @@ pub async fn publishers(shared: &Shared) -> Vec<Problem> {
     problems
 }
 
-/// Limits, robot, and disk.
-pub fn before_images(mover: &Mover, job: &Job) -> Vec<Problem> {
-    let shared = &mover.shared;
+/// Limits and robot.
+pub fn before_images(mover: &Mover<'_>, robot: &Robot, poses: &PoseInput, job: &Job) -> Vec<Problem> {
     let mut problems = Vec::new();
     for offset_mm in &job.plan.offsets_mm {
         let target_mm = std::array::from_fn(|i| mover.start_mm[i] + offset_mm[i]);
-        if let Err(error) = mover.commander.limits().check_box(target_mm) {
+        if let Err(error) = mover.limits().check_box(target_mm) {
             // One is enough: the others say the same.
             problems.push(error.into());
             break;
         }
     }
-    if shared.motion.listeners() == Some(0) {
-        problems.push(Problem::Unheard { topic: shared.motion.topic() });
+    if robot.listeners() == Some(0) {
+        problems.push(Problem::Unheard { topic: robot.topic() });
     }
-    let found = locked(&shared.pose_frame).clone();
-    let wanted = shared.parameters.now().frames.base_frame.clone();
+    let found = poses.frame();
     // Many drivers leave it empty.
-    if !found.is_empty() && found != wanted {
-        problems.push(Problem::PoseFrame { found, wanted });
+    if !found.is_empty() && found != job.base_frame {
+        problems.push(Problem::PoseFrame { found, wanted: job.base_frame.clone() });
     }
-    let (rate_hz, window_s) = (locked(&shared.poses).rate_hz(), mover.settings.settle.window_s);
+    let (rate_hz, window_s) = (poses.rate_hz(), mover.settings.settle.window_s);
     let needed_hz = needed_hz(window_s);
     if rate_hz < needed_hz {
         problems.push(Problem::PoseRate { rate_hz, needed_hz, window_s });
@@ -156,7 +217,7 @@ fn room(folder: &Path, needed: u64) -> Option<Problem> {
 /// the executor.
 pub fn images(pair: &Stereo<StampedImage>, is_first: bool, settings: &CalibrationSettings) -> Vec<Problem> {
     let sizes = Stereo::from_fn(|camera| [pair[camera].width, pair[camera].height]);
-    if Camera::BOTH.iter().any(|camera| sizes[*camera].iter().any(|side| *side < 64)) {
+    if Camera::BOTH.iter().any(|camera| sizes[*camera].iter().any(|side| *side < MIN_SIDE_PX)) {
         return vec![Problem::ImageSize { left: sizes.left, right: sizes.right }];
     }
     let mut problems = Vec::new();
@@ -166,9 +227,9 @@ pub fn images(pair: &Stereo<StampedImage>, is_first: bool, settings: &Calibratio
         match fit_cold(&grays[camera], &settings.fit) {
             Err(cause) => problems.push(SweepError::Fit { camera, pair: 0, cause }.into()),
             Ok(fit) => {
-                let picture = ImageQuality::of(&grays[camera], &fit);
-                pitches_px.push(picture.pitch_px);
-                problems.extend(picture.errors(camera, &grays[camera]).into_iter().map(Problem::from));
+                let quality = ImageQuality::of(&grays[camera], &fit);
+                pitches_px.push(quality.pitch_px);
+                problems.extend(quality.errors(camera, &grays[camera]).into_iter().map(Problem::from));
             }
         }
     }

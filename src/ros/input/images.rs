@@ -10,28 +10,54 @@ use r2r::sensor_msgs::msg::Image;
 /// A grey image with its stamp.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StampedImage {
+    /// When it was exposed, as the camera's driver says.
     pub stamp_ns: i64,
+    /// Width, px.
     pub width: u32,
+    /// Height, px.
     pub height: u32,
     /// CRC-32 of the message's data, to know it again.
     pub crc: u32,
+    /// Brightness, row by row.
     pub counts: Counts,
 }
 
 /// Why a message is no image.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ImageError {
+    /// The encoding is not known.
     #[error(
         "encoding '{encoding}' is not supported: publish mono8, mono16, rgb8, bgr8, rgba8, bgra8 or a bayer_* of 8 bits"
     )]
-    Encoding { encoding: String },
+    Encoding {
+        /// The encoding.
+        encoding: String,
+    },
+    /// The data are too short, or there are no pixels.
     #[error(
         "{width}×{height} px of {bytes_per_pixel} bytes in rows of {step} bytes need {needed} bytes, the message has {found}: \
          does the camera's driver set width, height, step and encoding of what it sends?"
     )]
-    Size { width: u32, height: u32, bytes_per_pixel: usize, step: usize, needed: usize, found: usize },
+    Size {
+        /// Width, px.
+        width: u32,
+        /// Height, px.
+        height: u32,
+        /// Of the encoding.
+        bytes_per_pixel: usize,
+        /// Bytes of a row.
+        step: usize,
+        /// Bytes that the image needs.
+        needed: usize,
+        /// Bytes of the message.
+        found: usize,
+    },
+    /// The colours could not be converted.
     #[error("OpenCV: {message}")]
-    OpenCv { message: String },
+    OpenCv {
+        /// OpenCV's own.
+        message: String,
+    },
 }
 
 /// How an encoding is stored, and OpenCV's code that makes it grey.
@@ -60,6 +86,8 @@ fn layout(encoding: &str) -> Option<Layout> {
 }
 
 impl StampedImage {
+    /// The brightness in a message.
+    ///
     /// # Errors
     /// [`ImageError`] when the encoding is unknown or the data too short.
     pub fn from_message(message: Image) -> Result<Self, ImageError> {

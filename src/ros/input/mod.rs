@@ -2,12 +2,18 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`images`] | sensor_msgs/Image → brightness |
-//! | [`frames`] | images of the last moments |
+//! | [`camera_input`] | the images of both cameras |
+//! | [`image_buffer`] | the latest images and pairs |
 //! | [`pairing`] | left and right images paired by stamp |
+//! | [`images`] | sensor_msgs/Image → brightness |
+//! | [`pose_input`] | the tool's measured poses |
 //! | [`poses`] | measured poses of the last seconds |
+//! | [`joints`] | which joint moves which axis of a gantry |
 
-pub mod frames;
+pub mod camera_input;
+pub mod image_buffer;
 pub mod images;
+pub mod joints;
 pub mod pairing;
+pub mod pose_input;
 pub mod poses;

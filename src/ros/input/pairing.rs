@@ -8,12 +8,12 @@ use std::collections::VecDeque;
 #[derive(Debug, Default)]
 pub struct Pairing {
     waiting: Stereo<VecDeque<StampedImage>>,
-    /// Images that never found a partner.
-    pub leftovers: u64,
+    /// Number of images that never found a partner.
+    pub unpaired: u64,
 }
 
-/// Images of one camera that wait at most.
-const DEPTH: usize = 8;
+/// Most images of one camera that wait for a partner: a second or two at usual rates.
+const MAX_WAITING: usize = 8;
 
 impl Pairing {
     /// Adds an image; gives the pair that it completes. Older images than the pair's have lost their chance.
@@ -25,9 +25,9 @@ impl Pairing {
         let Some(index) = found else {
             let queue = &mut self.waiting[camera];
             queue.push_back(image);
-            if queue.len() > DEPTH {
+            if queue.len() > MAX_WAITING {
                 queue.pop_front();
-                self.leftovers += 1;
+                self.unpaired += 1;
             }
             return None;
         };
@@ -36,7 +36,7 @@ impl Pairing {
         for side in Camera::BOTH {
             let before = self.waiting[side].len();
             self.waiting[side].retain(|waiting| waiting.stamp_ns > latest);
-            self.leftovers += (before - self.waiting[side].len()) as u64;
+            self.unpaired += (before - self.waiting[side].len()) as u64;
         }
         Some(match camera {
             Camera::Left => Stereo { left: image, right: partner },
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_form_by_stamp_and_leftovers_are_counted() {
+    fn pairs_form_by_stamp_and_unpaired_images_are_counted() {
         let mut pairing = Pairing::default();
         assert!(pairing.add(Camera::Left, image(0), 5).is_none());
         assert!(pairing.add(Camera::Left, image(100), 5).is_none());
@@ -63,7 +63,7 @@ mod tests {
         let pair = pairing.add(Camera::Right, image(103), 5).unwrap();
         assert_eq!((pair.left.stamp_ns, pair.right.stamp_ns), (100, 103));
         // Left 0 and right 50 never met anybody.
-        assert_eq!(pairing.leftovers, 2);
+        assert_eq!(pairing.unpaired, 2);
     }
 
     #[test]
@@ -72,6 +72,6 @@ mod tests {
         for i in 0..100 {
             assert!(pairing.add(Camera::Left, image(i * 1000), 5).is_none());
         }
-        assert_eq!(pairing.leftovers, 100 - DEPTH as u64);
+        assert_eq!(pairing.unpaired, 100 - MAX_WAITING as u64);
     }
 }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 impl StampedPose {
-    /// `None` when its numbers are none.
+    /// `None` when its numbers are not finite or its quaternion is zero.
     pub fn from_message(message: &PoseStamped) -> Option<Self> {
         let (p, q) = (&message.pose.position, &message.pose.orientation);
         Self::from_parts(nanoseconds(&message.header.stamp), [p.x, p.y, p.z], [q.x, q.y, q.z, q.w])
@@ -21,7 +21,7 @@ impl StampedPose {
 }
 
 impl StampedTransform {
-    /// `None` when its numbers are none.
+    /// `None` when its numbers are not finite or its quaternion is zero.
     pub fn from_message(message: &TransformStamped) -> Option<Self> {
         let (p, q) = (&message.transform.translation, &message.transform.rotation);
         let stamp_ns = nanoseconds(&message.header.stamp);
@@ -41,14 +41,20 @@ pub struct PoseBuffer {
     received: Option<Instant>,
 }
 
-const DEPTH: usize = 4000;
-/// Stamps this far beyond the newest pose still get it, ns.
-const REACH_NS: i64 = 100_000_000;
+/// Most poses that are kept: eight seconds at 500 Hz.
+const MAX_POSES: usize = 4000;
+/// Time after the newest pose during which it still counts, ns.
+const VALID_NS: i64 = 100_000_000;
+/// A stamp that lies farther back is another clock's, ns.
+const CLOCK_JUMP_NS: i64 = 1_000_000_000;
+/// Time over which the rate is counted, ns.
+const RATE_NS: i64 = 1_000_000_000;
 
 impl PoseBuffer {
+    /// Adds the newest pose.
     pub fn add(&mut self, pose: StampedPose) {
         // A clock that jumped back makes the old poses worthless.
-        if self.poses.back().is_some_and(|last| pose.stamp_ns < last.stamp_ns - 1_000_000_000) {
+        if self.poses.back().is_some_and(|last| pose.stamp_ns < last.stamp_ns - CLOCK_JUMP_NS) {
             self.poses.clear();
         }
         // The same stamp again is no news: a driver that repeats its last pose has lost the robot.
@@ -56,12 +62,13 @@ impl PoseBuffer {
             return;
         }
         self.poses.push_back(pose);
-        if self.poses.len() > DEPTH {
+        if self.poses.len() > MAX_POSES {
             self.poses.pop_front();
         }
         self.received = Some(Instant::now());
     }
 
+    /// The newest pose.
     pub fn latest(&self) -> Option<StampedPose> {
         self.poses.back().copied()
     }
@@ -72,10 +79,10 @@ impl PoseBuffer {
         self.poses.iter().skip(first).copied().collect()
     }
 
-    /// Poses a second over the last second of stamps; 0 when there are fewer than two.
+    /// Poses per second over the last second of stamps; 0 when there are fewer than two.
     pub fn rate_hz(&self) -> f64 {
         let Some(last) = self.poses.back() else { return 0.0 };
-        let recent = self.poses.iter().rev().take_while(|pose| pose.stamp_ns > last.stamp_ns - 1_000_000_000);
+        let recent = self.poses.iter().rev().take_while(|pose| pose.stamp_ns > last.stamp_ns - RATE_NS);
         let (count, first_ns) = recent.fold((0, last.stamp_ns), |(n, _), pose| (n + 1, pose.stamp_ns));
         let span_s = (last.stamp_ns - first_ns) as f64 * 1e-9;
         if span_s > 0.0 { f64::from(count - 1) / span_s } else { 0.0 }
@@ -89,7 +96,7 @@ impl PoseBuffer {
     /// The pose at `stamp_ns`, interpolated; the latest for 0.
     pub fn at(&self, stamp_ns: i64) -> Option<StampedPose> {
         let last = self.poses.back()?;
-        if stamp_ns == 0 || (last.stamp_ns..=last.stamp_ns + REACH_NS).contains(&stamp_ns) {
+        if stamp_ns == 0 || (last.stamp_ns..=last.stamp_ns + VALID_NS).contains(&stamp_ns) {
             return Some(*last);
         }
         let after = self.poses.partition_point(|pose| pose.stamp_ns < stamp_ns);

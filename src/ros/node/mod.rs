@@ -1,9 +1,3 @@
-//! The node: wires the rest together.
-//!
-//! | file | holds |
-//! | --- | --- |
-//! | [`calibration_node`] | subscribes, offers, spins |
-//! | [`shared`] | what its tasks share |
+//! The `calibration_node`: wires the rest together.
 
 pub mod calibration_node;
-pub mod shared;

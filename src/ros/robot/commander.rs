@@ -23,7 +23,7 @@ pub struct Commander {
 /// A move under way.
 struct Leg {
     profile: Profile,
-    /// Time on the way so far, s.
+    /// Time on the path so far, s.
     elapsed_s: f64,
     last_ns: i64,
     arrived: bool,
@@ -32,16 +32,19 @@ struct Leg {
 /// Why the robot was not commanded.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
+    /// A limit forbids it.
     #[error(transparent)]
     Limit(#[from] LimitError),
+    /// The set point could not be sent.
     #[error(transparent)]
     Motion(#[from] MotionError),
 }
 
-/// A tool this near to where it was sent is there: the rest is noise of the encoders, which is not to be commanded.
-const NOISE_MM: f64 = 0.02;
-/// A node that was held up goes on where it was: at most so many periods count between two set points.
-const MOST_PERIODS: f64 = 2.0;
+/// Distance from the last set point within which the tool is there; the rest is noise of the encoders, which must not be
+/// commanded.
+const ENCODER_NOISE_MM: f64 = 0.02;
+/// Most periods that count between two set points: a node that was held up continues where it was, at no higher speed.
+const MAX_PERIODS: f64 = 2.0;
 
 impl Commander {
     /// `speed_mm_s` and `period_s` are > 0; `here_mm` is where the tool stands.
@@ -56,6 +59,7 @@ impl Commander {
         Commander { motion, limits, rotation, speed_mm_s, period_s, leg: None, sent_mm: here_mm }
     }
 
+    /// Limits of the set points.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -65,7 +69,7 @@ impl Commander {
         self.rotation
     }
 
-    /// Time that a move takes.
+    /// Time that a move takes, s.
     pub fn duration_s(&self, from_mm: [f64; 3], to_mm: [f64; 3]) -> f64 {
         Profile::new(from_mm, to_mm, self.speed_mm_s).duration_s()
     }
@@ -76,7 +80,7 @@ impl Commander {
     /// [`CommandError`] when a limit forbids it.
     pub fn go_to(&mut self, here_mm: [f64; 3], target_mm: [f64; 3], stamp_ns: i64) -> Result<Profile, CommandError> {
         self.limits.check_step(here_mm, target_mm)?;
-        let from_mm = if distance(here_mm, self.sent_mm) <= NOISE_MM { self.sent_mm } else { here_mm };
+        let from_mm = if distance(here_mm, self.sent_mm) <= ENCODER_NOISE_MM { self.sent_mm } else { here_mm };
         let profile = Profile::new(from_mm, target_mm, self.speed_mm_s);
         self.leg = Some(Leg { profile, elapsed_s: 0.0, last_ns: stamp_ns, arrived: false });
         self.advance(stamp_ns)?;
@@ -90,7 +94,7 @@ impl Commander {
     pub fn advance(&mut self, stamp_ns: i64) -> Result<(), CommandError> {
         let Some(leg) = self.leg.as_mut().filter(|leg| !leg.arrived) else { return Ok(()) };
         let passed_s = (stamp_ns - leg.last_ns) as f64 * 1e-9;
-        leg.elapsed_s += passed_s.clamp(0.0, MOST_PERIODS * self.period_s);
+        leg.elapsed_s += passed_s.clamp(0.0, MAX_PERIODS * self.period_s);
         leg.last_ns = stamp_ns;
         // Where the robot is to be when the next set point comes.
         let ahead_s = leg.elapsed_s + self.period_s;
@@ -158,7 +162,7 @@ mod tests {
         assert_eq!(sent.last().unwrap().position_mm, [0.0, 0.0, 3.0]);
         assert!(sent.len() > 20 && sent.len() < 60, "{} set points", sent.len());
         for two in sent.windows(2) {
-            assert!(distance(two[0].position_mm, two[1].position_mm) <= 10.0 * 0.02 * MOST_PERIODS + 1e-9);
+            assert!(distance(two[0].position_mm, two[1].position_mm) <= 10.0 * 0.02 * MAX_PERIODS + 1e-9);
         }
     }
 

@@ -1,20 +1,26 @@
-//! One trait, two ways to command a robot.
+//! Set points out: one trait, two ways to command a robot.
 
-use crate::ros::robot::joints::{AxisMap, JointError};
+use crate::parameters::nodes::calibration_node::NodeParameters;
+use crate::parameters::nodes::robot::MotionInterface;
+use crate::ros::input::joints::{AxisMap, JointError};
 use crate::ros::{locked, time};
 use nalgebra::UnitQuaternion;
-use r2r::Publisher;
 use r2r::geometry_msgs::msg::PoseStamped;
 use r2r::trajectory_msgs::msg::{JointTrajectory, JointTrajectoryPoint};
+use r2r::{Publisher, QosProfile};
+use std::sync::{Arc, Mutex};
 
-/// Where the tool is to be next.
+const TARGET_POSE: &str = "robot/target_pose";
+const JOINT_TRAJECTORY: &str = "robot/joint_trajectory";
+
+/// A pose that the robot is commanded to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SetPoint {
     /// Position in the base frame, mm.
     pub position_mm: [f64; 3],
     /// Orientation of the tool in the base frame.
     pub rotation: UnitQuaternion<f64>,
-    /// Stamp of the command.
+    /// Stamp of the command, ns.
     pub stamp_ns: i64,
     /// Time in which the robot is to get there, s.
     pub within_s: f64,
@@ -23,47 +29,56 @@ pub struct SetPoint {
 /// Why a set point was not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum MotionError {
+    /// r2r's own.
     #[error("the set point could not be published: {message}; the robot keeps its last one. Restart the node")]
     Publish { message: String },
+    /// The joints can't take the tool there.
     #[error(transparent)]
     Joint(#[from] JointError),
 }
 
 /// A way to command a robot. [`crate::ros::robot::commander::Commander`] is the only caller.
 pub trait Motion: Send + Sync {
+    /// Commands the robot.
+    ///
     /// # Errors
     /// [`MotionError`] when the robot can't be told, or can't go there.
     fn send(&self, set_point: &SetPoint) -> Result<(), MotionError>;
 
-    /// Who listens: `None` when that can't be found out.
+    /// Number of subscribers; `None` when that can't be told.
     fn listeners(&self) -> Option<usize>;
 
-    /// The topic that is commanded on, for people.
+    /// Topic of the set points.
     fn topic(&self) -> &'static str;
 }
 
+/// The way to command the robot that the parameters name.
+///
+/// # Errors
+/// When the joints make no gantry, or r2r's own.
+pub fn start(node: &mut r2r::Node, parameters: &NodeParameters) -> anyhow::Result<Arc<dyn Motion>> {
+    Ok(match parameters.robot.motion {
+        MotionInterface::Joints => Arc::new(JointTrajectories {
+            axes: AxisMap::new(&parameters.joints)?,
+            publisher: node.create_publisher(JOINT_TRAJECTORY, QosProfile::default())?.into(),
+        }),
+        MotionInterface::Pose => Arc::new(TargetPoses {
+            base_frame: parameters.frames.base_frame.clone(),
+            publisher: node.create_publisher(TARGET_POSE, QosProfile::default())?.into(),
+        }),
+    })
+}
+
 /// Cartesian controllers: a target pose for every set point.
-pub struct TargetPoses {
-    publisher: std::sync::Mutex<Publisher<PoseStamped>>,
+struct TargetPoses {
+    publisher: Mutex<Publisher<PoseStamped>>,
     base_frame: String,
 }
 
 /// Gantries under ros2_control: a trajectory of one point for every set point.
-pub struct JointTrajectories {
-    publisher: std::sync::Mutex<Publisher<JointTrajectory>>,
+struct JointTrajectories {
+    publisher: Mutex<Publisher<JointTrajectory>>,
     axes: AxisMap,
-}
-
-impl TargetPoses {
-    pub fn new(publisher: Publisher<PoseStamped>, base_frame: String) -> Self {
-        TargetPoses { publisher: publisher.into(), base_frame }
-    }
-}
-
-impl JointTrajectories {
-    pub fn new(publisher: Publisher<JointTrajectory>, axes: AxisMap) -> Self {
-        JointTrajectories { publisher: publisher.into(), axes }
-    }
 }
 
 fn refused(error: r2r::Error) -> MotionError {
@@ -87,7 +102,7 @@ impl Motion for TargetPoses {
     }
 
     fn topic(&self) -> &'static str {
-        "robot/target_pose"
+        TARGET_POSE
     }
 }
 
@@ -109,6 +124,6 @@ impl Motion for JointTrajectories {
     }
 
     fn topic(&self) -> &'static str {
-        "robot/joint_trajectory"
+        JOINT_TRAJECTORY
     }
 }

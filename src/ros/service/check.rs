@@ -1,69 +1,97 @@
-//! `~/check`: one image pair, taken where the tool stands, against the calibration in use. Nothing moves.
+//! `~/check`: one image pair, taken where the tool is, against the served calibration. Nothing moves.
 
 use crate::camera::Stereo;
-use crate::ros::locked;
-use crate::ros::node::shared::Shared;
+use crate::parameters::nodes::calibration_node::NodeParameters;
+use crate::parameters::table::ParameterTable;
+use crate::ros::each;
+use crate::ros::input::camera_input::CameraInput;
+use crate::ros::input::image_buffer::Pair;
+use crate::ros::input::pose_input::PoseInput;
+use crate::ros::state::served::ServedCalibration;
+use crate::ros::support::clock::Clock;
 use crate::ros::support::respond::respond;
 use crate::ros::support::work;
 use crate::sweep::drift::{CheckError, DriftMeasurement, Verdict, check};
+use r2r::QosProfile;
 use r2r::grating_calibration::srv::Check;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A grid that was left alone is nearer than this to where the pose says, mm.
+/// Distance between grid and pose within which the grid was left alone, mm.
 const LEFT_ALONE_MM: f64 = 0.05;
+/// Time between two looks for an image pair.
+const PAIR_POLL: Duration = Duration::from_millis(10);
 
-/// Checks, then answers.
-pub async fn answer(shared: Arc<Shared>, request: r2r::ServiceRequest<Check::Service>) {
-    let unknown = |message| without_numbers(Check::Response::UNKNOWN as u8, message);
-    let response = run(&shared).await.unwrap_or_else(unknown);
-    match response.verdict {
-        verdict if verdict == Check::Response::GOOD as u8 => tracing::info!("~/check: {}", response.message),
-        _ => tracing::warn!("~/check: {}", response.message),
-    }
-    tokio::task::spawn_blocking(|| respond("~/check", request, response));
+/// Checks the served calibration.
+pub struct CheckService {
+    /// The calibration.
+    pub served: Arc<ServedCalibration>,
+    /// Image pairs.
+    pub cameras: Arc<CameraInput>,
+    /// Where the tool is.
+    pub poses: Arc<PoseInput>,
+    /// What is still good.
+    pub parameters: ParameterTable<NodeParameters>,
+    /// Images must be later than the request.
+    pub clock: Arc<Clock>,
 }
 
-async fn run(shared: &Arc<Shared>) -> Result<Check::Response, String> {
-    let calibration = shared.calibration().ok_or("no calibration is in use: calibrate, or load one")?;
-    let asked_ns = shared.now_ns();
-    let timeout = Duration::from_secs_f64(shared.parameters.now().cameras.image_timeout_s);
-    let begun = Instant::now();
-    let pair = loop {
-        let latest = shared.recent().pop().filter(|pair| pair.left.stamp_ns.min(pair.right.stamp_ns) > asked_ns);
-        if let Some(pair) = latest {
-            break pair;
+impl CheckService {
+    /// Offers the service.
+    ///
+    /// # Errors
+    /// Those of r2r.
+    pub fn start(self, node: &mut r2r::Node) -> r2r::Result<()> {
+        let requests = node.create_service::<Check::Service>("~/check", QosProfile::default())?;
+        let service = Arc::new(self);
+        each(requests, move |request| drop(tokio::spawn(service.clone().answer(request))));
+        Ok(())
+    }
+
+    async fn answer(self: Arc<Self>, request: r2r::ServiceRequest<Check::Service>) {
+        let unknown = |message| without_numbers(Check::Response::UNKNOWN as u8, message);
+        let response = self.check().await.unwrap_or_else(unknown);
+        match response.verdict == Check::Response::GOOD as u8 {
+            true => tracing::info!("~/check: {}", response.message),
+            false => tracing::warn!("~/check: {}", response.message),
         }
-        if begun.elapsed() > timeout {
-            return Err(format!("no image pair came: {}", shared.frames().troubles()));
+        tokio::task::spawn_blocking(|| respond("~/check", request, response));
+    }
+
+    async fn check(&self) -> Result<Check::Response, String> {
+        let calibration = self.served.calibration().ok_or("no calibration is in use: calibrate, or load one")?;
+        let pair = self.next_pair().await?;
+        let position_mm = self.poses.at(pair.left.stamp_ns).map(|pose| pose.position_mm());
+        let displacement_mm =
+            position_mm.zip(calibration.reference_mm).map(|(here, start)| std::array::from_fn(|i| here[i] - start[i]));
+        let checked = work::in_background(move || {
+            let images = Stereo::from_fn(|camera| pair[camera].to_gray());
+            check(&calibration, images.as_ref(), displacement_mm)
+        });
+        match checked.await.map_err(|error| error.to_string())? {
+            Ok(found) => Ok(response(&found, found.verdict(&self.parameters.now().check.tolerances()))),
+            Err(error @ CheckError::NoHeight { .. }) => {
+                Ok(without_numbers(Check::Response::WRONG_TARGET as u8, error.to_string()))
+            }
+            Err(error) => Err(error.to_string()),
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    };
-    let pose = locked(&shared.poses).at(pair.left.stamp_ns).map(|pose| pose.position_mm());
-    let displacement_mm =
-        pose.zip(calibration.reference_mm).map(|(here, start)| std::array::from_fn(|i| here[i] - start[i]));
-    let checked = work::in_background(move || {
-        let images = Stereo::from_fn(|camera| pair[camera].to_gray());
-        check(&calibration, images.as_ref(), displacement_mm)
-    });
-    let found = match checked.await.map_err(|error| error.to_string())? {
-        Ok(found) => found,
-        Err(error @ CheckError::NoHeight { .. }) => {
-            return Ok(without_numbers(Check::Response::WRONG_TARGET as u8, error.to_string()));
+    }
+
+    /// The first pair that is stamped later than now.
+    async fn next_pair(&self) -> Result<Pair, String> {
+        let (asked_ns, begun) = (self.clock.now_ns(), Instant::now());
+        let timeout = Duration::from_secs_f64(self.parameters.now().cameras.image_timeout_s);
+        loop {
+            let is_later = |pair: &Pair| pair.left.stamp_ns.min(pair.right.stamp_ns) > asked_ns;
+            if let Some(pair) = self.cameras.recent().pop().filter(is_later) {
+                return Ok(pair);
+            }
+            if begun.elapsed() > timeout {
+                return Err(format!("no image pair came: {}", self.cameras.trouble()));
+            }
+            tokio::time::sleep(PAIR_POLL).await;
         }
-        Err(error) => return Err(error.to_string()),
-    };
-    let tolerances = shared.parameters.now().check.tolerances();
-    let (verdict, message) = in_words(&found, found.verdict(&tolerances));
-    Ok(Check::Response {
-        verdict,
-        message,
-        shift_px: found.shift_px,
-        scale: found.scale,
-        residual_px: found.residual_px,
-        height: 1e-3 * found.height_mm,
-        moved: found.moved_mm.map_or(f64::NAN, |mm| 1e-3 * mm),
-    })
+    }
 }
 
 fn without_numbers(verdict: u8, message: String) -> Check::Response {
@@ -71,10 +99,10 @@ fn without_numbers(verdict: u8, message: String) -> Check::Response {
     Check::Response { verdict, message, shift_px: nan, scale: nan, residual_px: nan, height: nan, moved: nan }
 }
 
-fn in_words(found: &DriftMeasurement, verdict: Verdict) -> (u8, String) {
+fn response(found: &DriftMeasurement, verdict: Verdict) -> Check::Response {
     let DriftMeasurement { shift_px, scale, residual_px, .. } = *found;
     let figures = format!("shift {shift_px:.3} px, scale {scale:.5}, residual {residual_px:.3} px");
-    match verdict {
+    let (verdict, message) = match verdict {
         Verdict::WrongTarget => (
             Check::Response::WRONG_TARGET as u8,
             format!("wrong target: {figures}; put the calibrated sheet back, or calibrate with this one"),
@@ -96,5 +124,14 @@ fn in_words(found: &DriftMeasurement, verdict: Verdict) -> (u8, String) {
             };
             (Check::Response::GOOD as u8, format!("good: {figures}{moved}"))
         }
+    };
+    Check::Response {
+        verdict,
+        message,
+        shift_px,
+        scale,
+        residual_px,
+        height: 1e-3 * found.height_mm,
+        moved: found.moved_mm.map_or(f64::NAN, |mm| 1e-3 * mm),
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`services`] | `pixel_to_world`, `world_to_pixel`, `~/save`, `~/load` |
-//! | [`status`] | status of an answer on the wire |
+//! | [`points`] | `pixel_to_world`, `world_to_pixel` |
+//! | [`files`] | `~/save`, `~/load` |
 //! | [`check`] | `~/check`: does the calibration still hold? |
 //! | [`move_to`] | `~/move_to`, when armed |
+//! | [`messages`] | answers as messages |
 
 pub mod check;
+pub mod files;
+pub mod messages;
 pub mod move_to;
-pub mod services;
-pub mod status;
+pub mod points;

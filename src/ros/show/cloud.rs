@@ -1,27 +1,28 @@
-//! `~/dataset`: every crossing of the sweep in the calibration frame, with its error.
+//! `~/dataset`: every intersection of the sweep in the calibration frame, with its error.
 
-use crate::ros::node::shared::Shared;
-use crate::ros::show::colour;
-use crate::ros::show::live::DataPoint;
+use crate::parameters::nodes::calibration_node::NodeParameters;
+use crate::ros::show::colour::colour;
+use crate::ros::state::live::{DataPoint, Live};
 use r2r::sensor_msgs::msg::{PointCloud2, PointField};
+use tokio::sync::watch;
 
 /// Most points that are sent: 20 bytes each, 0.8 MB.
-const MOST: usize = 40_000;
+const MAX_POINTS: usize = 40_000;
 const NAMES: [&str; 5] = ["x", "y", "z", "rgb", "error_um"];
 
 /// The dataset so far; evenly thinned where it is large.
-pub fn cloud(shared: &Shared) -> PointCloud2 {
-    let scale_um = 1e6 * shared.parameters.now().show.error_scale_m;
+pub fn cloud(live: &watch::Sender<Live>, parameters: &NodeParameters) -> PointCloud2 {
+    let scale_um = 1e6 * parameters.show.error_scale_m;
     // Whoever adds to it is not to wait until the message is made.
-    let points = thinned(&shared.live.borrow().dataset);
+    let points = thinned(&live.borrow().dataset);
     let mut message = of(&points, scale_um);
-    message.header.frame_id = shared.parameters.now().frames.calibration_frame.clone();
+    message.header.frame_id.clone_from(&parameters.frames.calibration_frame);
     message
 }
 
 fn thinned(points: &[DataPoint]) -> Vec<DataPoint> {
     // An odd stride walks through all regions of every view.
-    let stride = points.len().div_ceil(MOST).max(1) | 1;
+    let stride = points.len().div_ceil(MAX_POINTS).max(1) | 1;
     points.iter().step_by(stride).copied().collect()
 }
 
@@ -47,7 +48,7 @@ fn of(points: &[DataPoint], scale_um: f64) -> PointCloud2 {
         point_step: step as u32,
         row_step: data.len() as u32,
         data,
-        // Errors may be NaN, places are not.
+        // Errors may be NaN, points are not.
         is_dense: true,
         ..PointCloud2::default()
     }
@@ -66,7 +67,7 @@ mod tests {
         let number = |at: usize| f32::from_le_bytes(small.data[at..at + 4].try_into().unwrap());
         assert_eq!([number(20), number(24), number(28), number(36)], [0.001, 0.002, -0.003, 4.0]);
         let large = of(&thinned(&(0..200_000).map(point).collect::<Vec<_>>()), 10.0);
-        assert!((MOST as u32 / 2..=MOST as u32).contains(&large.width), "{}", large.width);
+        assert!((MAX_POINTS as u32 / 2..=MAX_POINTS as u32).contains(&large.width), "{}", large.width);
         assert_eq!(of(&[], 10.0).width, 0);
     }
 }

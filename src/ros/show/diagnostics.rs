@@ -2,39 +2,44 @@
 
 use crate::camera::Camera;
 use crate::named::Named;
-use crate::ros::node::shared::Shared;
-use crate::ros::robot::mover::fresh_pose;
-use crate::ros::{locked, time};
+use crate::mapping::calibration::Calibration;
+use crate::parameters::nodes::calibration_node::NodeParameters;
+use crate::parameters::table::ParameterTable;
+use crate::ros::input::camera_input::{self, CameraInput};
+use crate::ros::input::pose_input::PoseInput;
+use crate::ros::robot::lease::Robot;
+use crate::ros::show::status::State;
+use crate::ros::state::served::ServedCalibration;
+use crate::ros::support::backends::Backends;
+use crate::ros::support::clock::Clock;
 use r2r::QosProfile;
 use r2r::diagnostic_msgs::msg::{DiagnosticArray, DiagnosticStatus, KeyValue};
-use r2r::grating_calibration::msg::CalibrationStatus;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-const OK: u8 = 0;
-const WARN: u8 = 1;
-const ERROR: u8 = 2;
+const OK: u8 = DiagnosticStatus::OK as u8;
+const WARN: u8 = DiagnosticStatus::WARN as u8;
+const ERROR: u8 = DiagnosticStatus::ERROR as u8;
 
-/// Publishes from now on.
-///
-/// # Errors
-/// When the publisher can't be made.
-pub fn start(node: &mut r2r::Node, shared: &Arc<Shared>) -> r2r::Result<()> {
-    let publisher = node.create_publisher::<DiagnosticArray>("/diagnostics", QosProfile::default())?;
-    let name = node.fully_qualified_name()?;
-    let shared = shared.clone();
-    tokio::spawn(async move {
-        let mut every_second = tokio::time::interval(Duration::from_secs(1));
-        every_second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            every_second.tick().await;
-            if let Err(error) = publisher.publish(&health(&shared, &name)) {
-                tracing::error!("publishing the diagnostics failed: {error}");
-            }
-        }
-    });
-    Ok(())
+/// Time between two messages.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// What is diagnosed.
+pub struct Diagnostics {
+    /// Both cameras.
+    pub cameras: Arc<CameraInput>,
+    /// The robot's poses.
+    pub poses: Arc<PoseInput>,
+    /// The robot's controller.
+    pub robot: Arc<Robot>,
+    /// The calibration.
+    pub served: Arc<ServedCalibration>,
+    /// The device that processes the images.
+    pub backends: Arc<Backends>,
+    /// Time limits.
+    pub parameters: ParameterTable<NodeParameters>,
+    /// For stamps.
+    pub clock: Arc<Clock>,
 }
 
 fn entry(node: &str, what: &str, level: u8, message: String, values: &[(&str, String)]) -> DiagnosticStatus {
@@ -47,82 +52,106 @@ fn entry(node: &str, what: &str, level: u8, message: String, values: &[(&str, St
     }
 }
 
-fn health(shared: &Shared, node: &str) -> DiagnosticArray {
-    let mut message = DiagnosticArray::default();
-    message.header.stamp = time(shared.now_ns());
-    message.status = vec![
-        camera(shared, node, Camera::Left),
-        camera(shared, node, Camera::Right),
-        robot(shared, node),
-        calibration(shared, node),
-        backend(shared, node),
-    ];
-    message
-}
+impl Diagnostics {
+    /// Publishes from now on.
+    ///
+    /// # Errors
+    /// When the publisher can't be made.
+    pub fn start(self, node: &mut r2r::Node) -> r2r::Result<()> {
+        let publisher = node.create_publisher::<DiagnosticArray>("/diagnostics", QosProfile::default())?;
+        let name = node.fully_qualified_name()?;
+        tokio::spawn(async move {
+            let mut every_second = tokio::time::interval(PERIOD);
+            every_second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                every_second.tick().await;
+                if let Err(error) = publisher.publish(&self.message(&name)) {
+                    tracing::error!("the diagnostics could not be published: {error}");
+                }
+            }
+        });
+        Ok(())
+    }
 
-fn backend(shared: &Shared, node: &str) -> DiagnosticStatus {
-    let (level, text) = match shared.backend() {
-        Ok(chosen) => (OK, chosen.backend().name()),
-        Err(why) => (ERROR, why.to_string()),
-    };
-    entry(node, "backend", level, text, &[("threads", rayon::current_num_threads().to_string())])
-}
+    fn message(&self, node: &str) -> DiagnosticArray {
+        let mut message = DiagnosticArray::default();
+        message.header.stamp = self.clock.stamp();
+        message.status = vec![
+            self.camera(node, Camera::Left),
+            self.camera(node, Camera::Right),
+            self.robot(node),
+            self.calibration(node),
+            self.backend(node),
+        ];
+        message
+    }
 
-fn camera(shared: &Shared, node: &str, camera: Camera) -> DiagnosticStatus {
-    let (health, leftovers) = {
-        let frames = shared.frames();
-        (frames.health(camera), frames.leftovers())
-    };
-    let limit_s = shared.parameters.now().cameras.image_timeout_s;
-    let (level, text) = match (health.age_s, &health.last_error) {
-        (Some(age_s), None) if age_s <= limit_s => (OK, "images come".to_string()),
-        (Some(age_s), Some(error)) if age_s <= limit_s => {
-            (WARN, format!("some images are unusable, the last: {error}"))
-        }
-        (Some(age_s), _) => (ERROR, format!("no usable image for {age_s:.1} s: is the camera running?")),
-        (None, Some(error)) => (ERROR, format!("no usable image so far: {error}")),
-        (None, None) => (ERROR, format!("no image so far: is {camera}/image_raw remapped?")),
-    };
-    let values = [
-        ("rate_hz", format!("{:.2}", health.rate_hz)),
-        ("received", health.received.to_string()),
-        ("unusable", health.bad.to_string()),
-        ("without_partner", leftovers.to_string()),
-        ("size_px", format!("{}x{}", health.size[0], health.size[1])),
-        ("frame_id", health.frame_id),
-    ];
-    entry(node, &format!("{camera} camera"), level, text, &values)
-}
+    fn backend(&self, node: &str) -> DiagnosticStatus {
+        let (level, text) = match self.backends.current() {
+            Ok(chosen) => (OK, chosen.backend().name()),
+            Err(why) => (ERROR, why.to_string()),
+        };
+        entry(node, "backend", level, text, &[("threads", rayon::current_num_threads().to_string())])
+    }
 
-fn robot(shared: &Shared, node: &str) -> DiagnosticStatus {
-    let rate_hz = locked(&shared.poses).rate_hz();
-    let bad = shared.bad_poses.load(Ordering::Relaxed);
-    let (level, text) = match fresh_pose(shared, shared.parameters.now().robot.pose_timeout_s) {
-        Ok(_) => (OK, "poses come".to_string()),
-        Err(age) => (ERROR, format!("no fresh pose ({age}): is the robot's driver running?")),
-    };
-    let values = [
-        ("rate_hz", format!("{rate_hz:.1}")),
-        ("unusable", bad.to_string()),
-        ("commanded_on", shared.motion.topic().into()),
-        ("listeners", shared.motion.listeners().map_or("unknown".into(), |count| count.to_string())),
-    ];
-    entry(node, "robot", level, text, &values)
-}
+    fn camera(&self, node: &str, camera: Camera) -> DiagnosticStatus {
+        let (health, unpaired) = (self.cameras.health(camera), self.cameras.unpaired());
+        let limit_s = self.parameters.now().cameras.image_timeout_s;
+        let (level, text) = match (health.age_s, &health.last_error) {
+            (Some(age_s), None) if age_s <= limit_s => (OK, "images come".to_string()),
+            (Some(age_s), Some(error)) if age_s <= limit_s => {
+                (WARN, format!("some images are unusable, the last: {error}"))
+            }
+            (Some(age_s), _) => (ERROR, format!("no usable image for {age_s:.1} s: is the camera running?")),
+            (None, Some(error)) => (ERROR, format!("no usable image so far: {error}")),
+            (None, None) => (ERROR, format!("no image so far: is {} remapped?", camera_input::topic(camera))),
+        };
+        let values = [
+            ("rate_hz", format!("{:.2}", health.rate_hz)),
+            ("received", health.received.to_string()),
+            ("unusable", health.bad.to_string()),
+            ("without_partner", unpaired.to_string()),
+            ("size_px", format!("{}x{}", health.size[0], health.size[1])),
+            ("frame_id", health.frame_id),
+        ];
+        entry(node, &format!("{camera} camera"), level, text, &values)
+    }
 
-fn calibration(shared: &Shared, node: &str) -> DiagnosticStatus {
-    let status = shared.status();
-    let calibrating = status.state == CalibrationStatus::CALIBRATING as u8;
-    let level = if status.usable || calibrating { OK } else { WARN };
-    let text = if calibrating { "calibrating, or moving".into() } else { status.reason.clone() };
-    let mut values = vec![
-        ("usable", status.usable.to_string()),
-        ("method", status.method.clone()),
-        ("models", status.models.join(", ")),
-        ("file", status.file.clone()),
-        ("heights", status.heights.to_string()),
-    ];
-    let findings = shared.calibration().map_or(Vec::new(), |calibration| calibration.findings.clone());
-    values.extend(findings.iter().map(|finding| (finding.check.name(), format!("{}: {finding}", finding.severity))));
-    entry(node, "calibration", level, text, &values)
+    fn robot(&self, node: &str) -> DiagnosticStatus {
+        let (level, text) = match self.poses.fresh(self.parameters.now().robot.pose_timeout_s) {
+            Ok(_) => (OK, "poses come".to_string()),
+            Err(loss) => (ERROR, format!("no fresh pose ({loss}): is the robot's driver running?")),
+        };
+        let values = [
+            ("rate_hz", format!("{:.1}", self.poses.rate_hz())),
+            ("unusable", self.poses.bad().to_string()),
+            ("commanded_on", self.robot.topic().into()),
+            ("listeners", self.robot.listeners().map_or("unknown".into(), |count| count.to_string())),
+        ];
+        entry(node, "robot", level, text, &values)
+    }
+
+    fn calibration(&self, node: &str) -> DiagnosticStatus {
+        let served = self.served.now();
+        let (level, text) = match State::new(&served, self.robot.task()) {
+            State::Calibrating => (OK, "calibrating".into()),
+            State::Ready if served.is_usable() => (OK, served.reason.clone()),
+            State::Ready | State::Uncalibrated => (WARN, served.reason.clone()),
+        };
+        let calibration = served.calibration.as_deref();
+        let of = |what: fn(&Calibration) -> String| calibration.map(what).unwrap_or_default();
+        let mut values = vec![
+            ("usable", served.is_usable().to_string()),
+            ("method", of(|calibration| calibration.method.to_string())),
+            (
+                "models",
+                of(|calibration| Camera::BOTH.map(|c| calibration.camera(c).model.kind().to_string()).join(", ")),
+            ),
+            ("file", served.file.clone()),
+            ("heights", calibration.map_or(0, |calibration| calibration.heights).to_string()),
+        ];
+        let findings = calibration.map_or(&[][..], |calibration| &calibration.findings);
+        values.extend(findings.iter().map(|found| (found.check.name(), format!("{}: {found}", found.severity))));
+        entry(node, "calibration", level, text, &values)
+    }
 }

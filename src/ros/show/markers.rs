@@ -4,19 +4,22 @@
 //! latest only. Positions without a stamp follow the tool.
 
 use crate::camera::Camera;
+use crate::mapping::calibration::Calibration;
 use crate::mapping::calibration::frustum::Frustum;
 use crate::mapping::volume::Volume;
+use crate::parameters::nodes::calibration_node::NodeParameters;
 use crate::report::lattice::{GridPoint, segments};
-use crate::ros::node::shared::Shared;
-use crate::ros::show::colour;
+use crate::ros::show::colour::colour;
+use crate::ros::state::clicked::AnsweredClick;
+use crate::ros::state::live::Live;
 use nalgebra::Vector3;
 use r2r::geometry_msgs::msg::Point;
-use r2r::grating_calibration::msg::{Click, PointEstimate};
 use r2r::std_msgs::msg::ColorRGBA;
 use r2r::visualization_msgs::msg::{Marker, MarkerArray};
+use tokio::sync::watch;
 
-/// Most line segments a camera: as points and colours 80 bytes each, so both make 0.4 MB.
-const SEGMENTS: usize = 2500;
+/// Most line segments per camera: as points and colours 80 bytes each, so both make 0.4 MB.
+const MAX_SEGMENTS: usize = 2500;
 const LEFT: [f32; 4] = [0.0, 0.75, 1.0, 0.9];
 const RIGHT: [f32; 4] = [1.0, 0.6, 0.0, 0.9];
 const VOLUME: [f32; 4] = [0.7, 0.7, 0.7, 0.6];
@@ -26,33 +29,37 @@ const LINE_M: f64 = 0.000_12;
 const POINT_M: f64 = 0.000_6;
 
 /// Everything that there is to show now.
-pub fn scene(shared: &Shared) -> MarkerArray {
-    let frame = shared.parameters.now().frames.calibration_frame.clone();
-    let scale_um = 1e6 * shared.parameters.now().show.error_scale_m;
-    let mut markers = vec![Marker { action: Marker::DELETEALL as i32, ..in_frame(&frame, "") }];
+pub fn scene(
+    live: &watch::Sender<Live>,
+    calibration: Option<&Calibration>,
+    parameters: &NodeParameters,
+) -> MarkerArray {
+    let frame = &parameters.frames.calibration_frame;
+    let scale_um = 1e6 * parameters.show.error_scale_m;
+    let mut markers = vec![Marker { action: Marker::DELETEALL as i32, ..in_frame(frame, "") }];
     // Whoever adds to it is not to wait until the scene is made.
-    let (seen, all_clicks) = {
-        let live = shared.live.borrow();
-        (live.seen.clone(), live.clicks.clone())
+    let (measured, answered) = {
+        let live = live.borrow();
+        (live.grid.clone(), live.clicks.clone())
     };
-    if let Some(seen) = &seen {
+    if let Some(measured) = &measured {
         for camera in Camera::BOTH {
-            markers.push(grid(&frame, camera, &seen.nodes[camera], scale_um));
+            markers.push(grid(frame, camera, &measured.nodes[camera], scale_um));
         }
     }
-    if let Some(calibration) = shared.calibration() {
+    if let Some(calibration) = calibration {
         for (camera, rgba) in [(Camera::Left, LEFT), (Camera::Right, RIGHT)] {
-            if let Some(seen) = Frustum::of(&calibration, camera) {
-                let corners = seen.corners_mm;
-                let sides = corners.into_iter().flat_map(|corner| [seen.tip_mm, corner]);
+            if let Some(frustum) = Frustum::of(calibration, camera) {
+                let corners = frustum.corners_mm;
+                let sides = corners.into_iter().flat_map(|corner| [frustum.tip_mm, corner]);
                 let around = (0..4).flat_map(|i| [corners[i], corners[(i + 1) % 4]]);
-                markers.push(lines(&frame, &format!("{camera} camera"), sides.chain(around), rgba));
-                markers.push(text(&frame, &format!("{camera} name"), seen.tip_mm, &camera.to_string(), rgba));
+                markers.push(lines(frame, &format!("{camera} camera"), sides.chain(around), rgba));
+                markers.push(text(frame, &format!("{camera} name"), frustum.tip_mm, &camera.to_string(), rgba));
             }
         }
-        markers.push(lines(&frame, "calibrated volume", edges(&calibration.volume).into_iter(), VOLUME));
+        markers.push(lines(frame, "calibrated volume", edges(&calibration.volume).into_iter(), VOLUME));
     }
-    markers.extend(clicks(all_clicks.iter()));
+    markers.extend(clicks(answered.iter()));
     MarkerArray { markers }
 }
 
@@ -94,10 +101,10 @@ fn text(frame: &str, name: &str, at_mm: Vector3<f64>, text: &str, colour: [f32; 
     marker
 }
 
-/// The lines between neighbouring crossings, coloured by what was missed at their ends.
+/// The lines between neighbouring intersections, coloured by the errors at their ends.
 fn grid(frame: &str, camera: Camera, nodes: &[GridPoint], scale_um: f64) -> Marker {
     let mut segments = segments(nodes);
-    segments.truncate(SEGMENTS);
+    segments.truncate(MAX_SEGMENTS);
     let ends = || segments.iter().flat_map(|(from, to, _)| [&nodes[*from], &nodes[*to]]);
     let mut marker = lines(frame, &format!("{camera} grid"), ends().map(|node| node.point_mm), [1.0; 4]);
     let coloured = |node: &GridPoint| {
@@ -117,20 +124,14 @@ fn edges(volume: &Volume) -> Vec<Vector3<f64>> {
 }
 
 /// The points that clicks gave, where they were then.
-fn clicks<'a>(all: impl DoubleEndedIterator<Item = &'a Click>) -> Vec<Marker> {
-    let answered = |click: &&Click| click.estimate.status <= PointEstimate::OUTSIDE_VOLUME as u8;
-    let mut answered: Vec<&Click> = all.filter(answered).collect();
-    let Some(last) = answered.pop() else { return Vec::new() };
-    answered.push(last);
-    let frame = &last.header.frame_id;
+fn clicks<'a>(all: impl Iterator<Item = &'a AnsweredClick>) -> Vec<Marker> {
+    let answered: Vec<_> = all.filter_map(|click| Some((&click.frame, click.estimate()?.point_mm))).collect();
+    let Some((frame, at_mm)) = answered.last().copied() else { return Vec::new() };
     // Points in another frame than the last one's have lost it: the robot's pose was not known then, or is not now.
-    let points = answered.iter().filter(|click| click.header.frame_id == *frame);
-    let points = points.map(|click| click.estimate.point.clone()).collect();
+    let points = answered.iter().filter(|(own_frame, _)| *own_frame == frame).map(|(_, mm)| point(*mm)).collect();
     let mut spheres =
         Marker { type_: Marker::SPHERE_LIST as i32, color: rgba(CLICK), points, ..in_frame(frame, "clicked points") };
     (spheres.scale.x, spheres.scale.y, spheres.scale.z) = (POINT_M, POINT_M, POINT_M);
-    let p = &last.estimate.point;
-    let at_mm = 1e3 * Vector3::new(p.x, p.y, p.z);
     let label = format!("{:.3} {:.3} {:.3} mm", at_mm.x, at_mm.y, at_mm.z);
     vec![spheres, text(frame, "last click", at_mm + Vector3::new(0.0, 0.0, 2.0), &label, CLICK)]
 }
@@ -138,6 +139,9 @@ fn clicks<'a>(all: impl DoubleEndedIterator<Item = &'a Click>) -> Vec<Marker> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::camera::Stereo;
+    use crate::mapping::calibration::answer::{AnswerStatus, PointAnswer};
+    use crate::ros::state::clicked::FoundBy;
 
     #[test]
     fn a_box_has_twelve_edges() {
@@ -149,10 +153,18 @@ mod tests {
 
     #[test]
     fn clicks_without_an_answer_are_not_drawn() {
-        let mut click = Click::default();
-        click.header.frame_id = "base_link".into();
-        click.estimate.point.x = 0.01;
-        let refused = Click { estimate: PointEstimate { status: 4, ..Default::default() }, ..click.clone() };
+        let mut answer = PointAnswer::refused(AnswerStatus::Ok);
+        answer.estimate.point_mm.x = 10.0;
+        let click = AnsweredClick {
+            stamp_ns: 0,
+            camera: Some(Camera::Left),
+            found_by: Some(FoundBy::Plane),
+            pixels: Stereo { left: None, right: None },
+            answer: Ok(answer),
+            frame: "base_link".into(),
+            message: String::new(),
+        };
+        let refused = AnsweredClick { answer: Ok(PointAnswer::refused(AnswerStatus::OutsideImage)), ..click.clone() };
         assert!(clicks([&refused].into_iter()).is_empty());
         let drawn = clicks([&click, &refused, &click].into_iter());
         assert_eq!(drawn[0].points.len(), 2);

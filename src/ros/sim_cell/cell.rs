@@ -6,7 +6,6 @@ use crate::parameters::nodes::sim_cell::CellParameters;
 use crate::parameters::table::ParameterTable;
 use crate::ros::sim_cell::cell_robot::CellRobot;
 use crate::ros::sim_cell::faults::{Fault, ImageFaults};
-use crate::ros::support::graph::Graph;
 use crate::ros::support::parameter_services;
 use crate::ros::support::process::{self, Spinner, log_as, wait_for_stop};
 use crate::ros::{locked, time};
@@ -20,11 +19,11 @@ use r2r::QosProfile;
 use r2r::sensor_msgs::msg::Image;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-/// Runs the node until Ctrl-C.
+/// Runs the node until SIGINT or SIGTERM.
 ///
 /// # Errors
 /// When a parameter is impossible or ROS can't be reached.
@@ -32,7 +31,7 @@ pub fn run() -> anyhow::Result<()> {
     process::run(serve())
 }
 
-async fn serve() -> anyhow::Result<()> {
+async fn serve() -> anyhow::Result<r2r::Node> {
     let context = r2r::Context::create()?;
     let mut node = r2r::Node::create(context, "sim_cell", "")?;
     let parameters = ParameterTable::<CellParameters>::new()?;
@@ -65,8 +64,8 @@ async fn serve() -> anyhow::Result<()> {
     parameter_services::offer(&mut node, &parameters, now_ns.clone())?;
     let running = Arc::new(AtomicBool::new(true));
     let mut threads = vec![robot.publish(&mut node, running.clone(), now_ns.clone())?];
-    let (_graph, questions) = Graph::new();
-    let spinner = Spinner::start(node, questions);
+    // Nobody asks it anything.
+    let spinner = Spinner::start(node, mpsc::channel().1);
     threads.push(std::thread::spawn({
         let (running, frame) = (running.clone(), start.tool_frame.clone());
         let period = Duration::from_secs_f64(1.0 / start.frame_rate_hz);
@@ -81,8 +80,8 @@ async fn serve() -> anyhow::Result<()> {
                 let parameters = parameters.now();
                 let fault = Fault::of(&parameters);
                 let (position_mm, stamp_ns) = (robot.lock().position_mm() + fault.bump_mm(), now_ns());
-                let picture = |camera| image(&frame, stamp_ns, &scene.image(camera, position_mm, number));
-                for (camera, image) in spoiled.spoil(&fault, Stereo::from_fn(picture)) {
+                let rendered = |camera| image(&frame, stamp_ns, &scene.image(camera, position_mm, number));
+                for (camera, image) in spoiled.spoil(&fault, Stereo::from_fn(rendered)) {
                     if rng.random::<f64>() >= parameters.lost_frames
                         && let Err(error) = images[camera].publish(&image)
                     {
@@ -98,21 +97,19 @@ async fn serve() -> anyhow::Result<()> {
     running.store(false, Ordering::Release);
     // A thread that panicked has said so already.
     threads.into_iter().for_each(|thread| drop(thread.join()));
-    // The node, and with it the publishers, goes last.
-    spinner.stop();
-    Ok(())
+    spinner.stop()
 }
 
-fn image(frame: &str, stamp_ns: i64, picture: &SensorImage) -> Image {
+fn image(frame: &str, stamp_ns: i64, rendered: &SensorImage) -> Image {
     let mut message = Image::default();
     message.header.stamp = time(stamp_ns);
     message.header.frame_id = frame.into();
-    message.width = picture.width;
-    message.height = picture.height;
-    (message.encoding, message.step) = match picture.bit_depth {
-        8 => ("mono8".into(), picture.width),
-        _ => ("mono16".into(), 2 * picture.width),
+    message.width = rendered.width;
+    message.height = rendered.height;
+    (message.encoding, message.step) = match rendered.bit_depth {
+        8 => ("mono8".into(), rendered.width),
+        _ => ("mono16".into(), 2 * rendered.width),
     };
-    message.data = picture.to_bytes();
+    message.data = rendered.to_bytes();
     message
 }

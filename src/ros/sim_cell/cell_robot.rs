@@ -2,7 +2,7 @@
 
 use crate::parameters::nodes::sim_cell::{CellParameters, RobotInterface};
 use crate::parameters::table::ParameterTable;
-use crate::ros::robot::joints::AxisMap;
+use crate::ros::input::joints::AxisMap;
 use crate::ros::sim_cell::faults::Fault;
 use crate::ros::{locked, time};
 use crate::sim::robot::Robot;
@@ -23,11 +23,11 @@ use std::time::{Duration, Instant};
 /// What all publishers of the cell need.
 #[derive(Clone)]
 pub struct CellRobot {
-    pub robot: Arc<Mutex<Robot>>,
-    pub parameters: ParameterTable<CellParameters>,
-    /// The tool's position at h = 0, mm in the base frame.
+    robot: Arc<Mutex<Robot>>,
+    parameters: ParameterTable<CellParameters>,
+    /// Position of the tool in the base frame at height 0, mm.
     start_mm: Vector3<f64>,
-    /// Of the tool in the base frame, when nothing is wrong.
+    /// Orientation of the tool in the base frame, when nothing is wrong.
     orientation: UnitQuaternion<f64>,
     axes: Option<AxisMap>,
 }
@@ -47,15 +47,17 @@ struct Outputs {
     base_frame: String,
 }
 
-/// Of x, y, z, w.
+/// base_from_tool's rotation, from x, y, z, w.
 fn orientation(numbers: [f64; 4]) -> anyhow::Result<UnitQuaternion<f64>> {
     UnitQuaternion::try_new(nalgebra::Quaternion::from(Vector4::from(numbers)), 0.5)
         .with_context(|| format!("tool_orientation = {numbers:?} is no quaternion x, y, z, w of length 1"))
 }
 
 impl CellRobot {
+    /// At rest at its start.
+    ///
     /// # Errors
-    /// When the joints make no gantry.
+    /// When the joints make no gantry, or the orientation is none.
     pub fn new(robot: Robot, parameters: &ParameterTable<CellParameters>) -> anyhow::Result<Self> {
         let start = parameters.now();
         let by_joints = start.interface == RobotInterface::Joints;
@@ -68,6 +70,7 @@ impl CellRobot {
         })
     }
 
+    /// The robot itself.
     pub fn lock(&self) -> MutexGuard<'_, Robot> {
         locked(&self.robot)
     }

@@ -28,7 +28,7 @@ impl Fault {
         self.kind == kind
     }
 
-    /// By how much the target lies elsewhere, mm.
+    /// Displacement of the target, mm.
     pub fn bump_mm(&self) -> Vector3<f64> {
         if self.is(FaultKind::TargetBumped) { Vector3::new(0.8, 0.5, 0.0) * self.amount(0.4) } else { Vector3::zeros() }
     }
@@ -51,14 +51,17 @@ impl Fault {
         UnitQuaternion::from_axis_angle(&Vector3::x_axis(), angle)
     }
 
+    /// Measured position, m.
     pub fn position_m(&self, position_m: [f64; 3]) -> [f64; 3] {
         if self.is(FaultKind::NanPose) { [f64::NAN; 3] } else { position_m }
     }
 
+    /// Whether the same pose is sent again and again.
     pub fn freezes_pose(&self) -> bool {
         self.is(FaultKind::FrozenPose)
     }
 
+    /// How late poses are sent.
     pub fn pose_delay(&self) -> Duration {
         Duration::from_secs_f64(if self.is(FaultKind::LatePose) { self.amount(0.25) } else { 0.0 })
     }
@@ -151,15 +154,15 @@ impl ImageFaults {
 /// Changes each pixel's brightness, 0 … 1.
 fn brighten(image: &mut Image, change: impl Fn(f64, f64, f64) -> f64) {
     let width = image.width.max(1) as usize;
-    let place = |i: usize| ((i % width) as f64, (i / width) as f64);
+    let pixel = |i: usize| ((i % width) as f64, (i / width) as f64);
     if image.encoding == "mono8" {
         for (i, byte) in image.data.iter_mut().enumerate() {
-            let (u, v) = place(i);
+            let (u, v) = pixel(i);
             *byte = (255.0 * change(u, v, f64::from(*byte) / 255.0).clamp(0.0, 1.0)).round() as u8;
         }
     } else {
         for (i, two) in image.data.chunks_exact_mut(2).enumerate() {
-            let (u, v) = place(i);
+            let (u, v) = pixel(i);
             let level = f64::from(u16::from_le_bytes([two[0], two[1]])) / 65_535.0;
             let changed = (65_535.0 * change(u, v, level).clamp(0.0, 1.0)).round() as u16;
             two.copy_from_slice(&changed.to_le_bytes());

@@ -2,20 +2,36 @@
 
 use crate::grating::backend::BackendError;
 use crate::grating::backend::choice::{ActiveBackend, BackendChoice};
+use crate::parameters::nodes::calibration_node::NodeParameters;
+use crate::parameters::table::ParameterTable;
 use crate::ros::locked;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 type Found = Result<ActiveBackend, BackendError>;
 
-/// What was found last, and for what.
-#[derive(Default)]
-pub struct Backends(Mutex<Option<(BackendChoice, Found)>>);
+/// The device that processes the images.
+pub struct Backends {
+    parameters: ParameterTable<NodeParameters>,
+    /// What was found last, and for what.
+    last: Mutex<Option<(BackendChoice, Found)>>,
+}
 
 impl Backends {
+    /// Looks for the device now, so that the log says at the start which it is, or why there is none.
+    pub fn start(parameters: &ParameterTable<NodeParameters>) -> Arc<Self> {
+        let backends = Backends { parameters: parameters.clone(), last: Mutex::default() };
+        // The log has why there is none.
+        let _ = backends.current();
+        Arc::new(backends)
+    }
+
+    /// The backend that the parameter asks for now.
+    ///
     /// # Errors
     /// [`BackendError`]: why there is no such backend.
-    pub fn get(&self, choice: BackendChoice) -> Found {
-        let mut last = locked(&self.0);
+    pub fn current(&self) -> Found {
+        let choice = self.parameters.now().calibration.backend;
+        let mut last = locked(&self.last);
         if let Some((of, found)) = &*last
             && *of == choice
         {

@@ -13,16 +13,37 @@ pub struct Files {
 /// Why a path is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
+    /// No file is named.
     #[error("no file is given: name one in the request or as parameter calibration_file")]
     None,
+    /// The path goes upwards.
     #[error("'{path}' contains '..': name the file without it")]
-    Upwards { path: PathBuf },
+    Upwards {
+        /// The path as it was named.
+        path: PathBuf,
+    },
+    /// The path leads out of the folder, by name or by a link.
     #[error("'{path}' lies outside {root}, the folder that the node may use (file_dir at its start)")]
-    Outside { path: PathBuf, root: PathBuf },
+    Outside {
+        /// The path as it was named.
+        path: PathBuf,
+        /// The folder.
+        root: PathBuf,
+    },
+    /// The folder does not exist, or may not be read.
     #[error("'{path}' can't be reached: {cause}; make its folder, or name another file")]
-    Io { path: PathBuf, cause: std::io::Error },
+    Io {
+        /// The path as it was named.
+        path: PathBuf,
+        /// The system's.
+        cause: std::io::Error,
+    },
+    /// The path names no file.
     #[error("'{path}' is no name of a file: end with one, calibration.yaml say")]
-    NoName { path: PathBuf },
+    NoName {
+        /// The path as it was named.
+        path: PathBuf,
+    },
 }
 
 impl Files {
@@ -72,13 +93,13 @@ impl Files {
         }
         let folder = full.parent().unwrap_or(&self.root);
         let folder = folder.canonicalize().map_err(|cause| FileError::Io { path: path.clone(), cause })?;
-        let place = folder.join(name);
+        let found = folder.join(name);
         // The last part may be a link too; one that leads nowhere would be followed on writing.
-        let real = match place.symlink_metadata() {
-            Ok(found) if found.is_symlink() => {
-                place.canonicalize().map_err(|cause| FileError::Io { path: path.clone(), cause })?
+        let real = match found.symlink_metadata() {
+            Ok(metadata) if metadata.is_symlink() => {
+                found.canonicalize().map_err(|cause| FileError::Io { path: path.clone(), cause })?
             }
-            _ => place,
+            _ => found,
         };
         if real.starts_with(&self.root) { Ok(real) } else { Err(outside(path)) }
     }

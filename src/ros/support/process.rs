@@ -14,6 +14,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[cfg(target_env = "gnu")]
 const ARENAS: i32 = 2;
 
+/// Longest time for answers that are being sent when the node ends.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Keeps memory flat; before any other thread exists. Rust and the C libraries of ROS share this allocator.
 fn limit_arenas() {
     #[cfg(target_env = "gnu")]
@@ -33,11 +36,12 @@ pub fn return_memory() {
     }
 }
 
-/// Sets up memory and logging and runs `serve` on a new tokio runtime.
+/// Sets up memory and logging and runs `serve` on a new tokio runtime. What it gives, a node or nodes say, goes after all tasks:
+/// their publishers are good for as long as they run.
 ///
 /// # Errors
 /// Those of `serve`, or that no runtime can be started.
-pub fn run(serve: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+pub fn run<T>(serve: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<()> {
     use tracing_subscriber::prelude::*;
     limit_arenas();
     // r2r's own complaints (a dropped call, say) come by way of the `log` crate.
@@ -50,7 +54,10 @@ pub fn run(serve: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
         )
         .with(RosLog)
         .init();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(serve);
+    runtime.shutdown_timeout(LAST_WORDS);
+    served.map(drop)
 }
 
 /// Hands log lines to ROS. Before the first node exists they reach stderr only.
@@ -143,11 +150,11 @@ impl tracing::field::Visit for Text {
 /// A thread that spins a node and does nothing else.
 pub struct Spinner {
     spinning: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
+    thread: JoinHandle<r2r::Node>,
 }
 
 impl Spinner {
-    /// Spins `node` until [`Self::stop`] and answers questions about it in between; its publishers live as long.
+    /// Spins `node` until [`Self::stop`] and answers questions about it in between.
     pub fn start(mut node: r2r::Node, questions: mpsc::Receiver<Question>) -> Self {
         let spinning = Arc::new(AtomicBool::new(true));
         let thread = std::thread::spawn({
@@ -157,15 +164,19 @@ impl Spinner {
                     node.spin_once(Duration::from_millis(5));
                     questions.try_iter().for_each(|ask| ask(&node));
                 }
+                node
             }
         });
         Spinner { spinning, thread }
     }
 
-    pub fn stop(self) {
+    /// Gives the node back; its publishers live as long as it does.
+    ///
+    /// # Errors
+    /// When the thread has panicked.
+    pub fn stop(self) -> anyhow::Result<r2r::Node> {
         self.spinning.store(false, Ordering::Release);
-        // A spin thread that panicked has said so already.
-        let _ = self.thread.join();
+        self.thread.join().map_err(|_| anyhow::anyhow!("the thread that spins the node has panicked: see above"))
     }
 }
 

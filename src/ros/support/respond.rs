@@ -7,13 +7,13 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 
-/// How long a client is waited for.
+/// Longest time that a client is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two tries, at first and at most. A try that fails keeps the spinning thread, and so poses and cancels, from work for
 /// 100 ms.
 const PAUSE: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 /// For one try at a time, however many clients can't be reached.
-static AGAIN: Mutex<()> = Mutex::new(());
+static RETRY: Mutex<()> = Mutex::new(());
 
 /// Serves `name`: each request on a thread of its own, as large batches take a while.
 ///
@@ -51,7 +51,7 @@ where
     let [mut pause, longest] = PAUSE;
     let mut sent = request.clone().respond(response.clone());
     while matches!(sent, Err(Error::RCL_RET_TIMEOUT)) && begun.elapsed() < PATIENCE {
-        let _one_at_a_time = locked(&AGAIN);
+        let _one_at_a_time = locked(&RETRY);
         sleep(pause);
         pause = longest.min(2 * pause);
         sent = request.clone().respond(response.clone());

@@ -11,11 +11,11 @@ use tokio::task::JoinHandle;
 
 /// What is added to the nice value of threads that fit: 1/10 of the share of one that answers, while both want to run.
 const NICE: i32 = 10;
-/// Batches of fewer items are done before other threads have woken up.
-const LEAST_ITEMS: usize = 256;
+/// Smallest batch for several threads: fewer items are done before other threads have woken up.
+const MIN_PARALLEL_ITEMS: usize = 256;
 
 /// Lowers the priority of the calling thread.
-fn step_back() {
+fn lower_priority() {
     // On Linux the nice value is that of a thread.
     if let Err(error) = rustix::process::nice(NICE) {
         tracing::warn!("a thread's priority could not be lowered, answers may be late during fits: {error}");
@@ -29,7 +29,7 @@ fn step_back() {
 pub fn start() -> anyhow::Result<()> {
     rayon::ThreadPoolBuilder::new()
         .thread_name(|index| format!("fit-{index}"))
-        .start_handler(|_| step_back())
+        .start_handler(|_| lower_priority())
         .build_global()?;
     Ok(())
 }
@@ -38,7 +38,7 @@ pub fn start() -> anyhow::Result<()> {
 pub fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     static BACKGROUND: OnceLock<Option<Runtime>> = OnceLock::new();
     let start = || {
-        let made = Builder::new_current_thread().thread_name("background").on_thread_start(step_back).build();
+        let made = Builder::new_current_thread().thread_name("background").on_thread_start(lower_priority).build();
         made.inspect_err(|error| tracing::error!("no threads of low priority: {error}")).ok()
     };
     match BACKGROUND.get_or_init(start) {
@@ -54,11 +54,13 @@ pub fn map<A: Send>(count: usize, answer: impl Fn(usize) -> A + Sync + Send) -> 
         let made = rayon::ThreadPoolBuilder::new().thread_name(|index| format!("answer-{index}")).build();
         made.inspect_err(|error| tracing::error!("large batches are answered on one core: {error}")).ok()
     };
-    if count < LEAST_ITEMS {
+    if count < MIN_PARALLEL_ITEMS {
         return (0..count).map(answer).collect();
     }
     match ANSWERING.get_or_init(start) {
-        Some(pool) => pool.install(|| (0..count).into_par_iter().with_min_len(LEAST_ITEMS / 4).map(answer).collect()),
+        Some(pool) => {
+            pool.install(|| (0..count).into_par_iter().with_min_len(MIN_PARALLEL_ITEMS / 4).map(answer).collect())
+        }
         None => (0..count).map(answer).collect(),
     }
 }
@@ -79,13 +81,13 @@ mod tests {
         let own = nice();
         let runtime = Builder::new_current_thread().build().unwrap();
         assert_eq!(runtime.block_on(in_background(nice)).unwrap(), (own + NICE).min(19));
-        assert!(map(10 * LEAST_ITEMS, |_| nice()).into_iter().all(|nice| nice == own));
+        assert!(map(10 * MIN_PARALLEL_ITEMS, |_| nice()).into_iter().all(|nice| nice == own));
         assert_eq!(nice(), own);
     }
 
     #[test]
     fn batches_keep_their_order() {
-        for count in [0, 1, LEAST_ITEMS, 40 * LEAST_ITEMS + 7] {
+        for count in [0, 1, MIN_PARALLEL_ITEMS, 40 * MIN_PARALLEL_ITEMS + 7] {
             assert_eq!(map(count, |index| index + 1), (1..=count).collect::<Vec<_>>());
         }
     }

@@ -1,9 +1,9 @@
-//! Who may ask: browsers that show this very page, under a name that is this machine's.
+//! Who may ask: browsers that show this very page, under a name of this machine.
 //!
 //! A foreign page that sends requests here is told by `Origin` and `Sec-Fetch-Site`; a foreign name that was made to lead
 //! here (DNS rebinding) by `Host`.
 
-use crate::ros::node::shared::Shared;
+use crate::ros::web::sources::PageSources;
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
@@ -12,8 +12,8 @@ use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
 /// Lets a request through, or says why not.
-pub async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let parameters = shared.parameters.now();
+pub async fn check(State(sources): State<Arc<PageSources>>, request: Request, next: Next) -> Response {
+    let parameters = sources.parameters.now();
     match refusal(request.headers(), &parameters.web.address.to_string(), &parameters.web.hosts) {
         None => next.run(request).await,
         Some(why) => {

@@ -1,11 +1,12 @@
 //! What the page may ask for. Whatever moves the robot needs `move_to.armed`, as the service does.
 
 use crate::camera::Camera;
-use crate::ros::click::click_record;
-use crate::ros::click::clicks::{self, Clicked};
-use crate::ros::goal::action::{self, Turn};
-use crate::ros::node::shared::Shared;
-use crate::ros::service::move_to as mover;
+use crate::mapping::method::Method;
+use crate::ros::click::partner::Clicked;
+use crate::ros::click::record;
+use crate::ros::goal::request::CalibrationRequest;
+use crate::ros::robot::lease::Task;
+use crate::ros::web::sources::PageSources;
 use crate::ros::web::state;
 use axum::Json;
 use axum::extract::State;
@@ -13,10 +14,6 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use nalgebra::Vector2;
-use r2r::geometry_msgs::msg::Point;
-use r2r::grating_calibration::action::Calibrate;
-use r2r::grating_calibration::msg::Pixel;
-use r2r::grating_calibration::srv::MoveTo;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
@@ -31,7 +28,7 @@ fn refused(status: StatusCode, why: impl Into<String>) -> Response {
 /// A calibration.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wanted {
+pub struct CalibrationOrder {
     stop_mm: f64,
     step_mm: f64,
     /// Left and right pixel of the grid's origin; empty: the parameters', else the mark's.
@@ -44,86 +41,85 @@ pub struct Wanted {
 }
 
 /// Starts a calibration; its end is in the state.
-pub async fn calibrate(State(shared): State<Arc<Shared>>, Json(wanted): Json<Wanted>) -> Response {
-    if !wanted.dry_run && !shared.parameters.now().move_to.armed {
+pub async fn calibrate(State(sources): State<Arc<PageSources>>, Json(order): Json<CalibrationOrder>) -> Response {
+    if !order.dry_run && !sources.robot.is_armed() {
         return refused(StatusCode::FORBIDDEN, UNARMED);
     }
-    let goal = Calibrate::Goal {
-        height_start: 0.0,
-        height_stop: 1e-3 * wanted.stop_mm,
-        height_step: 1e-3 * wanted.step_mm,
-        method: "auto".into(),
-        origins: wanted.origins.iter().map(|[u, v]| Pixel { u: *u, v: *v }).collect(),
-        dry_run: wanted.dry_run,
-        resume: wanted.resume,
-        ..Calibrate::Goal::default()
+    let request = CalibrationRequest {
+        height_start_mm: 0.0,
+        height_stop_mm: order.stop_mm,
+        height_step_mm: order.step_mm,
+        jogs_mm: Vec::new(),
+        method: Method::Auto,
+        origins_px: order.origins.iter().map(|pixel| Vector2::from(*pixel)).collect(),
+        file: String::new(),
+        is_dry_run: order.dry_run,
+        resumes: order.resume,
     };
-    let Some(turn) = Turn::take(&shared) else {
+    let Some(lease) = sources.robot.lease(Task::Calibration) else {
         return refused(StatusCode::CONFLICT, "a calibration or a move is under way: wait for its end, or cancel it");
     };
     tokio::spawn(async move {
-        let calibration = turn.run(goal, Box::new(|_| ()));
-        if wanted.dry_run { calibration.await } else { action::while_armed(&shared, calibration).await }
+        let calibration = sources.calibrator.run(lease, request, Box::new(|_| ()));
+        if order.dry_run { calibration.await } else { sources.robot.while_armed(calibration).await }
     });
     Json(json!({})).into_response()
 }
 
 /// Ends the calibration or the move that runs; the tool stops where it is.
-pub async fn cancel(State(shared): State<Arc<Shared>>) -> Response {
-    match action::cancel(&shared) {
+pub async fn cancel(State(sources): State<Arc<PageSources>>) -> Response {
+    match sources.robot.cancel() {
         true => Json(json!({})).into_response(),
         false => refused(StatusCode::CONFLICT, "nothing is running"),
     }
 }
 
-/// A click with sub-pixel place.
+/// A click at a fraction of a pixel.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ClickedPixel {
+pub struct ClickOrder {
     camera: Camera,
     u: f64,
     v: f64,
-    /// Of the picture, as text.
+    /// Of the image, as text.
     stamp_ns: String,
 }
 
 /// Answers a click as those from topics are.
-pub async fn click(State(shared): State<Arc<Shared>>, Json(clicked): Json<ClickedPixel>) -> Response {
-    let Ok(stamp_ns) = clicked.stamp_ns.parse() else {
-        return refused(StatusCode::BAD_REQUEST, format!("'{}' is no stamp", clicked.stamp_ns));
+pub async fn click(State(sources): State<Arc<PageSources>>, Json(order): Json<ClickOrder>) -> Response {
+    let Ok(stamp_ns) = order.stamp_ns.parse() else {
+        return refused(StatusCode::BAD_REQUEST, format!("'{}' is no stamp", order.stamp_ns));
     };
-    let clicked = Clicked { camera: clicked.camera, pixel: Vector2::new(clicked.u, clicked.v), stamp_ns };
-    Json(state::click(&clicks::take(shared, clicked).await)).into_response()
+    let clicked = Clicked { camera: order.camera, pixel: Vector2::new(order.u, order.v), stamp_ns };
+    match sources.clicks.clone().take(clicked).await {
+        Ok(click) => Json(state::click(&click)).into_response(),
+        Err(error) => refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
 }
 
 /// A point in the base frame.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Place {
+pub struct MoveOrder {
     point_mm: [f64; 3],
 }
 
 /// Moves the tool's origin there plus `click.approach`; answers when it is at rest.
-pub async fn move_to(State(shared): State<Arc<Shared>>, Json(place): Json<Place>) -> Response {
-    let approach_mm = shared.parameters.now().click.approach_m.map(|m| 1e3 * m);
-    let [x, y, z] = [0, 1, 2].map(|i| 1e-3 * (place.point_mm[i] + approach_mm[i]));
-    let asked = MoveTo::Request { point: Point { x, y, z }, dry_run: false };
+pub async fn move_to(State(sources): State<Arc<PageSources>>, Json(order): Json<MoveOrder>) -> Response {
     // On its own: a page that is closed takes nothing with it, the move ends as it should.
-    let moved = tokio::spawn(async move { mover::run(&shared, &asked).await }).await;
+    let moved = tokio::spawn(async move { sources.clicks.move_to(order.point_mm).await }).await;
     match moved.unwrap_or_else(|failure| Err(failure.into())) {
-        Ok((message, at)) => {
-            Json(json!({"message": message, "reached_mm": [1e3 * at.x, 1e3 * at.y, 1e3 * at.z]})).into_response()
-        }
+        Ok(moved) => Json(json!({"message": moved.message, "reached_mm": moved.position_mm})).into_response(),
         Err(stop) => refused(StatusCode::CONFLICT, stop.reason()),
     }
 }
 
 /// All clicks that are shown, as the file has them.
-pub async fn points(State(shared): State<Arc<Shared>>) -> Response {
+pub async fn points(State(sources): State<Arc<PageSources>>) -> Response {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let mut written = writer.write_record(click_record::HEADER);
-    for click in &shared.live.borrow().clicks {
-        written = written.and_then(|()| writer.write_record(click_record::row(click)));
+    let mut written = writer.write_record(record::HEADER);
+    for click in &sources.live.borrow().clicks {
+        written = written.and_then(|()| writer.write_record(record::row(click)));
     }
     match written.map_err(|error| error.to_string()).and_then(|()| writer.into_inner().map_err(|e| e.to_string())) {
         Ok(bytes) => {

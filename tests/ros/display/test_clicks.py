@@ -91,6 +91,15 @@ def test_a_click_in_each_image_is_one_point_by_stereo_and_then_used_up(clicker, 
     assert again.by == "plane" and again.message == ""
 
 
+def test_a_left_and_a_right_click_at_the_same_instant_are_one_point(clicker, origin):
+    for _ in range(20):
+        clicker.clicks.clear()
+        for side, at in (("left", origin.left), ("right", origin.right)):
+            clicker.mouse[side].publish(Point(x=at.u, y=at.v))
+        clicker.client.until(lambda: len(clicker.clicks) == 2, what="both answers")
+        assert sorted(answer.by for answer in clicker.clicks) == ["plane", "stereo"]
+
+
 def test_a_pixel_between_whole_ones_is_as_good_as_the_calibration(clicker, origin):
     fine = clicker.click_in_frame("left", origin.left.u, origin.left.v)
     assert fine.by == "plane" and distance(fine, 0, 0, 0) < 5e-6, fine

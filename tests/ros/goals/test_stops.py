@@ -57,9 +57,15 @@ def test_without_a_robot_a_goal_ends_at_once(cell):
     assert "no robot pose arrives" in ended.result.reason
 
 
-def test_nodes_end_at_once_when_told(cell):
+def test_nodes_end_at_once_without_an_error_and_the_robot_rests(cell):
     cell.start()
-    assert cell.client.send(cell.goal(heights=40)).accepted
-    cell.client.spin(1.0)
-    for name in ("calibration_node", "sim_cell"):
-        assert cell.processes.stop(name) == 0
+    client = cell.client
+    cell.under_way(2, heights=40)
+    assert cell.processes.stop("calibration_node") == 0
+    log = cell.processes.log("calibration_node")
+    assert "cancelled" in log and "ERROR" not in log, log
+    # The last set point is where the tool is, not the next height.
+    client.spin(0.5)
+    assert abs(client.set_points[-1].pose.position.z - client.poses[-1].pose.position.z) < 1e-4
+    assert cell.processes.stop("sim_cell") == 0
+    assert "ERROR" not in cell.processes.log("sim_cell")

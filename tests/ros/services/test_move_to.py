@@ -5,6 +5,7 @@ import math
 import pytest
 from geometry_msgs.msg import Point
 
+from grating_calibration.msg import CalibrationStatus
 from grating_calibration.srv import MoveTo
 from support.cell import Cell
 
@@ -33,6 +34,16 @@ def test_an_armed_move_is_interpolated_at_the_speed_limit(robot):
     assert abs(moved.reached.z - 0.001) < 3e-5
     heights = [set_point.pose.position.z for set_point in robot.client.set_points]
     assert len(heights) > 2 and max(b - a for a, b in zip(heights, heights[1:])) < 0.0005
+
+
+def test_a_move_is_no_calibration(robot):
+    robot.set("calibration_node", **{"move_to.armed": True})
+    client = robot.client
+    client.states.clear()
+    assert client.move_to(Point(z=0.0005)).success
+    # The status comes with the begin and the end of each move.
+    client.until(lambda: len(client.states) >= 2, what="the status of the move")
+    assert set(client.states) == {CalibrationStatus.UNCALIBRATED}, client.states
 
 
 def test_a_move_beyond_the_limits_is_refused(robot):

@@ -24,6 +24,7 @@ class Client:
         self.set_points = []
         self.poses = []
         self.status = None
+        self.states = []
         self.node.create_subscription(PoseStamped, "robot/target_pose", self.set_points.append, 10)
         self.node.create_subscription(PoseStamped, "robot/pose", self.poses.append, rclpy.qos.qos_profile_sensor_data)
         self.node.create_subscription(CalibrationStatus, "calibration_node/calibration", self._note_status, LATCHED)
@@ -32,6 +33,7 @@ class Client:
 
     def _note_status(self, message):
         self.status = message
+        self.states.append(message.state)
 
     def until(self, condition, seconds=20.0, what="it"):
         end = time.monotonic() + seconds

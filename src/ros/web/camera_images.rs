@@ -1,9 +1,9 @@
-//! The cameras' pictures as JPEG, each as soon as there is a newer one.
+//! The cameras' images as JPEG, each as soon as there is a newer one.
 
 use crate::GrayImage;
 use crate::camera::Camera;
-use crate::ros::node::shared::Shared;
 use crate::ros::support::work;
+use crate::ros::web::sources::PageSources;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -14,14 +14,14 @@ use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Lines of one pixel must not blur.
+/// Of the JPEG, 0 … 100: lines one pixel wide must not blur.
 const QUALITY: u8 = 90;
-/// Longest wait for a newer picture.
+/// Longest wait for a newer image.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// Which picture.
+/// Which image.
 #[derive(Deserialize)]
-pub struct Wanted {
+pub struct ImageRequest {
     /// Stamp of the one that the page has; 0: none.
     #[serde(default)]
     after: i64,
@@ -30,23 +30,23 @@ pub struct Wanted {
     grid: u8,
 }
 
-/// `/picture/left?after=STAMP&grid=1`; no content when no newer picture comes.
-pub async fn picture(
-    State(shared): State<Arc<Shared>>,
+/// `/picture/left?after=STAMP&grid=1`; no content when no newer image comes.
+pub async fn image(
+    State(sources): State<Arc<PageSources>>,
     Path(camera): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Query(wanted): Query<ImageRequest>,
 ) -> Response {
     let Some(camera) = Camera::BOTH.into_iter().find(|side| side.to_string() == camera) else {
         return (StatusCode::NOT_FOUND, "the cameras are left and right").into_response();
     };
     let found = match wanted.grid {
-        0 => tokio::time::timeout(PATIENCE, raw(&shared, camera, wanted.after)).await,
-        _ => tokio::time::timeout(PATIENCE, drawn(&shared, camera, wanted.after)).await,
+        0 => tokio::time::timeout(PATIENCE, raw(&sources, camera, wanted.after)).await,
+        _ => tokio::time::timeout(PATIENCE, drawn(&sources, camera, wanted.after)).await,
     };
-    let Ok(Some((stamp_ns, picture))) = found else { return StatusCode::NO_CONTENT.into_response() };
+    let Ok(Some((stamp_ns, found))) = found else { return StatusCode::NO_CONTENT.into_response() };
     let encoded = work::in_background(move || {
         let mut bytes = Vec::new();
-        picture.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY)).map(|()| bytes)
+        found.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY)).map(|()| bytes)
     });
     match encoded.await {
         Ok(Ok(bytes)) => {
@@ -58,19 +58,19 @@ pub async fn picture(
     }
 }
 
-async fn raw(shared: &Shared, camera: Camera, after: i64) -> Option<(i64, DynamicImage)> {
-    let mut pairs = shared.pairs.subscribe();
+async fn raw(sources: &PageSources, camera: Camera, after: i64) -> Option<(i64, DynamicImage)> {
+    let mut pairs = sources.cameras.pairs();
     let newer = pairs.wait_for(|pair| pair.as_ref().is_some_and(|pair| pair[camera].stamp_ns != after)).await;
     let pair = newer.ok()?.clone()?;
     Some((pair[camera].stamp_ns, DynamicImage::ImageLuma8(eight_bits(&pair[camera].to_gray()))))
 }
 
-async fn drawn(shared: &Shared, camera: Camera, after: i64) -> Option<(i64, DynamicImage)> {
-    // For as long as this receiver lives, pictures are drawn.
-    let mut pictures = shared.overlays[camera].subscribe();
-    let newer = pictures.wait_for(|drawn| drawn.as_ref().is_some_and(|drawn| drawn.stamp_ns != after)).await;
+async fn drawn(sources: &PageSources, camera: Camera, after: i64) -> Option<(i64, DynamicImage)> {
+    // For as long as this receiver lives, overlays are drawn.
+    let mut overlays = sources.overlays[camera].subscribe();
+    let newer = overlays.wait_for(|drawn| drawn.as_ref().is_some_and(|drawn| drawn.stamp_ns != after)).await;
     let drawn = newer.ok()?.clone()?;
-    Some((drawn.stamp_ns, DynamicImage::ImageRgb8(drawn.picture.clone())))
+    Some((drawn.stamp_ns, DynamicImage::ImageRgb8(drawn.image.clone())))
 }
 
 fn eight_bits(image: &GrayImage) -> Gray8 {

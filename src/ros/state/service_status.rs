@@ -1,4 +1,4 @@
-//! Status of an answer on the wire: what the calibration says of it, or why it was not asked.
+//! Status of an answer: what the calibration says of it, or why it was not asked.
 
 use crate::mapping::calibration::answer::AnswerStatus;
 use crate::named::Named;
@@ -18,21 +18,16 @@ pub enum ServiceStatus {
     PoseUnavailable,
 }
 
-/// All of them by their code, the line of msg/PointEstimate.msg.
-const BY_CODE: [ServiceStatus; 10] = [
-    ServiceStatus::Answer(AnswerStatus::Ok),
-    ServiceStatus::Answer(AnswerStatus::OutsideVolume),
-    ServiceStatus::NotCalibrated,
-    ServiceStatus::Answer(AnswerStatus::InvalidInput),
-    ServiceStatus::Answer(AnswerStatus::OutsideImage),
-    ServiceStatus::UnknownCamera,
-    ServiceStatus::UnknownFrame,
-    ServiceStatus::Answer(AnswerStatus::RaysMiss),
-    ServiceStatus::Answer(AnswerStatus::NoConvergence),
-    ServiceStatus::PoseUnavailable,
-];
+impl From<AnswerStatus> for ServiceStatus {
+    fn from(status: AnswerStatus) -> Self {
+        ServiceStatus::Answer(status)
+    }
+}
 
 impl ServiceStatus {
+    /// All is well.
+    pub const OK: ServiceStatus = ServiceStatus::Answer(AnswerStatus::Ok);
+
     /// The number in msg/PointEstimate.msg.
     pub fn code(self) -> u8 {
         match self {
@@ -47,11 +42,6 @@ impl ServiceStatus {
             ServiceStatus::Answer(AnswerStatus::NoConvergence) => 8,
             ServiceStatus::PoseUnavailable => 9,
         }
-    }
-
-    /// The status of a number in msg/PointEstimate.msg.
-    pub fn from_code(code: u8) -> Option<Self> {
-        BY_CODE.get(usize::from(code)).copied()
     }
 
     /// As in tables and on the live page.
@@ -86,6 +76,20 @@ mod tests {
     use super::*;
     use strum::VariantArray;
 
+    /// All of them by their code, the line of msg/PointEstimate.msg.
+    const BY_CODE: [ServiceStatus; 10] = [
+        ServiceStatus::Answer(AnswerStatus::Ok),
+        ServiceStatus::Answer(AnswerStatus::OutsideVolume),
+        ServiceStatus::NotCalibrated,
+        ServiceStatus::Answer(AnswerStatus::InvalidInput),
+        ServiceStatus::Answer(AnswerStatus::OutsideImage),
+        ServiceStatus::UnknownCamera,
+        ServiceStatus::UnknownFrame,
+        ServiceStatus::Answer(AnswerStatus::RaysMiss),
+        ServiceStatus::Answer(AnswerStatus::NoConvergence),
+        ServiceStatus::PoseUnavailable,
+    ];
+
     #[test]
     fn codes_are_those_of_the_message_one_to_one() {
         let constant = |line: &str| {
@@ -96,10 +100,9 @@ mod tests {
         let ours = BY_CODE.map(|status| (status.name().to_string(), status.code()));
         assert_eq!(message.collect::<Vec<_>>(), ours);
         for (code, status) in (0..).zip(BY_CODE) {
-            assert_eq!(ServiceStatus::from_code(code), Some(status));
+            assert_eq!(status.code(), code);
             assert_eq!(status.remedy().is_empty(), code == 0);
         }
-        assert_eq!(ServiceStatus::from_code(10), None);
         assert!(AnswerStatus::VARIANTS.iter().all(|status| BY_CODE.contains(&ServiceStatus::Answer(*status))));
     }
 }

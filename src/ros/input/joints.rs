@@ -25,16 +25,33 @@ struct Axis {
 /// Why a position has no joints, or joints have no position.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum JointError {
+    /// An axis without joint would have to move.
     #[error(
         "axis {axis} has no joint (joints.{axis} is empty), so it can't be sent to {value_mm:.3} mm: name its joint"
     )]
-    Missing { axis: char, value_mm: f64 },
+    Missing {
+        /// x, y or z.
+        axis: char,
+        /// Where it was to go.
+        value_mm: f64,
+    },
+    /// A scale of 0.
     #[error("joints.scale of axis {axis} is 0: give the joint's way per metre of the axis")]
-    Scale { axis: char },
+    Scale {
+        /// x, y or z.
+        axis: char,
+    },
+    /// No joint at all.
     #[error("joints.x, joints.y and joints.z are all empty: name at least one joint")]
     None,
+    /// One joint for two axes.
     #[error("joints.{axis} = '{joint}' moves another axis too: one joint, one axis")]
-    Twice { axis: char, joint: String },
+    Twice {
+        /// x, y or z.
+        axis: char,
+        /// The joint.
+        joint: String,
+    },
 }
 
 const AXES: [char; 3] = ['x', 'y', 'z'];
@@ -42,6 +59,8 @@ const AXES: [char; 3] = ['x', 'y', 'z'];
 const STAYS_MM: f64 = 1e-3;
 
 impl AxisMap {
+    /// As the parameters say.
+    ///
     /// # Errors
     /// [`JointError`] when the parameters describe no gantry.
     pub fn new(joints: &JointParameters) -> Result<Self, JointError> {

@@ -1,4 +1,4 @@
-//! The images of the last moments: pairs by stamp, what was seen before, and how the cameras are doing.
+//! The latest images: pairs by stamp, what was seen before, and how the cameras are doing.
 
 use crate::camera::{Camera, Stereo};
 use crate::ros::input::images::{ImageError, StampedImage};
@@ -7,26 +7,26 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Both images of one moment.
+/// Both images of the same exposure.
 pub type Pair = Arc<Stereo<StampedImage>>;
 
-/// Contents that are remembered of each camera.
-const REMEMBERED: usize = 512;
-/// Arrivals that the frame rate is counted over.
-const ARRIVALS: usize = 16;
+/// Images of each camera that are remembered by their checksum: the longest time at rest, at any usual rate.
+const REMEMBERED_IMAGES: usize = 512;
+/// Images over which the rate is counted.
+const RATE_IMAGES: usize = 16;
 
 /// What came from both cameras.
 #[derive(Debug, Default)]
-pub struct Frames {
+pub struct ImageBuffer {
     pairing: Pairing,
-    cameras: Stereo<CameraFrames>,
+    cameras: Stereo<CameraImages>,
     /// The pair before the latest one, and the latest one.
     recent: VecDeque<Pair>,
 }
 
 /// What came from one camera.
 #[derive(Debug, Default)]
-struct CameraFrames {
+struct CameraImages {
     received: u64,
     bad: u64,
     last_error: Option<ImageError>,
@@ -40,27 +40,31 @@ struct CameraFrames {
 /// How a camera is doing.
 #[derive(Clone, Debug)]
 pub struct CameraHealth {
+    /// Number of good images.
     pub received: u64,
-    /// Messages that were no usable image.
+    /// Number of messages that were no usable image.
     pub bad: u64,
+    /// What was wrong with the last of those.
     pub last_error: Option<ImageError>,
+    /// Width and height of the last image, px.
     pub size: [u32; 2],
+    /// Frame of the last image's header.
     pub frame_id: String,
     /// Time since the last good image; `None` before the first.
     pub age_s: Option<f64>,
-    /// Images a second.
+    /// Images per second.
     pub rate_hz: f64,
 }
 
-impl Frames {
+impl ImageBuffer {
     /// Adds an image; gives the pair that it completes.
     pub fn add(&mut self, camera: Camera, image: StampedImage, frame_id: String, tolerance_ns: i64) -> Option<Pair> {
         let side = &mut self.cameras[camera];
         side.received += 1;
         side.size = [image.width, image.height];
         side.frame_id = frame_id;
-        push(&mut side.seen, (image.stamp_ns, image.crc), REMEMBERED);
-        push(&mut side.arrivals, Instant::now(), ARRIVALS);
+        push(&mut side.seen, (image.stamp_ns, image.crc), REMEMBERED_IMAGES);
+        push(&mut side.arrivals, Instant::now(), RATE_IMAGES);
         let pair = Arc::new(self.pairing.add(camera, image, tolerance_ns)?);
         push(&mut self.recent, pair.clone(), 2);
         Some(pair)
@@ -85,6 +89,7 @@ impl Frames {
         self.cameras[camera].seen.iter().any(|(stamp_ns, crc)| *stamp_ns < before_ns && *crc == image.crc)
     }
 
+    /// How a camera is doing.
     pub fn health(&self, camera: Camera) -> CameraHealth {
         let side = &self.cameras[camera];
         let span_s = match (side.arrivals.front(), side.arrivals.back()) {
@@ -102,13 +107,13 @@ impl Frames {
         }
     }
 
-    /// Images that never found a partner.
-    pub fn leftovers(&self) -> u64 {
-        self.pairing.leftovers
+    /// Number of images that never found a partner.
+    pub fn unpaired(&self) -> u64 {
+        self.pairing.unpaired
     }
 
     /// What may be the matter when no pair comes.
-    pub fn troubles(&self) -> String {
+    pub fn trouble(&self) -> String {
         let [left, right] = Camera::BOTH.map(|camera| self.health(camera));
         let silent = [("left", &left), ("right", &right)].into_iter().filter_map(|(name, health)| match health.age_s {
             None => Some(format!("the {name} camera never sent a usable image")),
@@ -118,20 +123,21 @@ impl Frames {
         let bad = [("left", &left), ("right", &right)].into_iter().filter_map(|(name, health)| {
             health.last_error.as_ref().map(|error| format!("{} bad {name} images, the last: {error}", health.bad))
         });
-        let troubles: Vec<String> = silent.chain(bad).collect();
-        let troubles = if troubles.is_empty() { String::new() } else { format!("{}; ", troubles.join("; ")) };
+        let known: Vec<String> = silent.chain(bad).collect();
+        let known = if known.is_empty() { String::new() } else { format!("{}; ", known.join("; ")) };
         format!(
-            "{troubles}{} left and {} right images came so far, {} without a partner; are the cameras running, are \
+            "{known}{} left and {} right images came so far, {} without a partner; are the cameras running, are \
              left/image_raw and right/image_raw remapped, is sync_tolerance large enough?",
             left.received,
             right.received,
-            self.leftovers()
+            self.unpaired()
         )
     }
 }
 
-fn push<T>(queue: &mut VecDeque<T>, item: T, most: usize) {
-    if queue.len() >= most {
+/// Adds an item to the latest `count`.
+fn push<T>(queue: &mut VecDeque<T>, item: T, count: usize) {
+    if queue.len() >= count {
         queue.pop_front();
     }
     queue.push_back(item);
@@ -148,24 +154,24 @@ mod tests {
 
     #[test]
     fn what_was_seen_before_a_moment_is_known_again_later() {
-        let mut frames = Frames::default();
+        let mut images = ImageBuffer::default();
         for (stamp_ns, crc) in [(100, 1), (200, 2), (300, 3)] {
-            frames.add(Camera::Left, image(stamp_ns, crc), "tool0".into(), 0);
+            images.add(Camera::Left, image(stamp_ns, crc), "tool0".into(), 0);
         }
-        assert!(frames.is_repeated(Camera::Left, &image(400, 2), 250));
-        assert!(!frames.is_repeated(Camera::Left, &image(400, 3), 250));
-        assert!(!frames.is_repeated(Camera::Left, &image(400, 9), 250));
-        assert!(!frames.is_repeated(Camera::Right, &image(400, 2), 250));
+        assert!(images.is_repeated(Camera::Left, &image(400, 2), 250));
+        assert!(!images.is_repeated(Camera::Left, &image(400, 3), 250));
+        assert!(!images.is_repeated(Camera::Left, &image(400, 9), 250));
+        assert!(!images.is_repeated(Camera::Right, &image(400, 2), 250));
     }
 
     #[test]
     fn the_latest_two_pairs_are_kept_and_silence_is_named() {
-        let mut frames = Frames::default();
-        assert!(frames.troubles().contains("right camera never sent"));
+        let mut images = ImageBuffer::default();
+        assert!(images.trouble().contains("right camera never sent"));
         for stamp_ns in [1, 2, 3] {
-            assert!(frames.add(Camera::Left, image(stamp_ns, 0), String::new(), 0).is_none());
-            assert!(frames.add(Camera::Right, image(stamp_ns, 0), String::new(), 0).is_some());
+            assert!(images.add(Camera::Left, image(stamp_ns, 0), String::new(), 0).is_none());
+            assert!(images.add(Camera::Right, image(stamp_ns, 0), String::new(), 0).is_some());
         }
-        assert_eq!(frames.recent().iter().map(|pair| pair.left.stamp_ns).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(images.recent().iter().map(|pair| pair.left.stamp_ns).collect::<Vec<_>>(), [2, 3]);
     }
 }
