@@ -109,19 +109,19 @@ fn only_the_robot_room_publishes_set_points() {
         let sends = module.ident == "motion" || module.ident == "commander";
         assert!(!sends || matches!(module.vis, syn::Visibility::Inherited), "{} is visible elsewhere", module.ident);
     }
-    for (file, text) in code() {
+    let publishers = |file: &str| Publishers::of(&std::fs::read_to_string(root().join(file)).unwrap()).0;
+    for (file, _) in code() {
         // The simulated cell is the robot.
         if file == "ros/robot/motion.rs" || file.starts_with("ros/sim_cell/") {
             continue;
         }
-        for topic in Publishers::of(&text).0 {
+        for topic in publishers(&file) {
             let topic = topic.unwrap_or_else(|| panic!("{file} makes a publisher: write its topic at the call"));
             let is_set_points = topic.contains("robot") || topic.starts_with('{');
             assert!(!is_set_points, "{file} publishes on {topic}");
         }
     }
-    let motion = std::fs::read_to_string(root().join("ros/robot/motion.rs")).unwrap();
-    assert_eq!(Publishers::of(&motion).0.len(), 2);
+    assert_eq!(publishers("ros/robot/motion.rs").len(), 2);
 }
 
 #[test]

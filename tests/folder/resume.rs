@@ -135,7 +135,7 @@ fn a_pair_that_can_not_be_fitted_is_not_in_the_record_and_all_others_are() {
     let refused = session.add(sweep.raw(&dark), sweep.pairs[3].1);
     assert!(matches!(refused, Err(AddError::Sweep(_))), "{refused:?}");
     // Right after the report, whatever becomes of the node: on disk, and whole.
-    let on_disk = || Recorder::resume(folder.path(), &sweep.header().offsets_mm, SETTINGS).unwrap().2.len();
+    let on_disk = || Recorder::resume(folder.path(), &sweep.header().offsets_mm, &sweep.settings()).unwrap().2.len();
     assert_eq!(on_disk(), 3);
     drop(session);
     let (found, resumed) = sweep.resume(folder.path());

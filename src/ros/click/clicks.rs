@@ -184,7 +184,10 @@ impl Clicks {
         let (answer, frame) = match pose {
             Some(pose) => {
                 let base_from_calibration = pose.pose * self.sources.served.tool_from_calibration();
-                (found.answer.map(|answer| in_frame(&answer, &base_from_calibration)), parameters.frames.base_frame.clone())
+                (
+                    found.answer.map(|answer| in_frame(&answer, &base_from_calibration)),
+                    parameters.frames.base_frame.clone(),
+                )
             }
             None => (found.answer, parameters.frames.calibration_frame.clone()),
         };

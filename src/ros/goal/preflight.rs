@@ -11,7 +11,7 @@ use crate::ros::input::pose_input::PoseInput;
 use crate::ros::robot::lease::Robot;
 use crate::ros::robot::mover::Mover;
 use crate::ros::support::graph::Graph;
-use crate::ros::support::setting_names::with_parameters;
+use crate::ros::support::parameters::setting_names::with_parameters;
 use crate::sweep::error::SweepError;
 use crate::sweep::images::quality::ImageQuality;
 use crate::sweep::session::SweepSession;

@@ -8,7 +8,7 @@ use crate::ros::input::joints::AxisMap;
 use crate::ros::input::poses::PoseBuffer;
 use crate::ros::support::clock::Clock;
 use crate::ros::support::graph::Graph;
-use crate::ros::support::setting_names::with_parameters;
+use crate::ros::support::parameters::setting_names::with_parameters;
 use crate::ros::{each, locked, nanoseconds};
 use crate::statistics::exceeds;
 use r2r::QosProfile;
@@ -144,7 +144,8 @@ impl PoseInput {
                     }
                 }
                 let found = buffer.latest(&base, &tool);
-                *locked(&input.tf_error) = found.as_ref().err().map_or(String::new(), |error| with_parameters(&error.to_string()));
+                *locked(&input.tf_error) =
+                    found.as_ref().err().map_or(String::new(), |error| with_parameters(&error.to_string()));
                 if let Ok(pose) = found
                     && input.latest().is_none_or(|last| pose.stamp_ns != last.stamp_ns)
                 {

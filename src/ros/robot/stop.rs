@@ -1,6 +1,6 @@
 //! Why a goal, or a move, ended early.
 
-use crate::ros::support::setting_names::with_parameters;
+use crate::ros::support::parameters::setting_names::with_parameters;
 
 /// How a goal ended that did not end well.
 #[derive(Debug)]

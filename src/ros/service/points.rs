@@ -6,7 +6,7 @@ use crate::parameters::nodes::calibration_node::NodeParameters;
 use crate::parameters::table::ParameterTable;
 use crate::ros::input::pose_input::PoseInput;
 use crate::ros::nanoseconds;
-use crate::ros::service::messages::{pixel, no_point, pixel_estimate, point_estimate, point_mm};
+use crate::ros::service::messages::{no_point, pixel, pixel_estimate, point_estimate, point_mm};
 use crate::ros::state::clicked::in_frame;
 use crate::ros::state::served::ServedCalibration;
 use crate::ros::state::service_status::ServiceStatus;

@@ -1,8 +1,8 @@
 //! `/diagnostics`, once a second: cameras, robot, calibration, backend.
 
 use crate::camera::Camera;
-use crate::named::Named;
 use crate::mapping::calibration::Calibration;
+use crate::named::Named;
 use crate::parameters::nodes::calibration_node::NodeParameters;
 use crate::parameters::table::ParameterTable;
 use crate::ros::input::camera_input::{self, CameraInput};

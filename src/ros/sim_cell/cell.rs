@@ -6,7 +6,7 @@ use crate::parameters::nodes::sim_cell::CellParameters;
 use crate::parameters::table::ParameterTable;
 use crate::ros::sim_cell::cell_robot::CellRobot;
 use crate::ros::sim_cell::faults::{Fault, ImageFaults};
-use crate::ros::support::parameter_services;
+use crate::ros::support::parameters::services as parameter_services;
 use crate::ros::support::process::{self, Spinner, log_as, wait_for_stop};
 use crate::ros::{locked, time};
 use crate::sim::optics::sensor::SensorImage;

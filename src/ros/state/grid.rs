@@ -56,8 +56,12 @@ mod tests {
     use super::*;
 
     fn grid(z_mm: f64, u: f64) -> MeasuredGrid {
-        let node =
-            GridPoint { lines: [1, 2], pixel: Vector2::new(u, 50.0), point_mm: Vector3::new(1.1, 2.2, -z_mm), error_um: 1.0 };
+        let node = GridPoint {
+            lines: [1, 2],
+            pixel: Vector2::new(u, 50.0),
+            point_mm: Vector3::new(1.1, 2.2, -z_mm),
+            error_um: 1.0,
+        };
         MeasuredGrid { position_mm: [0.0, 0.0, z_mm], nodes: Stereo { left: vec![node], right: vec![] } }
     }
 

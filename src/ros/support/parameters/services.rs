@@ -6,7 +6,7 @@
 use crate::parameters::accept::Refusal;
 use crate::parameters::declaration::Declaration;
 use crate::parameters::table::{ParameterSet, ParameterTable};
-use crate::ros::support::parameter_messages::{descriptor, given, message, not_set, value};
+use crate::ros::support::parameters::messages::{descriptor, given, message, not_set, value};
 use crate::ros::support::respond::answer_with;
 use crate::ros::{locked, time};
 use r2r::rcl_interfaces::msg::{self, ListParametersResult, ParameterDescriptor, ParameterEvent, SetParametersResult};
