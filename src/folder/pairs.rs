@@ -1,4 +1,27 @@
 //! Image pairs on disk: `DIR/00000.png …` beside a `poses.csv`.
+//!
+//! ```
+//! use grating_calibration::folder::pairs;
+//!
+//! # let cell = tempfile::tempdir()?;
+//! # let cell = cell.path();
+//! # for side in ["left", "right"] {
+//! #     std::fs::create_dir(cell.join(side))?;
+//! #     for index in 0..2 {
+//! #         image::GrayImage::from_pixel(64, 48, image::Luma([51])).save(cell.join(format!("{side}/{index:05}.png")))?;
+//! #     }
+//! # }
+//! # std::fs::write(cell.join("poses.csv"), "index,x_mm,y_mm,z_mm\n0,0,0,100.5\n1,0,0,100\n")?;
+//! // cell/poses.csv, cell/left/00000.png …, cell/right/00000.png …
+//! let listed = pairs::list(&cell.join("left"), &cell.join("right"), &cell.join("poses.csv"))?;
+//! // The lowest pair first, whatever the order in the file.
+//! assert_eq!([listed[0].pose.z_mm, listed[1].pose.z_mm], [100.0, 100.5]);
+//! let images = pairs::read_pair(listed[0].images.as_deref())?;
+//! assert_eq!(images.left.dimensions(), (64, 48));
+//! // Brightness is a share of full scale: 51 of 255 counts.
+//! assert!((images.left.get_pixel(0, 0).0[0] - 0.2).abs() < 1e-6);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::camera::Stereo;
 use crate::folder::error::FolderError;

@@ -36,14 +36,14 @@ impl Paper {
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum TargetError {
     /// No such pitch can be printed.
-    #[error("the pitch is {pitch_mm} mm, {LEAST_PITCH_MM} … {MOST_PITCH_MM} mm are possible on such a sheet")]
+    #[error("the pitch is {pitch_mm} mm, {MIN_PITCH_MM} … {MAX_PITCH_MM} mm are possible on such a sheet")]
     Pitch {
         /// The pitch, mm.
         pitch_mm: f64,
     },
     /// No such lines can be printed.
     #[error(
-        "lines are {line_mm} mm wide, {LEAST_LINE_MM} … {most_mm:.3} mm are possible: paper must be left between them and the \
+        "lines are {line_mm} mm wide, {MIN_LINE_MM} … {most_mm:.3} mm are possible: paper must be left between them and the \
          mark's dots"
     )]
     Line {
@@ -57,11 +57,14 @@ pub enum TargetError {
     Mark(#[from] NoMark),
 }
 
-const LEAST_PITCH_MM: f64 = 0.2;
-const MOST_PITCH_MM: f64 = 15.0;
-const LEAST_LINE_MM: f64 = 0.02;
-/// Widest lines, pitches.
-const MOST_LINE: f64 = 0.3;
+/// Finest pitch that an office printer resolves, mm.
+const MIN_PITCH_MM: f64 = 0.2;
+/// Coarsest pitch, mm: a sheet must hold enough lines.
+const MAX_PITCH_MM: f64 = 15.0;
+/// Finest line, mm: about a dot of a printer of 1200 dots per inch.
+const MIN_LINE_MM: f64 = 0.02;
+/// Widest line, pitches: paper must be left between lines and the mark's dots.
+const MAX_LINE_PITCHES: f64 = 0.3;
 /// Printers leave a border blank.
 const BORDER_MM: f64 = 10.0;
 /// Below the grid: bar and text.
@@ -91,11 +94,23 @@ pub enum Shape {
 }
 
 /// What is on the sheet.
+///
+/// ```
+/// use grating_calibration::target::{Paper, Target};
+///
+/// // Lines 0.2 mm wide every 1.1 mm, with the mark that tells origin, axes and pitch.
+/// let target = Target::new(1.1, 0.2, Paper::A4, true)?;
+/// let folder = tempfile::tempdir()?;
+/// std::fs::write(folder.path().join("target.svg"), target.svg())?;
+/// std::fs::write(folder.path().join("target.pdf"), target.pdf())?;
+/// assert_eq!(target.size_mm, [210.0, 297.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
     /// Width and height of the sheet, mm.
     pub size_mm: [f64; 2],
-    /// The origin crossing.
+    /// The origin.
     pub origin_mm: [f64; 2],
     /// Everything black, but the text.
     pub shapes: Vec<Shape>,
@@ -104,16 +119,16 @@ pub struct Target {
 }
 
 impl Target {
-    /// A grid of lines `line_mm` wide every `pitch_mm`, the origin crossing in its middle.
+    /// A grid of lines `line_mm` wide every `pitch_mm`, the origin in its middle.
     ///
     /// # Errors
     /// [`TargetError`].
     pub fn new(pitch_mm: f64, line_mm: f64, paper: Paper, with_mark: bool) -> Result<Self, TargetError> {
-        if !(LEAST_PITCH_MM..=MOST_PITCH_MM).contains(&pitch_mm) {
+        if !(MIN_PITCH_MM..=MAX_PITCH_MM).contains(&pitch_mm) {
             return Err(TargetError::Pitch { pitch_mm });
         }
-        let most_mm = MOST_LINE * pitch_mm;
-        if !(LEAST_LINE_MM..=most_mm).contains(&line_mm) {
+        let most_mm = MAX_LINE_PITCHES * pitch_mm;
+        if !(MIN_LINE_MM..=most_mm).contains(&line_mm) {
             return Err(TargetError::Line { line_mm, most_mm });
         }
         let size_mm = paper.size_mm();

@@ -158,7 +158,28 @@ fn extrapolate(parameters: &mut GratingParameters, before: &GratingParameters, r
     }
 }
 
-/// From nothing but the image.
+/// From nothing but the image, at least 64×64 px.
+///
+/// ```
+/// use grating_calibration::GrayImage;
+/// use grating_calibration::grating::fit::refine::{FitOptions, fit_cold};
+/// use grating_calibration::grating::phase_field::PhaseField;
+/// use nalgebra::Vector2;
+/// use std::f64::consts::TAU;
+///
+/// // Dark lines 20 px apart along u and 25 px apart along v, the first at u = 7 and v = 4.
+/// let line = |at: f64, first: f64, period: f64| (0.5 - 0.5 * (TAU * (at - first) / period).cos()).sqrt();
+/// let brightness = |u: u32, v: u32| 0.2 + 0.6 * line(u.into(), 7.0, 20.0) * line(v.into(), 4.0, 25.0);
+/// let image = GrayImage::from_fn(320, 240, |u, v| image::Luma([brightness(u, v) as f32]));
+///
+/// let fit = fit_cold(&image, &FitOptions::default())?;
+/// assert!(fit.termination.is_converged(), "{}", fit.termination);
+/// // Lines are where a phase is 3π/2 + 2πn: these two cross at (167, 129).
+/// let phases = fit.parameters.phases(Vector2::new(167.0, 129.0));
+/// let from_line_px = phases.map(|phase| (phase / TAU - 0.75 + 0.5).rem_euclid(1.0) - 0.5).component_mul(&Vector2::new(25.0, 20.0));
+/// assert!(from_line_px.norm() < 0.1, "{from_line_px} px");
+/// # Ok::<(), grating_calibration::grating::fit::error::FitError>(())
+/// ```
 ///
 /// # Errors
 /// [`FitError`].

@@ -2,6 +2,10 @@
 //!
 //! Fourier transform of a Hann-windowed central square. The grid's spectrum is a lattice of peaks, spanned by the two
 //! fundamentals; the shortest strong basis of that lattice is what we want.
+//!
+//! The phase is the argument of the transform at a fundamental, as in Takeda, Ina and Kobayashi, "Fourier-transform method of
+//! fringe-pattern analysis", JOSA 72 (1982). They filter around it and transform back for the phase of every pixel; here the
+//! phase at the centre is enough to start from.
 
 use crate::GrayImage;
 use crate::grating::chebyshev::{Chebyshev2, Domain};
@@ -40,13 +44,13 @@ impl Carriers {
 }
 
 /// Peaks weaker than this multiple of the spectrum's median are noise.
-const FLOOR: f64 = 8.0;
+const MIN_PEAK_OVER_MEDIAN: f64 = 8.0;
 /// Fundamentals explain this share at least of what the best pair explains.
-const ENOUGH: f64 = 0.8;
+const MIN_EXPLAINED_SHARE: f64 = 0.8;
 /// Perspective smears peaks: how far from whole multiples of the fundamentals they may be.
 const OFF_LATTICE: f64 = 0.12;
 
-/// `None` where no two crossing gratings stand out.
+/// `None` where no two crossed gratings stand out.
 pub fn carriers(image: &GrayImage) -> Option<Carriers> {
     hypotheses(image).into_iter().next()
 }
@@ -152,7 +156,9 @@ impl Spectrum {
                 }
                 let value = self.wrapped(column, row);
                 let mut near = (-1..=1).flat_map(|dr| (-1..=1).map(move |dc| (dc, dr)));
-                if value < FLOOR * self.floor || near.any(|(dc, dr)| self.wrapped(column + dc, row + dr) > value) {
+                if value < MIN_PEAK_OVER_MEDIAN * self.floor
+                    || near.any(|(dc, dr)| self.wrapped(column + dc, row + dr) > value)
+                {
                     continue;
                 }
                 let vertex = |low: f64, high: f64| {
@@ -187,7 +193,7 @@ impl Spectrum {
             }
         }
         let most = pairs.iter().map(|pair| pair.0).fold(0.0, f64::max);
-        pairs.retain(|pair| pair.0 > ENOUGH * most);
+        pairs.retain(|pair| pair.0 > MIN_EXPLAINED_SHARE * most);
         let length = |(first, second): &(Vector2<f64>, Vector2<f64>)| first.norm_squared() + second.norm_squared();
         let shortest = pairs.iter().min_by(|a, b| length(&a.2).total_cmp(&length(&b.2)));
         let strongest = pairs.iter().max_by(|a, b| a.1.total_cmp(&b.1));

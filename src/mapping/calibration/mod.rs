@@ -76,6 +76,60 @@ pub struct StereoFigures {
 }
 
 /// A finished calibration. Points are in the tool frame, whose origin is the tool's at h = 0, mm.
+///
+/// A [`SweepSession`](crate::sweep::session::SweepSession) makes one of images, [`fit::fit_calibration`] of correspondences:
+/// ```
+/// use grating_calibration::camera::{Camera, Stereo};
+/// use grating_calibration::mapping::calibration::{Calibration, answer::AnswerStatus};
+/// use grating_calibration::mapping::calibration::fit::{CalibrationContext, fit_calibration};
+/// use grating_calibration::mapping::dataset::{CameraDataset, Correspondence};
+/// use grating_calibration::mapping::method::Method;
+/// use nalgebra::{Matrix2, Vector2, Vector3};
+///
+/// // Cameras 6 mm to the left and to the right of the origin, 40 mm above it, look straight down; focal length 900 px.
+/// let camera = |camera: Camera, point_mm: Vector3<f64>| {
+///     let x_mm = if camera == Camera::Left { -6.0 } else { 6.0 };
+///     let tangent = Vector2::new(point_mm.x - x_mm, -point_mm.y) / (40.0 - point_mm.z);
+///     Vector2::new(319.5, 239.5) + 900.0 * tangent
+/// };
+/// // Intersections of a grid with a pitch of 1 mm at six heights, measured to 0.02 px.
+/// let data = Stereo::from_fn(|side| {
+///     let seen = |x: i32, y: i32, view: u32| {
+///         let point_in_tool_mm = Vector3::new(x.into(), y.into(), -3.0 * f64::from(view));
+///         let wave = f64::from(x + 3 * y) + 2.0 * f64::from(view);
+///         let noise_px = 0.02 * Vector2::new((7.1 * wave).sin(), (5.3 * wave).cos());
+///         let (pixel, pixel_covariance_px2) = (camera(side, point_in_tool_mm) + noise_px, Matrix2::identity() * 4e-4);
+///         Correspondence { pixel, pixel_covariance_px2, point_in_tool_mm, view }
+///     };
+///     let views = (0..6).flat_map(|view| (-8..=8).flat_map(move |x| (-8..=8).map(move |y| seen(x, y, view))));
+///     CameraDataset { image_size: [640, 480], correspondences: views.collect() }
+/// });
+/// let context = CalibrationContext {
+///     method: Method::Auto,
+///     pitch_mm: 1.0,
+///     min_phase_margin: f64::INFINITY,
+///     usable_rms_mm: 0.05,
+///     bundle: None,
+/// };
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("calibration.yaml");
+/// fit_calibration(data.as_ref(), &context)?.save(&path)?;
+///
+/// let calibration = Calibration::load(&path)?;
+/// assert!(calibration.usable, "{}", calibration.reason);
+/// let point_mm = Vector3::new(1.5, -2.5, -7.0);
+/// let [left, right] = Camera::BOTH.map(|side| camera(side, point_mm));
+/// // The asked pixels are uncertain by 0.1 px: that is in the covariance.
+/// let answer = calibration.noisy_pair_to_point(left, right, 0.1);
+/// assert_eq!(answer.status, AnswerStatus::Ok);
+/// assert!((answer.estimate.point_mm - point_mm).norm() < 0.02);
+/// let sigma_mm = answer.estimate.covariance_mm2.diagonal().map(f64::sqrt);
+/// assert!(sigma_mm.z > 2.0 * sigma_mm.x, "depth is what a stereo pair knows least: {sigma_mm} mm");
+/// // A pixel outside the image has a status and no point.
+/// let refused = calibration.pixel_pair_to_point(Vector2::new(-50.0, 0.0), right);
+/// assert_eq!(refused.status, AnswerStatus::OutsideImage);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
     /// When it was fitted, RFC 3339.

@@ -103,6 +103,32 @@ impl ModelKind {
 
 impl Model {
     /// The model of `kind` that follows `data` best; `None` when the data does not determine it.
+    ///
+    /// ```
+    /// use grating_calibration::mapping::dataset::{CameraDataset, Correspondence};
+    /// use grating_calibration::mapping::models::registry::{Model, ModelKind};
+    /// use nalgebra::{Matrix2, Vector2, Vector3};
+    ///
+    /// // A lens of focal length 700 px, 30 mm above the grid, with barrel distortion; at (0, 0) it looks straight down.
+    /// let camera = |point_mm: Vector3<f64>| {
+    ///     let tangent = Vector2::new(point_mm.x, -point_mm.y) / (30.0 - point_mm.z);
+    ///     Vector2::new(319.5, 239.5) + 700.0 * (1.0 - 0.1 * tangent.norm_squared()) * tangent
+    /// };
+    /// let seen = |x: i32, y: i32, view: u32| {
+    ///     let point_in_tool_mm = Vector3::new(1.1 * f64::from(x), 1.1 * f64::from(y), -2.0 * f64::from(view));
+    ///     let (pixel, pixel_covariance_px2) = (camera(point_in_tool_mm), Matrix2::identity() * 1e-4);
+    ///     Correspondence { pixel, pixel_covariance_px2, point_in_tool_mm, view }
+    /// };
+    /// let views = (0..8).flat_map(|view| (-10..=10).flat_map(move |x| (-8..=8).map(move |y| seen(x, y, view))));
+    /// let data = CameraDataset { image_size: [640, 480], correspondences: views.collect() };
+    ///
+    /// let model = Model::fit(ModelKind::Brown, &data).ok_or("the data does not determine the model")?;
+    /// let between = Vector3::new(1.7, -3.2, -5.0);
+    /// let (pixel, px_per_mm) = model.pixel_and_jacobian(between);
+    /// assert!((pixel - camera(between)).norm() < 1e-3);
+    /// assert!((px_per_mm[(0, 0)] - 700.0 / 35.0).abs() < 0.5);
+    /// # Ok::<(), &str>(())
+    /// ```
     pub fn fit(kind: ModelKind, data: &CameraDataset) -> Option<Model> {
         if kind.is_supported_by(data.correspondences.len()) { kind.fit(data) } else { None }
     }
