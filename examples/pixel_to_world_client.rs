@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo run --release --features ros --example pixel_to_world_client -- time 10000 20    # pairs a call, seconds
-//! cargo run --release --features ros --example pixel_to_world_client -- storm 1000       # calls a second, until stdin ends
+//! cargo run --release --features ros --example pixel_to_world_client -- storm 1000       # calls per second, until stdin ends
 //! cargo run --release --features ros --example pixel_to_world_client -- echo             # serves `echo` until stdin ends
 //! cargo run --release --features ros --example pixel_to_world_client -- time 10000 20 echo
 //! ```
@@ -20,9 +20,9 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for one answer; the first ones to a client that has only just been found may be lost
 /// (docs/ros_interface.md).
-const PATIENCE: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 /// Calls of a storm that are under way at a time: as many as the node keeps waiting.
-const MOST_WAITING: usize = 8;
+const MAX_WAITING: usize = 8;
 /// Between two calls that are timed: so that they meet all stages of a sweep.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -90,17 +90,17 @@ async fn connect(mut node: r2r::Node, running: Arc<AtomicBool>, name: &str) -> a
     let client = node.create_client::<Service>(name, r2r::QosProfile::default())?;
     let available = r2r::Node::is_available(&client)?;
     let spinning = spin(node, running);
-    tokio::time::timeout(PATIENCE, available).await.context("no such service")??;
+    tokio::time::timeout(MAX_WAIT, available).await.context("no such service")??;
     Ok((client, spinning))
 }
 
 async fn ask(client: &Client, request: &Request) -> anyhow::Result<Response> {
     for _ in 0..4 {
-        if let Ok(answer) = tokio::time::timeout(PATIENCE, client.request(request)?).await {
+        if let Ok(answer) = tokio::time::timeout(MAX_WAIT, client.request(request)?).await {
             return Ok(answer?);
         }
     }
-    bail!("no answer within {PATIENCE:?}, four times")
+    bail!("no answer within {MAX_WAIT:?}, four times")
 }
 
 /// Prints the times of all calls, ms, as a list.
@@ -132,8 +132,8 @@ async fn storm(node: r2r::Node, running: Arc<AtomicBool>, rate_hz: f64) -> anyho
     let (begun, mut called, mut answered, mut waiting) = (Instant::now(), 0_u64, 0_u64, FuturesUnordered::new());
     while !ended.is_finished() {
         let due = (begun.elapsed().as_secs_f64() * rate_hz) as u64;
-        while called < due && waiting.len() < MOST_WAITING {
-            waiting.push(tokio::time::timeout(PATIENCE, client.request(&request)?));
+        while called < due && waiting.len() < MAX_WAITING {
+            waiting.push(tokio::time::timeout(MAX_WAIT, client.request(&request)?));
             called += 1;
         }
         tokio::select! {

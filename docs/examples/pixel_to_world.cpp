@@ -35,7 +35,7 @@ int main(int argc, char ** argv)
   }
 
   const auto request = std::make_shared<PixelToWorld::Request>();
-  // The stamp stays zero: the tool's latest pose. Pixels of a picture want its header.stamp.
+  // The stamp stays zero: the tool's latest pose. Pixels of an image need its header.stamp.
   request->header.frame_id = arguments.size() == 6 ? arguments[5] : "";
   request->camera = "stereo";
   request->left.resize(1);

@@ -19,7 +19,7 @@ def main(u_left, v_left, u_right, v_right, frame=""):
         sys.exit("pixel_to_world is not offered: is calibration_node running, in this namespace?")
 
     request = PixelToWorld.Request()
-    # The stamp stays zero: the tool's latest pose. Pixels of a picture want its header.stamp.
+    # The stamp stays zero: the tool's latest pose. Pixels of an image need its header.stamp.
     request.header.frame_id = frame
     request.camera = "stereo"
     request.left = [Pixel(u=float(u_left), v=float(v_left))]

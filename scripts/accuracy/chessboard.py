@@ -29,7 +29,7 @@ LENSES = {
 # Half the side of the corners' windows, in squares.
 WINDOW = 0.42
 ROUNDS = 4
-LEAST_VIEWS = 5
+MIN_VIEWS = 5
 
 
 def corner_numbers(squares):
@@ -164,7 +164,7 @@ def calibrate(found, numbers, side_mm, moved_mm, jogged, size, flags):
     sides = []
     for camera in found:
         views = [(pixels, moved) for pixels, moved in zip(camera, moved_mm, strict=True) if pixels is not None]
-        if len(views) < LEAST_VIEWS:
+        if len(views) < MIN_VIEWS:
             return None
         plane = np.concatenate([side_mm * numbers for _ in views])
         moved = np.concatenate([np.broadcast_to(moved, (len(numbers), 3)) for _, moved in views])

@@ -122,13 +122,13 @@ def opencv(cell, folder, points, pixels):
         moved[:, :2] = 0.0
     found = chessboard.detect(folder, poses[:, 0].astype(int), squares)
     boards = [sum(pixels is not None for pixels in side) for side in found]
-    picture = cv2.imread(str(folder / "left/00000.png"), cv2.IMREAD_UNCHANGED)
+    image = cv2.imread(str(folder / "left/00000.png"), cv2.IMREAD_UNCHANGED)
     rows = []
     for name, flags in chessboard.LENSES.items():
         row = {"method": "OpenCV", "model": name, "boards": boards, "images": len(poses)}
         rows.append(row)
         numbers = chessboard.corner_numbers(squares)
-        rig = chessboard.calibrate(found, numbers, side_mm, moved, cell.jog_mm > 0, picture.shape[::-1], flags)
+        rig = chessboard.calibrate(found, numbers, side_mm, moved, cell.jog_mm > 0, image.shape[::-1], flags)
         if rig is None:
             row["error"] = f"the board is found in {boards[0]} and {boards[1]} of {len(poses)} images"
             continue

@@ -66,7 +66,7 @@ def kernels(runs, cores):
         "launch on either of two streams to the end of the last, for (b) and (c) the sum over their kernels; (d) is by wall time. "
         f"The CPU backend, by wall time, works on {cores} cores for (a) and (d), on one for (b) and (c). The kernels of (d) may "
         f"take {DEVICE_BOUND_S} s of device time.", "",
-        "| | a second | wall, ms | device, ms | % of floor | times plain scalar code, one core | times the CPU backend |",
+        "| | per second | wall, ms | device, ms | % of floor | times plain scalar code, one core | times the CPU backend |",
         "| --- | --- | --- | --- | --- | --- | --- |",
         *rows,
     ]  # fmt: skip
@@ -84,7 +84,7 @@ def pytorch(log, search):
         f"## Cost (4) in PyTorch {found[0][0]} on the same card", "",
         "`scripts/bench/torch_cost.py`: 64 draws on an image that is on the GPU, by wall time. The search (a) beside it by its "
         "device time, and by its wall time with all copies.", "",
-        "| | evaluations a second | the search: times faster | by wall time | at least |", "| --- | --- | --- | --- | --- |",
+        "| | evaluations per second | the search: times faster | by wall time | at least |", "| --- | --- | --- | --- | --- |",
         *rows,
     ]  # fmt: skip
 

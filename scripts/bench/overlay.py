@@ -131,11 +131,11 @@ def replaying(folder, environment):
             process.kill()
     assert process.returncode == 0, "the replay has failed"
     told["sent_hz"] = float(told["sent_hz"])
-    assert told["sent_hz"] > 0.95 * PAIRS_HZ, f"the replay sent {told['sent_hz']:.1f} pairs a second only"
+    assert told["sent_hz"] > 0.95 * PAIRS_HZ, f"the replay sent {told['sent_hz']:.1f} pairs per second only"
 
 
 def replay(folder):
-    """Sends the pair at 30 Hz, and the pose several times as often, until stdin ends; then tells how many pairs a second."""
+    """Sends the pair at 30 Hz, and the pose several times as often, until stdin ends; then tells how many pairs per second."""
     ended = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
     rclpy.init()
@@ -164,19 +164,19 @@ class Arrivals:
     """Overlays of one camera."""
 
     def __init__(self, user, camera):
-        self.ages_ms, self.ways_ms, self.pictures = [], [], []
+        self.ages_ms, self.ways_ms, self.overlays = [], [], []
         self.subscription = user.node.create_subscription(Image, f"calibration_node/{camera}/overlay", self.take, 10, raw=True)
 
     def take(self, raw, info):
         now_ns = time.time_ns()
         self.ages_ms.append(1e-6 * (now_ns - stamp_ns(raw)))
         self.ways_ms.append(1e-6 * (now_ns - info["source_timestamp"]))
-        # To be looked at later, about one a second.
-        if not self.pictures or now_ns > stamp_ns(self.pictures[-1]) + 1_000_000_000:
-            self.pictures.append(raw)
+        # To be looked at later, about one per second.
+        if not self.overlays or now_ns > stamp_ns(self.overlays[-1]) + 1_000_000_000:
+            self.overlays.append(raw)
 
     def clear(self):
-        self.ages_ms, self.ways_ms, self.pictures = [], [], []
+        self.ages_ms, self.ways_ms, self.overlays = [], [], []
 
 
 class Pairs:
@@ -217,7 +217,7 @@ def measure(user, pairs, pid, seconds):
             of.clear()
         meanwhile = pairs.timed(pid, seconds)
         for camera, of in arrivals.items():
-            assert of.pictures and all(map(compared, of.pictures)), "an overlay shows no grid that was measured"
+            assert of.overlays and all(map(compared, of.overlays)), "an overlay shows no grid that was measured"
             ages, ways = sorted(of.ages_ms), sorted(of.ways_ms)
             row = {"overlay_hz": rate, "camera": camera, "overlays": len(ages), "per_s": len(ages) / meanwhile["seconds"]}
             row |= {"p50_ms": ages[len(ages) // 2], "p99_ms": ages[int(0.99 * len(ages))], "way_p50_ms": ways[len(ways) // 2]}
@@ -247,9 +247,9 @@ def set_rate(user, rate):
 
 
 def compared(raw):
-    """Whether an overlay rings its worst crossings in magenta: its image was fitted and held against the calibration."""
-    picture = deserialize_message(raw, Image)
-    r, g, b = np.frombuffer(picture.data, np.uint8).reshape(-1, 3).T
+    """Whether an overlay rings its worst intersections in magenta: its image was fitted and held against the calibration."""
+    overlay = deserialize_message(raw, Image)
+    r, g, b = np.frombuffer(overlay.data, np.uint8).reshape(-1, 3).T
     return bool(((r > 200) & (g < 120) & (b > 200)).any())
 
 

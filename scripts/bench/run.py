@@ -142,7 +142,7 @@ def main():
         row("OpenCV findChessboardCornersSB, 26×15 squares", detect, fit),
         row("OpenCV cornerSubPix on these corners", refine, fit), "",
         "## Cost (4), the inner loop of the published search, one core", "",
-        "| | evaluations of Eq. (3) a second | ratio |", "| --- | --- | --- |",
+        "| | evaluations of Eq. (3) per second | ratio |", "| --- | --- | --- |",
         f"| plain scalar port, `f32::sin` | {1e-9 * evaluations / statistics.median(scalar):.4f} G | 1 |",
         f"| CPU backend, a batch of 64 draws | {1e-9 * rate:.3f} G | {ratio(scalar, simd)} |", "",
         f"At that rate the whole published search ({1e-12 * PUBLISHED:.1f}·10¹² evaluations) would take "

@@ -40,10 +40,10 @@ def overlays(found):
         "age of an overlay is the time from its image's stamp, taken as the pair is published, to the subscriber's callback; "
         "way is the part of it after the node has handed the overlay to DDS. Not every pair is drawn, by design: the parameter "
         "`overlay.rate` (2 Hz by default, 30 at most) says how long each camera's drawing pauses before it takes the latest "
-        "pair; then come a fit, which begins with that of the picture before, and the drawing, which add to the period. While nobody looks, the node takes "
+        "pair; then come a fit, which begins with that of the image before, and the drawing, which add to the period. While nobody looks, the node takes "
         f"{found['unseen_cores']:.2f} cores. All processes have `config/fastdds.xml`: of the pairs the node then received "
-        f"{received:.1f} a second, with Fast DDS's own settings of the sender {found['plain_pairs_hz']:.1f}.", "",
-        "| `overlay.rate`, Hz | camera | overlays | a second | age: p50, ms | p99, ms | way: p50, ms | node, cores |",
+        f"{received:.1f} per second, with Fast DDS's own settings of the sender {found['plain_pairs_hz']:.1f}.", "",
+        "| `overlay.rate`, Hz | camera | overlays | per second | age: p50, ms | p99, ms | way: p50, ms | node, cores |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip
     for row in found["rows"]:

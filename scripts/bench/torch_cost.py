@@ -1,4 +1,4 @@
-"""Evaluations of Eq. (3) a second of cost (4) as one writes it in PyTorch, eager and compiled: the GPU kernels' peer.
+"""Evaluations of Eq. (3) per second of cost (4) as one writes it in PyTorch, eager and compiled: the GPU kernels' peer.
 
 torch_cost.py [--device cuda]
 """
@@ -44,7 +44,7 @@ def main():
             times.append(time.perf_counter() - start)
         # The first few warm up, and compile.
         rate = DRAWS * COLUMNS * ROWS / statistics.median(times[5:])
-        print(f"PyTorch {torch.__version__} {how} on {name}: {rate:.3e} evaluations a second")
+        print(f"PyTorch {torch.__version__} {how} on {name}: {rate:.3e} evaluations per second")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import planner  # noqa: E402
 from planner import Pixel, PixelToWorld  # noqa: E402
 from progress import say, status  # noqa: E402
 
-MOST_GROWTH = 0.05
+MAX_GROWTH = 0.05
 # Rounds until caches and thread pools have their size.
 WARM_UP = 3
 
@@ -89,7 +89,7 @@ def judge(rounds, refused, arguments):
         arguments.out.write_text(f"# Soak\n\nWritten by `make soak`.\n\n{text}\n")
     if len(refused) > len(rounds) / 2:
         sys.exit(f"soak: most sweeps are not usable, the last: {refused[-1]}")
-    if growth > MOST_GROWTH or files[-1] > files[0] + 2:
+    if growth > MAX_GROWTH or files[-1] > files[0] + 2:
         sys.exit("soak: memory or open files grow")
 
 

@@ -18,7 +18,7 @@ pub struct Message<'a> {
 }
 
 /// No message of a camera is larger; a damaged length is.
-const LONGEST: usize = 1 << 30;
+const MAX_RECORD_BYTES: usize = 1 << 30;
 
 /// The files of a bag, in order.
 #[derive(Clone, Debug)]
@@ -107,7 +107,7 @@ fn read_mcap(path: &Path, topics: &[&str], each: Each, kinds: &mut BTreeMap<Stri
     let file = File::open(path).map_err(|cause| BagError::Io { path: path.into(), cause })?;
     let options = mcap::sans_io::LinearReaderOptions::default()
         .with_prevalidate_chunk_crcs(true)
-        .with_record_length_limit(LONGEST);
+        .with_record_length_limit(MAX_RECORD_BYTES);
     for message in mcap::io::MessageReader::new_with_options(BufReader::new(file), options) {
         let message = message.map_err(|cause| BagError::Mcap { path: path.into(), cause })?;
         let topic = message.channel.topic.as_str();

@@ -23,7 +23,7 @@ pub struct CellShade {
 /// Samples a side, and the part of the cell that they span: away from the lines.
 const SAMPLES: usize = 7;
 const SPAN: [f64; 2] = [0.3, 0.7];
-const LEAST_NEIGHBOURS: usize = 3;
+const MIN_NEIGHBOURS: usize = 3;
 
 /// All cells whose four corners, and most neighbours, are among `intersections`.
 pub fn cells(image: &GrayImage, intersections: &[Intersection]) -> Vec<CellShade> {
@@ -40,7 +40,7 @@ pub fn cells(image: &GrayImage, intersections: &[Intersection]) -> Vec<CellShade
         let near = [(0, 1), (0, -1), (1, 0), (-1, 0)].map(|(h, v)| shades.get(&i.lines.shifted(h, v)).map(|s| s.1));
         let count = near.iter().flatten().count();
         let mean = near.iter().flatten().sum::<f64>() / count.max(1) as f64;
-        (count >= LEAST_NEIGHBOURS).then_some(CellShade { lines: i.lines, pixel, shade: shade - mean })
+        (count >= MIN_NEIGHBOURS).then_some(CellShade { lines: i.lines, pixel, shade: shade - mean })
     };
     intersections.iter().filter_map(against_neighbours).collect()
 }
@@ -81,12 +81,12 @@ mod tests {
         for (u, v) in (81..120).flat_map(|u| (81..120).map(move |v| (u, v))) {
             image.get_pixel_mut(u, v).0[0] *= 0.9;
         }
-        let crossing = |h: i32, v: i32| Intersection {
+        let intersection = |h: i32, v: i32| Intersection {
             lines: LineNumbers { h, v },
             pixel: Vector2::new(40.0 * f64::from(v), 40.0 * f64::from(h)),
             covariance_px2: Matrix2::identity(),
         };
-        let all: Vec<Intersection> = (0..5).flat_map(|h| (0..5).map(move |v| crossing(h, v))).collect();
+        let all: Vec<Intersection> = (0..5).flat_map(|h| (0..5).map(move |v| intersection(h, v))).collect();
         let found = cells(&image, &all);
         let shade = |h, v| found.iter().find(|cell| cell.lines == LineNumbers { h, v }).unwrap().shade;
         assert!((shade(2, 2) - 0.9_f64.ln()).abs() < 2e-3, "{}", shade(2, 2));

@@ -35,7 +35,7 @@ struct Edge {
 const DEPTH: usize = 1000;
 const KEPT_NS: i64 = 10_000_000_000;
 /// Longest chain, so that a loop ends.
-const LONGEST: usize = 64;
+const MAX_CHAIN_LINKS: usize = 64;
 /// Frames that are remembered at most: those of a whole plant may go by.
 const FRAMES: usize = 4096;
 
@@ -53,7 +53,7 @@ pub enum TransformError {
     },
     /// The chain is too long to be a tree's.
     #[error(
-        "the chain of frames above '{tool}' does not reach '{base}' within {LONGEST} links, they are not in one tree: check \
+        "the chain of frames above '{tool}' does not reach '{base}' within {MAX_CHAIN_LINKS} links, they are not in one tree: check \
          {frames}", frames = Setting::Frames
     )]
     Loop {
@@ -117,7 +117,7 @@ impl TransformBuffer {
         while frame != base {
             let edge = self.edges.get(frame).ok_or(TransformError::NoParent { frame: frame.into() })?;
             chain.push((frame, edge));
-            if chain.len() > LONGEST {
+            if chain.len() > MAX_CHAIN_LINKS {
                 return Err(TransformError::Loop { base: base.into(), tool: tool.into() });
             }
             frame = &edge.parent;

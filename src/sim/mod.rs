@@ -6,16 +6,16 @@
 //! | [`preset`] | named scenes |
 //! | [`sheet`] | the printed sheet: lines, dots of the origin mark |
 //! | [`optics`] | lens, its place on the tool, sensor |
-//! | [`scene`] | all of it together: pictures and exact projections |
+//! | [`scene`] | all of it together: images and exact projections |
 //! | [`truth`] | points with their pixels, for a judge |
 //! | [`robot`] | how the tool moves |
 //!
 //! # Frames
-//! - **robot**: axes of the robot, origin at the grid's origin crossing when h = 0, fixed to the tool (so to the cameras).
+//! - **robot**: axes of the robot, origin at the grid's origin when h = 0, fixed to the tool (so to the cameras).
 //!   When the tool has moved by `displacement_mm` a point P of the resting world lies at P − displacement.
 //! - **lines**: what a calibration without jogs can know, and its tool frame: the same origin, x along the first grid
 //!   line direction, y along the second, z along the robot's z axis; oblique if print or table are.
-//! - **paper** `(s, t)`: coordinates along the two line directions, mm, (0, 0) at the origin crossing. Lines of the first
+//! - **paper** `(s, t)`: coordinates along the two line directions, mm, (0, 0) at the origin. Lines of the first
 //!   set lie at s = n·pitch, those of the second set at t = n·pitch.
 //!
 //! Nothing here calls the estimator's stages: an error of theirs cannot hide behind the same error in the judge.

@@ -99,7 +99,7 @@ mod tests {
     use crate::sim::scene::Scene;
     use nalgebra::Vector3;
 
-    /// Share of the pixels of a picture without noise for which `is` holds, given their counts in two scenes.
+    /// Share of the pixels of an image without noise for which `is` holds, given their counts in two scenes.
     fn share(scenes: [SceneConfig; 2], is: impl Fn(u16, u16) -> bool) -> f64 {
         let [a, b] = scenes.map(|mut config| {
             (config.sensor.shot_noise, config.sensor.read_noise) = (0.0, 0.0);

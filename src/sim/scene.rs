@@ -1,4 +1,4 @@
-//! A whole scene: renders pictures and projects points exactly.
+//! A whole scene: renders images and projects points exactly.
 
 use crate::camera::{Camera, Stereo};
 use crate::sim::config::SceneConfig;
@@ -9,7 +9,7 @@ use crate::sim::sheet::print::Print;
 use nalgebra::{Matrix3, Vector2, Vector3};
 use rayon::prelude::*;
 
-/// The printed grid, the light and the two cameras. Deterministic: the same config gives the same pictures.
+/// The printed grid, the light and the two cameras. Deterministic: the same config gives the same images.
 pub struct Scene {
     config: SceneConfig,
     print: Print,
@@ -45,7 +45,7 @@ impl Scene {
         self.print.lines_from_robot()
     }
 
-    /// Where each camera sees the grid's origin crossing at h = 0, px.
+    /// Where each camera sees the grid's origin at h = 0, px.
     ///
     /// # Errors
     /// [`SceneError::OriginUnseen`].
@@ -54,16 +54,16 @@ impl Scene {
         Ok(Stereo { left: see(Camera::Left)?, right: see(Camera::Right)? })
     }
 
-    /// The picture that `camera` takes when the tool has moved by `displacement_mm` (robot axes) from h = 0.
-    /// `frame` chooses the noise.
-    pub fn image(&self, camera: Camera, displacement_mm: Vector3<f64>, frame: u64) -> SensorImage {
+    /// The image that `camera` takes when the tool has moved by `displacement_mm` (robot axes) from h = 0.
+    /// `exposure` chooses the noise.
+    pub fn image(&self, camera: Camera, displacement_mm: Vector3<f64>, exposure: u64) -> SensorImage {
         let (width, height) = (self.config.rig.width as usize, self.config.rig.height as usize);
         let mut counts = vec![0; width * height];
         let side = if camera == Camera::Left { 0x11 } else { 0x22 };
         counts.par_chunks_mut(width).enumerate().for_each(|(v, row)| {
             let mut light = vec![0.0; width];
             self.light_row(camera, displacement_mm, v, &mut light);
-            let stream = mix(mix(mix(self.config.seed, side), frame), v as u64);
+            let stream = mix(mix(mix(self.config.seed, side), exposure), v as u64);
             sensor::expose(&self.config.sensor, &light, stream, row);
         });
         SensorImage {
@@ -123,7 +123,7 @@ impl Scene {
     }
 }
 
-/// A good enough hash of two numbers, to give each row of each frame its own noise.
+/// A good enough hash of two numbers, to give each row of each exposure its own noise.
 fn mix(a: u64, b: u64) -> u64 {
     let mut x = a.rotate_left(29) ^ b.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
@@ -144,31 +144,31 @@ mod tests {
 
     /// Renderer (pixel → paper) and projection (point → pixel) go opposite ways: lines must be where points project.
     #[test]
-    fn grid_crossings_are_dark_where_they_project() {
+    fn intersections_are_dark_where_they_project() {
         let scene = Scene::new(quiet()).unwrap();
         let displacement = Vector3::new(0.0, 0.0, 7.0);
         for camera in Camera::BOTH {
-            let picture = scene.image(camera, displacement, 0);
-            let at = |u: f64, v: f64| picture.counts[v.round() as usize * 1280 + u.round() as usize];
+            let image = scene.image(camera, displacement, 0);
+            let at = |u: f64, v: f64| image.counts[v.round() as usize * 1280 + u.round() as usize];
             for (s, t) in [(0.0, 0.0), (4.4, -3.3), (-5.5, 2.2)] {
                 let point = s * scene.print.along_s + t * scene.print.along_t;
-                let crossing = scene.project(camera, point - displacement).unwrap();
+                let intersection = scene.project(camera, point - displacement).unwrap();
                 let paper = scene.project(camera, point + Vector3::new(0.55, 0.55, 0.0) - displacement).unwrap();
-                assert!(at(crossing.x, crossing.y) < 60, "crossing at {crossing}");
+                assert!(at(intersection.x, intersection.y) < 60, "intersection at {intersection}");
                 assert!(at(paper.x, paper.y) > 195, "paper at {paper}");
             }
         }
     }
 
     #[test]
-    fn pictures_are_deterministic_and_frames_differ_by_noise_only() {
+    fn images_are_deterministic_and_exposures_differ_by_noise_only() {
         let mut config = SceneConfig::default();
         config.rig.width = 160;
         config.rig.height = 90;
         let scene = Scene::new(config).unwrap();
-        let picture = |frame| scene.image(Camera::Left, Vector3::zeros(), frame);
-        assert_eq!(picture(1), picture(1));
-        let (a, b) = (picture(1), picture(2));
+        let image = |exposure| scene.image(Camera::Left, Vector3::zeros(), exposure);
+        assert_eq!(image(1), image(1));
+        let (a, b) = (image(1), image(2));
         let differences = a.counts.iter().zip(&b.counts).map(|(a, b)| f64::from(*a) - f64::from(*b));
         let rms = (differences.map(|d| d * d).sum::<f64>() / a.counts.len() as f64).sqrt() / 255.0;
         // Two independent noises of about 1 %.

@@ -109,7 +109,7 @@ pub enum CheckError {
     },
     /// Too little of the grid is in the calibrated region.
     #[error(
-        "{camera} image: only {intersections} intersections are in the calibrated region, {LEAST} are needed: move the grid into view"
+        "{camera} image: only {intersections} intersections are in the calibrated region, {MIN_INTERSECTIONS} are needed: move the grid into view"
     )]
     TooFewIntersections {
         /// The camera.
@@ -127,8 +127,11 @@ pub enum CheckError {
     },
 }
 
-const LEAST: usize = 12;
-const MOST: usize = 300;
+/// Fewest intersections of an image: 24 equations for the nine unknowns of a [`Lattice`].
+const MIN_INTERSECTIONS: usize = 12;
+/// Most intersections of an image that are used: it bounds the time of a check.
+const MAX_INTERSECTIONS: usize = 300;
+/// Most Gauss–Newton steps of a fit.
 const PASSES: usize = 12;
 
 /// Line numbers (n_v, n_h) and pixel.
@@ -140,7 +143,7 @@ const STIFF: f64 = 1e9;
 /// Holds one image pair against `calibration`. `displacement_mm`: of the tool from where the calibration began.
 ///
 /// # Errors
-/// [`CheckError`] when the pictures tell nothing.
+/// [`CheckError`] when the images tell nothing.
 pub fn check(
     calibration: &Calibration,
     images: Stereo<&GrayImage>,
@@ -172,7 +175,7 @@ pub fn check(
     // Of the point below the tool's origin: there a tilted sheet is as high as it was.
     let normal = lattice.column(1).cross(&lattice.column(2));
     Ok(DriftMeasurement {
-        // A shift of s leaves half of it, to either side, in both pictures; residuals are counted per axis.
+        // A shift of s leaves half of it, to either side, in both images; residuals are counted per axis.
         shift_px: (8.0 * (together_px.powi(2) - residual_px.powi(2)).max(0.0)).sqrt(),
         scale: scale(&lattice),
         pitch_at_pose: at_pose,
@@ -194,7 +197,7 @@ fn pitch_mm(calibration: &Calibration) -> f64 {
     measured.map_or(calibration.pitch_mm, |stage| (stage.pitch_mm[0] * stage.pitch_mm[1]).sqrt())
 }
 
-/// Intersections within the calibrated region of the image, at most [`MOST`] evenly spread.
+/// Intersections within the calibrated region of the image, at most [`MAX_INTERSECTIONS`] evenly spread.
 fn seen(calibration: &Calibration, camera: Camera, image: &GrayImage) -> Result<Vec<Seen>, CheckError> {
     let (side, found) = (calibration.camera(camera), [image.width(), image.height()]);
     if found != side.image_size {
@@ -204,10 +207,10 @@ fn seen(calibration: &Calibration, camera: Camera, image: &GrayImage) -> Result<
     let within = |i: &&Intersection| (0..2).all(|k| (side.pixel_min[k]..=side.pixel_max[k]).contains(&i.pixel[k]));
     let all = local::measure(image, &fit.parameters);
     let inside: Vec<&Intersection> = all.iter().filter(within).collect();
-    if inside.len() < LEAST {
+    if inside.len() < MIN_INTERSECTIONS {
         return Err(CheckError::TooFewIntersections { camera, intersections: inside.len() });
     }
-    let every = inside.len().div_ceil(MOST);
+    let every = inside.len().div_ceil(MAX_INTERSECTIONS);
     let numbers = |i: &Intersection| Vector2::new(f64::from(i.lines.v), f64::from(i.lines.h));
     Ok(inside.into_iter().step_by(every).map(|i| (numbers(i), i.pixel)).collect())
 }

@@ -58,7 +58,7 @@ pub enum SweepError {
     /// No intersection is where the origin was given.
     #[error(
         "{camera} origin ({u:.1}, {v:.1}) px is no grid intersection: the nearest is {distance_px:.1} px away; click the \
-         crossing that is the grid's origin in the first {camera} image"
+         intersection that is the grid's origin in the first {camera} image"
     )]
     Origin {
         /// The camera.

@@ -15,7 +15,7 @@ use crate::sweep::error::SweepError;
 use nalgebra::{Matrix2, Vector2};
 
 /// Stated and marked pitch differ by no more than this fraction: a printer's scale is off by a percent at most.
-const MOST_OFF: f64 = 0.02;
+const MAX_PITCH_MISMATCH: f64 = 0.02;
 
 /// What the first image of one camera says about the origin.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,7 +79,7 @@ impl Common {
         }
         let mark = marks.left.or(marks.right).map(|found| found.mark);
         let pitch_mm = match (stated_mm, mark.map(Mark::pitch_mm)) {
-            (Some(stated_mm), Some(mark_mm)) if (stated_mm / mark_mm - 1.0).abs() > MOST_OFF => {
+            (Some(stated_mm), Some(mark_mm)) if (stated_mm / mark_mm - 1.0).abs() > MAX_PITCH_MISMATCH => {
                 return Err(SweepError::OtherPitch { stated_mm, mark_mm });
             }
             (Some(pitch_mm), _) | (None, Some(pitch_mm)) => pitch_mm,
@@ -97,7 +97,7 @@ impl Common {
         Ok(Common { pitch_mm, ..Common::default() })
     }
 
-    /// Common numbers of the crossing that `camera` numbers (n_v, −n_h); `None` next to a dot, which bends what is
+    /// Common numbers of the intersection that `camera` numbers (n_v, −n_h); `None` next to a dot, which bends what is
     /// measured there.
     pub fn numbered(&self, camera: Camera, lines: [i32; 2]) -> Option<[i32; 2]> {
         let lines = (self.turn[camera] * Vector2::from(lines)).into();
@@ -120,7 +120,7 @@ pub fn lines_at(
     let nearest = intersections.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
     let unseen = SweepError::Origin { camera, u, v, distance_px: f64::INFINITY };
     let nearest = nearest.ok_or(unseen)?;
-    // A click is a few px off; half way to the next crossing it is a guess.
+    // A click is a few px off; half way to the next intersection it is a guess.
     let pitch_px = intersections
         .iter()
         .filter(|i| i.lines != nearest.lines)
@@ -129,7 +129,7 @@ pub fn lines_at(
     if distance(nearest) <= NEAR * pitch_px {
         return Ok(nearest.lines);
     }
-    // The crossing itself may be hidden by glare or dirt: the phases go on there.
+    // The intersection itself may be hidden by glare or dirt: the phases go on there.
     let hidden = fit.and_then(|fit| {
         let lines = LineNumbers::nearest(fit.parameters.phases(origin_px));
         let pixel = solve(&fit.parameters, lines, origin_px)?;
@@ -138,5 +138,5 @@ pub fn lines_at(
     hidden.ok_or(SweepError::Origin { camera, u, v, distance_px: distance(nearest) })
 }
 
-/// How far from a crossing a click may be, in pitches.
+/// How far from an intersection a click may be, in pitches.
 const NEAR: f64 = 0.35;

@@ -1,4 +1,4 @@
-//! `gratingcal bench`: what a backend does a second, how near that is to its floor, and how it compares.
+//! `gratingcal bench`: throughput of a backend, how near it is to the floor, and how it compares.
 
 use crate::calibrate;
 use crate::named::named;
@@ -62,7 +62,7 @@ struct Bench {
     backend: Arc<dyn Backend>,
     /// The same, where it is a GPU that keeps the time of its launches.
     gpu: Option<Arc<Cuda<driver::Gpu>>>,
-    /// Lane-instructions a second.
+    /// Lane-instructions per second.
     rate: f64,
     repeats: usize,
 }
@@ -70,7 +70,7 @@ struct Bench {
 /// One line of the table.
 struct Line {
     what: &'static str,
-    /// Results a second, and what they are.
+    /// Results per second, and what they are.
     rate: f64,
     unit: &'static str,
     /// Wall and device time of one run, s.
@@ -113,13 +113,13 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     say!(
-        "{name}, {:.3e} lane-instructions a second at most; plain scalar code: {plain:.3e} evaluations a second\n",
+        "{name}, {:.3e} lane-instructions per second at most; plain scalar code: {plain:.3e} evaluations per second\n",
         bench.rate
     )?;
     say!(
         "{:<42} {:>22} {:>9} {:>9} {:>8} {:>8} {:>8} {:>8}",
         "",
-        "a second",
+        "per second",
         "wall ms",
         "device ms",
         "MB",
@@ -163,9 +163,9 @@ struct Images {
 impl Images {
     fn new() -> anyhow::Result<Self> {
         let scene = Scene::new(SceneConfig::default())?;
-        let picture =
+        let image =
             |n: u32| scene.image(Camera::Left, Vector3::new(0.0, 0.0, 9.8 + 0.1 * f64::from(n)), n.into()).to_gray();
-        let images: Vec<GrayImage> = (0..6).map(picture).collect();
+        let images: Vec<GrayImage> = (0..6).map(image).collect();
         let fits = images.iter().map(|image| fit_cold(image, &FitOptions::default())).collect::<Result<_, _>>()?;
         Ok(Images { images, fits })
     }
@@ -216,7 +216,7 @@ fn plan(image: &GrayImage, rounds: usize) -> SearchPlan<'_> {
     }
 }
 
-/// Evaluations a second of plain scalar code on one core.
+/// Evaluations per second of plain scalar code on one core.
 fn plain_rate(images: &Images) -> f64 {
     let plan = plan(&images.images[0], 1);
     let problem = plan.problem(&plan.rounds[0], &plan.start);

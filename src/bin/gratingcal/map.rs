@@ -45,7 +45,7 @@ pub fn run(args: &MapArgs) -> anyhow::Result<ExitCode> {
     let data = points::read(file, args.image_size).with_context(|| args.points.display().to_string())?;
     let context = CalibrationContext {
         method: Method::Auto,
-        // There is no grid; pictures of it are drawn with this pitch.
+        // There is no grid; figures of it are drawn with this pitch.
         pitch_mm: 1.0,
         min_phase_margin: f64::INFINITY,
         usable_rms_mm: 1e-3 * args.usable_um,

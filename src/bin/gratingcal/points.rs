@@ -12,7 +12,7 @@ const SIGMA_PX: f64 = 0.05;
 /// Points closer than this along z lie at one height, mm.
 const SAME_HEIGHT_MM: f64 = 1e-4;
 /// Pixels that fill less of the image than this were taken with a smaller one.
-const LEAST_FILLED: f64 = 0.6;
+const MIN_FILLED_SHARE: f64 = 0.6;
 
 /// Which column holds what.
 struct Columns {
@@ -74,7 +74,7 @@ pub fn read(file: impl Read, image_size: Option<[u32; 2]>) -> anyhow::Result<Ste
         let reach = all().fold(Vector2::zeros(), |reach: Vector2<f64>, p| reach.sup(&p.pixel));
         let [width, height] = size.map(f64::from);
         ensure!(
-            reach.x > LEAST_FILLED * width && reach.y > LEAST_FILLED * height,
+            reach.x > MIN_FILLED_SHARE * width && reach.y > MIN_FILLED_SHARE * height,
             "all pixels lie within ({:.0}, {:.0}): if the images are not {width}×{height} px, give --image-size W,H; if they \
              are, give --image-size {width},{height}",
             reach.x,

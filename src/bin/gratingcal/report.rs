@@ -34,7 +34,7 @@ pub struct ReportArgs {
 pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     let calibration = Calibration::load(&args.calibration)?;
     let pairs = pairs::list(&args.sweep.join("left"), &args.sweep.join("right"), &args.sweep.join("poses.csv"))?;
-    // Where the calibration has its origin in the first pair; the crossing next to it is taken.
+    // Where the calibration has its origin in the first pair; the intersection next to it is taken.
     let origins = Camera::BOTH.map(|camera| calibration.point_to_pixel(camera, Vector3::zeros()));
     for (camera, origin) in Camera::BOTH.into_iter().zip(&origins) {
         ensure!(

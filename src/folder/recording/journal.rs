@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// Name of the journal within its folder.
 pub const JOURNAL: &str = "journal.txt";
 /// No journal is longer than this, bytes: 5000 pairs need one.
-const LONGEST: u64 = 4 << 20;
+const MAX_JOURNAL_BYTES: u64 = 4 << 20;
 
 /// What a calibration was asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -192,7 +192,7 @@ impl Journal {
 }
 
 fn read(path: &Path) -> Result<Option<Contents>, JournalError> {
-    match read_whole(path, LONGEST) {
+    match read_whole(path, MAX_JOURNAL_BYTES) {
         Ok(bytes) => Ok(parse(&bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(JournalError::Io { path: path.into(), cause }),

@@ -14,7 +14,7 @@ pub enum FitError {
         height: u32,
     },
     /// The spectrum shows no grid.
-    #[error("no two crossing sets of lines stand out in the image: is the grid in view, lit and in focus?")]
+    #[error("no two crossed sets of lines stand out in the image: is the grid in view, lit and in focus?")]
     NoGrating,
     /// The image before was of another size.
     #[error(

@@ -77,7 +77,7 @@ impl std::fmt::Display for Termination {
 /// A shorter step of the phases ends a descent, rad: 0.06 px at a pitch of 40 px. The local measurement finds the rest.
 pub(super) const STEP_LIMIT_RAD: f64 = 1e-2;
 /// A longer step may lead to the next period, rad.
-const LONGEST_UNJUDGED_RAD: f64 = 1.0;
+const MAX_UNEVALUATED_STEP_RAD: f64 = 1.0;
 /// Damping at the start, relative to the diagonal.
 const FIRST_DAMPING: f64 = 1e-6;
 /// Damping up to here leaves a step what Gauss–Newton makes it: it shortens no well determined direction by more than this
@@ -87,7 +87,7 @@ const UNDAMPED: f64 = 2e-5;
 const LESS_DAMPING: f64 = 0.1;
 const MORE_DAMPING: f64 = 100.0;
 /// Damping does not fall below, relative to the diagonal.
-const LEAST_DAMPING: f64 = 1e-9;
+const MIN_DAMPING: f64 = 1e-9;
 
 /// Phase terms above this degree are held back a little: in the image's corners often no line says how they run.
 const STIFF_FROM_DEGREE: usize = 3;
@@ -145,7 +145,7 @@ impl<'a> Descent<'a> {
             // Equal but for rounding is no worse.
             if next.cost <= equations.cost * (1.0 + 1e-9) {
                 equations = next;
-                damping = (damping * LESS_DAMPING).max(LEAST_DAMPING);
+                damping = (damping * LESS_DAMPING).max(MIN_DAMPING);
                 continue;
             }
             self.parameters = before;
@@ -160,7 +160,7 @@ impl<'a> Descent<'a> {
     /// One Gauss–Newton step whose cost is not evaluated; left out where it is long.
     pub(super) fn step_unjudged(&mut self, region: Region) -> Result<(), FitError> {
         let (equations, _) = self.first_pass(region)?;
-        let step = solve(&equations, FIRST_DAMPING).filter(|step| self.size_rad(step) < LONGEST_UNJUDGED_RAD);
+        let step = solve(&equations, FIRST_DAMPING).filter(|step| self.size_rad(step) < MAX_UNEVALUATED_STEP_RAD);
         if let Some(step) = step {
             self.parameters.add(&step);
         }

@@ -41,7 +41,7 @@ const MAX_STEPS: usize = 6;
 /// Standard deviation that stays when all noise is averaged out: pixel response, rounding, px.
 const FLOOR_PX: f64 = 0.001;
 /// Share of clipped pixels in a window that makes lines lopsided.
-const MOST_CLIPPED: f64 = 0.02;
+const MAX_CLIPPED_SHARE: f64 = 0.02;
 
 /// One of the two lines through an intersection, measured.
 #[derive(Clone, Copy)]
@@ -202,7 +202,7 @@ impl Look {
         if step.amax() >= STEP_LIMIT_RAD {
             return Some(Step::Farther(Approach { pixel: found, ..approach }));
         }
-        if clipped_image.is_some_and(|image| clipped(image, window) > MOST_CLIPPED) {
+        if clipped_image.is_some_and(|image| clipped(image, window) > MAX_CLIPPED_SHARE) {
             return None;
         }
         let offset = approach.offset;

@@ -11,17 +11,17 @@ use std::f64::consts::TAU;
 /// The measured offsets of neighbouring intersections differ by less, rad.
 const MAX_BREAK_RAD: f64 = 0.6;
 /// Lines weaker than this share of the median are none.
-const LEAST_STRENGTH: f64 = 0.4;
+const MIN_STRENGTH: f64 = 0.4;
 /// A line this many times less even than most, or farther off its neighbours, is disturbed by something.
 const OUTLIER: f64 = 6.0;
 /// Fewer intersections don't tell how uneven lines are.
 const MIN_FOR_SCALE: usize = 24;
 /// Lines' strengths change from one intersection to the next by this much at least, as a fraction.
-const LEAST_CHANGE: f64 = 0.01;
+const MIN_CHANGE: f64 = 0.01;
 /// Intersections on a line, counted from one of them, and how many of them tell the line's bend there.
 const NEAREST_FIRST: [i32; 9] = [0, -1, 1, -2, 2, -3, 3, -4, 4];
 const FOR_BEND: usize = 5;
-/// Mean b² under W, of a window of half length 1, and what the crossing line, where nothing is measured, adds for each
+/// Mean b² under W, of a window of half length 1, and what the other line, where nothing is measured, adds for each
 /// window that is as long as the lines are apart.
 const RADIUS2: f64 = 0.143;
 const RADIUS2_OF_GAP: f64 = 0.032;
@@ -31,7 +31,7 @@ pub(super) fn reconciled(mut found: Vec<Measured>, width: u32, height: u32) -> V
     for axis in 0..2 {
         let mut strengths: Vec<f64> = found.iter().map(|m| m.offsets[axis].strength).collect();
         let Some(median) = median(&mut strengths) else { return Vec::new() };
-        found.retain(|m| m.offsets[axis].strength > LEAST_STRENGTH * median);
+        found.retain(|m| m.offsets[axis].strength > MIN_STRENGTH * median);
     }
     let mut found = connected(found, Vector2::new(0.5 * f64::from(width), 0.5 * f64::from(height)));
     for axis in 0..2 {
@@ -74,7 +74,7 @@ fn agree(found: &mut Vec<Measured>, axis: usize) {
     // White noise has no less spread than it has.
     let scale = spread(found.iter().map(|m| m.offsets[axis].unevenness)).max(1.0);
     let strength = above_neighbours(found, axis, |m| m.offsets[axis].strength.ln());
-    let usual = spread(strength.iter().copied()).max(LEAST_CHANGE);
+    let usual = spread(strength.iter().copied()).max(MIN_CHANGE);
     let mut offset = above_neighbours(found, axis, |m| m.offsets[axis].offset_rad);
     offset.iter_mut().zip(&*found).for_each(|(change, m)| *change /= m.offsets[axis].variance_rad2.sqrt());
     let usual_offset = spread(offset.iter().copied()).max(1.0);

@@ -6,7 +6,7 @@ use crate::statistics::{falls_short, spread};
 use std::f64::consts::{PI, TAU};
 
 /// Least noise of a pixel: 8 bits round to ± half a step, 1/255/√12.
-const LEAST_NOISE: f64 = 1.1e-3;
+const MIN_NOISE: f64 = 1.1e-3;
 
 /// Variance of a pixel of brightness I: dark + shot · I.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +58,7 @@ impl Noise {
         // The fourth difference of white noise has √70 its σ.
         let variance = |bends: &Vec<f64>| spread(bends.iter().copied()).powi(2) / 70.0;
         let counts = bends.each_ref().map(|bends| bends.len());
-        let [ink, paper] = bends.each_ref().map(variance).map(|v| v.max(LEAST_NOISE * LEAST_NOISE));
+        let [ink, paper] = bends.each_ref().map(variance).map(|v| v.max(MIN_NOISE * MIN_NOISE));
         let levels = [sums[0] / counts[0].max(1) as f64, sums[1] / counts[1].max(1) as f64];
         let flat = Noise { dark: paper, shot: 0.0 };
         if counts[0] < 100 || falls_short(levels[1] - levels[0], 0.02) {

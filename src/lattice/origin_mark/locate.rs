@@ -1,4 +1,4 @@
-//! The origin mark in an image: which crossing is the origin, how the camera is turned, what pitch is printed.
+//! The origin mark in an image: which intersection is the origin, how the camera is turned, what pitch is printed.
 //!
 //! The fitted phases say where every cell is. Each is compared with its own lines and its own paper, so that neither
 //! glare nor a shadow matters:
@@ -6,7 +6,7 @@
 //! darkness = (paper − centre) / (paper − lines)
 //! ```
 //! is about 1 for a dot, 0 for none; in between, or where the lines don't show, the cell counts as unread. The mark
-//! ([`crate::lattice::origin_mark::mark`]) is then looked for around every crossing, in all eight orientations.
+//! ([`crate::lattice::origin_mark::mark`]) is then looked for around every intersection, in all eight orientations.
 
 use crate::GrayImage;
 use crate::grating::model::brightness;
@@ -23,7 +23,7 @@ use std::f64::consts::{PI, TAU};
 /// The mark as one camera sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OriginMark {
-    /// The crossing at the origin, in the fit's own numbers.
+    /// The intersection at the origin, in the fit's own numbers.
     pub origin: LineNumbers,
     /// Where the fit has it, px.
     pub pixel: Vector2<f64>,
@@ -92,7 +92,7 @@ const DARK: f64 = 0.6;
 const LIGHT: f64 = 0.35;
 const BRIGHT: f64 = -1.5;
 /// Lines that show less than this share of what the fit expects are washed out.
-const LEAST_CONTRAST: f64 = 0.15;
+const MIN_CONTRAST: f64 = 0.15;
 
 /// Looks for the mark in a fitted image.
 ///
@@ -116,7 +116,7 @@ pub fn find(image: &GrayImage, fit: &GratingParameters) -> Result<OriginMark, Or
             }
         }
     }
-    let pixel = |origin: LineNumbers| cells.crossing(fit, origin);
+    let pixel = |origin: LineNumbers| cells.intersection(fit, origin);
     match (found.as_slice(), damaged) {
         (&[(origin, turn, mark)], _) => Ok(OriginMark { origin, pixel: pixel(origin), turn, mark }),
         (&[(one, ..), (other, ..), ..], _) => Err(OriginError::Several { pixels: [pixel(one), pixel(other)] }),
@@ -164,7 +164,7 @@ impl Cells {
         Cells { dark: dark.collect(), centre_px }
     }
 
-    /// Crossings around which the mark may lie, part of it out of sight.
+    /// Intersections around which the mark may lie, part of it out of sight.
     fn possible_origins(&self) -> impl Iterator<Item = LineNumbers> + use<> {
         let range = |number: fn(&LineNumbers) -> i32| {
             let reach = COLUMNS.end().max(ROWS.end()) + 1;
@@ -184,7 +184,7 @@ impl Cells {
         self.dark.get(&lines).copied().flatten()
     }
 
-    fn crossing(&self, fit: &GratingParameters, lines: LineNumbers) -> Vector2<f64> {
+    fn intersection(&self, fit: &GratingParameters, lines: LineNumbers) -> Vector2<f64> {
         let near = |(cell, _): &(&LineNumbers, _)| ((cell.h - lines.h).abs() + (cell.v - lines.v).abs(), **cell);
         let start = self.centre_px.iter().min_by_key(near).map_or(Vector2::zeros(), |(_, centre)| *centre);
         solve(fit, lines, start).unwrap_or(start)
@@ -222,7 +222,7 @@ fn is_dark(image: &GrayImage, fit: &GratingParameters, centre: Vector2<f64>) -> 
     lines.sort_by(f64::total_cmp);
     let contrast = paper - 0.5 * (lines[1] + lines[2]);
     let expected = fit.gain.value(centre) * f64::from(brightness(1.0, 1.0, fit.duty as f32));
-    if falls_short(contrast, LEAST_CONTRAST * expected) {
+    if falls_short(contrast, MIN_CONTRAST * expected) {
         return None;
     }
     match (paper - middle) / contrast {

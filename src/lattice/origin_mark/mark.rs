@@ -1,11 +1,11 @@
-//! The origin mark on paper: which cells around the origin crossing hold a dot, and the pitch that they tell.
+//! The origin mark on paper: which cells around the origin hold a dot, and the pitch that they tell.
 //!
 //! Cell (c, r) lies between v lines c and c + 1 and h lines r and r + 1, counted from the origin along the print's +x and
 //! +y. The mark fills c = −3 … 2 and r = −2 … 1; the 28 cells around that stay blank:
 //! ```text
 //!   r =  1    #  14  10  11  15   #        # a dot, . none, always: the four corners, and the cell between +x and +y
 //!        0    6   2   .   #   3   7        n  code cell n
-//!            ─────────  +  ──────────  +x  + the origin crossing
+//!            ─────────  +  ──────────  +x  + the origin
 //!       −1    4   0   .   .   1   5
 //!       −2    #  12   8   9  13   #
 //!       c =  −3  −2  −1   0   1   2
@@ -25,7 +25,7 @@ pub const ROWS: RangeInclusive<i32> = -2..=1;
 /// Diameter of a dot, pitches.
 pub const DOT_PITCHES: f64 = 0.5;
 /// Largest pitch that fits into the code, mm.
-pub const MOST_MM: f64 = 20.47;
+pub const MAX_PITCH_MM: f64 = 20.47;
 
 /// The mark of one nominal pitch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct Mark {
 /// The mark can't tell a pitch.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error(
-    "a pitch of {pitch_mm} mm is no whole number of hundredths of a millimetre between 0.01 and {MOST_MM}, as the origin \
+    "a pitch of {pitch_mm} mm is no whole number of hundredths of a millimetre between 0.01 and {MAX_PITCH_MM}, as the origin \
      mark tells it: choose one that is, or leave the mark out"
 )]
 pub struct NoMark {
@@ -89,8 +89,8 @@ pub struct Reading {
 }
 
 /// Fewest of the eight cells that are always alike, and of the dots among them, that make a damaged mark a mark.
-const LEAST_FIXED: usize = 5;
-const LEAST_DOTS: usize = 3;
+const MIN_FIXED: usize = 5;
+const MIN_DOTS: usize = 3;
 
 impl Mark {
     /// # Errors
@@ -98,7 +98,7 @@ impl Mark {
     pub fn of_pitch_mm(pitch_mm: f64) -> Result<Self, NoMark> {
         let hundredths = 100.0 * pitch_mm;
         let whole = hundredths.round();
-        if exceeds((hundredths - whole).abs(), 1e-6) || !(1.0..=100.0 * MOST_MM).contains(&whole) {
+        if exceeds((hundredths - whole).abs(), 1e-6) || !(1.0..=100.0 * MAX_PITCH_MM).contains(&whole) {
             return Err(NoMark { pitch_mm });
         }
         Ok(Mark { hundredths: whole as u16 })
@@ -125,7 +125,7 @@ impl Mark {
         cells().filter(move |cell| self.is_dot(*cell))
     }
 
-    /// Whether a dot lies in one of the four cells around the crossing of `lines` = (x, y) from the origin.
+    /// Whether a dot lies in one of the four cells around the intersection of `lines` = (x, y) from the origin.
     pub fn touches(self, [x, y]: [i32; 2]) -> bool {
         [[x, y], [x - 1, y], [x, y - 1], [x - 1, y - 1]].into_iter().any(|cell| self.is_dot(cell))
     }
@@ -167,7 +167,7 @@ impl Mark {
                 }
             }
         }
-        if fixed < LEAST_FIXED || dots < LEAST_DOTS {
+        if fixed < MIN_FIXED || dots < MIN_DOTS {
             return None;
         }
         reading.soiled = margin().filter(|cell| dark(*cell) == Some(true)).count();

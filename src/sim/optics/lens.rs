@@ -169,7 +169,7 @@ mod tests {
     fn undistorted_lens_covers_the_field() {
         let config = LensConfig { k1: 0.0, k2: 0.0, p1: 0.0, p2: 0.0, freeform_px: 0.0, ..LensConfig::default() };
         let lens = Lens::new(&config, &CameraConfig::default(), 1280, 720);
-        // The edge of the picture is half a pixel outside its last centre.
+        // The edge of the image is half a pixel outside its last centre.
         let (edge, _) = lens.pixel_from_ray(Vector2::new(25.5_f64.to_radians().tan(), 0.0));
         assert!((edge - Vector2::new(1279.5, 359.5)).norm() < 1e-9);
     }

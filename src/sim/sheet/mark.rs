@@ -1,6 +1,6 @@
 //! The dots of the origin mark, drawn from the table in docs/target.md and from nothing else.
 //!
-//! Places are in pitches from the origin crossing, x to the right and y up as in the table.
+//! Places are in pitches from the origin, x to the right and y up as in the table.
 
 /// Rows from the top; `#` a dot, `.` none, a letter the code cell of that number in base 16.
 const TABLE: [&str; 4] = ["#eabf#", "62.#37", "40..15", "#c89d#"];

@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use rand_distr::StandardNormal;
 use std::f64::consts::TAU;
 
-/// The sheet as it lies on the table. Robot frame, origin at the origin crossing.
+/// The sheet as it lies on the table. Robot frame, origin at the grid's origin.
 pub struct Print {
     /// Directions of paper s and t in the robot frame; unit length but not always at right angles.
     pub along_s: Vector3<f64>,
@@ -90,7 +90,7 @@ impl LineSet {
     }
 }
 
-/// A smooth displacement of the ink, zero at the origin crossing.
+/// A smooth displacement of the ink, zero at the origin.
 struct Warp {
     amplitude_mm: f64,
     wave: f64,

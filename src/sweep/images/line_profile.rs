@@ -1,7 +1,7 @@
-//! The mean brightness across the lines of a picture, tile by tile.
+//! The mean brightness across the lines of an image, tile by tile.
 //!
 //! Pixels of a tile are sorted by the phase of one grating, away from the other's lines, and averaged. Noise averages out,
-//! and light that falls off across the picture is about the same for all phases of a tile, so what is left is the profile
+//! and light that falls off across the image is about the same for all phases of a tile, so what is left is the profile
 //! of a printed line as lens and focus show it.
 
 use crate::GrayImage;
@@ -28,7 +28,7 @@ const TILES: [usize; 2] = [6, 4];
 /// Parts of a period that brightness is averaged over.
 const BINS: usize = 24;
 /// Fewest pixels in a part that say something.
-const LEAST: u32 = 8;
+const MIN_BIN_PIXELS: u32 = 8;
 /// Nearer to a line than this it is felt, farther than that nothing is, rad.
 const FELT_RAD: f64 = 1.5;
 const PAPER_RAD: f64 = 2.3;
@@ -78,7 +78,7 @@ pub fn look(image: &GrayImage, fit: &GratingParameters) -> Option<LineLook> {
 /// Contrast and edge of a tile's profiles.
 fn of_tile(tile: &[[Bin; BINS]; 2]) -> Option<[f64; 2]> {
     let of = |bins: &[Bin; BINS]| {
-        if bins.iter().any(|bin| bin.count < LEAST) {
+        if bins.iter().any(|bin| bin.count < MIN_BIN_PIXELS) {
             return None;
         }
         let level = |i: usize| bins[i % BINS].sum / f64::from(bins[i % BINS].count);

@@ -23,7 +23,7 @@ pub struct Pairing<I> {
     least_gap_ns: Option<i64>,
 }
 
-/// Images of one camera that wait at most: a second at 8 Hz. The other camera is late by more, or silent.
+/// Images of one camera that wait at most: 1 s at 8 Hz. The other camera is late by more, or silent.
 pub const MAX_WAITING: usize = 8;
 /// A clock that jumps back by more was set anew; what was stamped before it is worthless, ns.
 pub const CLOCK_JUMP_NS: i64 = 1_000_000_000;

@@ -1,4 +1,4 @@
-//! Is a picture good enough to calibrate from? Contrast, noise, saturation, sharpness and the size of the grid in it.
+//! Is an image good enough to calibrate from? Contrast, noise, saturation, sharpness and the size of the grid in it.
 
 use crate::GrayImage;
 use crate::camera::Camera;
@@ -8,7 +8,7 @@ use crate::sweep::images::line_profile::look;
 use nalgebra::Vector2;
 use std::f64::consts::TAU;
 
-/// What a picture of the grid is like.
+/// What an image of the grid is like.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ImageQuality {
     /// Difference between paper and line where they are neighbours, of full scale.
@@ -23,13 +23,13 @@ pub struct ImageQuality {
     pub pitch_px: f64,
 }
 
-/// What is wrong with a picture.
+/// What is wrong with an image.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum QualityError {
     /// Lines hardly differ from the paper.
     #[error(
         "{camera} image: contrast is {:.0} % of full scale, at least {:.0} % are needed: more light, longer exposure, \
-         better print", 100.0 * .contrast, 100.0 * LEAST_CONTRAST
+         better print", 100.0 * .contrast, 100.0 * MIN_CONTRAST
     )]
     Contrast {
         /// The camera.
@@ -39,7 +39,7 @@ pub enum QualityError {
     },
     /// Noise hides the lines.
     #[error(
-        "{camera} image: pixels are noisy by {:.1} %, contrast is {:.1} % of full scale, at least {LEAST_OVER_NOISE} times \
+        "{camera} image: pixels are noisy by {:.1} %, contrast is {:.1} % of full scale, at least {MIN_OVER_NOISE} times \
          the noise is needed: more light, less gain", 100.0 * .noise, 100.0 * .contrast
     )]
     Noise {
@@ -53,7 +53,7 @@ pub enum QualityError {
     /// Too much light.
     #[error(
         "{camera} image: {:.0} % of the pixels are saturated, at most {:.0} % may be: less light, shorter exposure, no \
-         reflections", 100.0 * .share, 100.0 * MOST_SATURATED
+         reflections", 100.0 * .share, 100.0 * MAX_SATURATED_SHARE
     )]
     Saturated {
         /// The camera.
@@ -76,7 +76,7 @@ pub enum QualityError {
     },
     /// The lines are too near to each other, or too far apart.
     #[error(
-        "{camera} image: lines are {pitch_px:.1} px apart, {LEAST_PITCH_PX} px to {most_px:.0} px are possible: is this \
+        "{camera} image: lines are {pitch_px:.1} px apart, {MIN_PITCH_PX} px to {most_px:.0} px are possible: is this \
          the grid, at the right distance?"
     )]
     Pitch {
@@ -90,14 +90,18 @@ pub enum QualityError {
 }
 
 /// Five steps of 8 bits, or a third of the range of a 12-bit camera that fills 16 bits from below.
-const LEAST_CONTRAST: f64 = 0.02;
-const LEAST_OVER_NOISE: f64 = 5.0;
-const MOST_SATURATED: f64 = 0.3;
-/// Of the pitch. Good pictures have 0.1, such as can just be calibrated from 0.22; a sine, all that blur leaves in the end, has 0.32.
-const WIDEST_EDGE: f64 = 0.25;
-const LEAST_PITCH_PX: f64 = 6.0;
+const MIN_CONTRAST: f64 = 0.02;
+/// Contrast over the noise of a pixel.
+const MIN_OVER_NOISE: f64 = 5.0;
+/// Share of the pixels; glare saturates a tenth and leaves enough.
+const MAX_SATURATED_SHARE: f64 = 0.3;
+/// Width of a line's edge, pitches. Good images have 0.1, and 0.22 can just be calibrated from. A sine, which is what strong
+/// blur leaves, has 0.32.
+const MAX_EDGE_PITCHES: f64 = 0.25;
+/// Pitch in the image's centre, px: the fit needs some pixels on every line.
+const MIN_PITCH_PX: f64 = 6.0;
 /// At least so many lines across the shorter side.
-const LEAST_LINES: f64 = 4.0;
+const MIN_LINES: f64 = 4.0;
 
 impl ImageQuality {
     /// Measures a fitted image.
@@ -119,13 +123,13 @@ impl ImageQuality {
     /// Everything that is wrong.
     pub fn errors(&self, camera: Camera, image: &GrayImage) -> Vec<QualityError> {
         let ImageQuality { contrast, noise, saturated: share, edge_px, pitch_px } = *self;
-        let most_px = f64::from(image.width().min(image.height())) / LEAST_LINES;
+        let most_px = f64::from(image.width().min(image.height())) / MIN_LINES;
         let checks = [
-            (contrast >= LEAST_CONTRAST, QualityError::Contrast { camera, contrast }),
-            (contrast >= LEAST_OVER_NOISE * noise, QualityError::Noise { camera, contrast, noise }),
-            (share <= MOST_SATURATED, QualityError::Saturated { camera, share }),
-            (edge_px <= WIDEST_EDGE * pitch_px, QualityError::Focus { camera, edge_px, pitch_px }),
-            (pitch_px >= LEAST_PITCH_PX && pitch_px <= most_px, QualityError::Pitch { camera, pitch_px, most_px }),
+            (contrast >= MIN_CONTRAST, QualityError::Contrast { camera, contrast }),
+            (contrast >= MIN_OVER_NOISE * noise, QualityError::Noise { camera, contrast, noise }),
+            (share <= MAX_SATURATED_SHARE, QualityError::Saturated { camera, share }),
+            (edge_px <= MAX_EDGE_PITCHES * pitch_px, QualityError::Focus { camera, edge_px, pitch_px }),
+            (pitch_px >= MIN_PITCH_PX && pitch_px <= most_px, QualityError::Pitch { camera, pitch_px, most_px }),
         ];
         checks.into_iter().filter(|(good, _)| !good).map(|(_, error)| error).collect()
     }
@@ -141,11 +145,10 @@ mod tests {
     use nalgebra::Vector3;
 
     fn seen(config: SceneConfig, height_mm: f64) -> (ImageQuality, Vec<QualityError>) {
-        let picture = Scene::new(config).unwrap().image(Camera::Left, Vector3::z() * height_mm, 0);
-        let image = picture.to_gray();
+        let image = Scene::new(config).unwrap().image(Camera::Left, Vector3::z() * height_mm, 0).to_gray();
         let fit = fit_cold(&image, &FitOptions::default()).unwrap();
-        let picture = ImageQuality::of(&image, &fit);
-        (picture, picture.errors(Camera::Left, &image))
+        let quality = ImageQuality::of(&image, &fit);
+        (quality, quality.errors(Camera::Left, &image))
     }
 
     /// Half size: lines half as far apart, in px.
@@ -161,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_that_can_be_calibrated_from_pass() {
+    fn images_that_can_be_calibrated_from_pass() {
         for (preset, height_mm) in [
             (Preset::Narrow, 0.0),
             (Preset::Noisy, 0.0),
@@ -169,8 +172,8 @@ mod tests {
             (Preset::Glare, 0.0),
             (Preset::Laser, 0.0),
         ] {
-            let (picture, errors) = seen(preset.config(), height_mm);
-            assert_eq!(errors, [], "{preset:?}: {picture:?}");
+            let (quality, errors) = seen(preset.config(), height_mm);
+            assert_eq!(errors, [], "{preset:?}: {quality:?}");
         }
         let dim = half(|config| (config.light.paper, config.light.ink) = (0.1, 0.02));
         assert_eq!(dim.1, [], "{:?}", dim.0);
@@ -193,9 +196,9 @@ mod tests {
                 })
             };
             for (blur_px, wanted) in [(2.0, true), (5.0, false)] {
-                let (picture, errors) = edge(blur_px);
+                let (quality, errors) = edge(blur_px);
                 let is_sharp = !errors.iter().any(|error| matches!(error, QualityError::Focus { .. }));
-                assert_eq!(is_sharp, wanted, "{what}, blur {blur_px} px: {picture:?}");
+                assert_eq!(is_sharp, wanted, "{what}, blur {blur_px} px: {quality:?}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Has the picture come to rest? The shift between two pictures of the same place, whatever they show.
+//! Has the image come to rest? The shift between two images of the same place, whatever they show.
 //!
 //! ```text
 //! second(x) = gain · first(x) − ∇first(x) · shift + offset     least squares over gain, offset and shift (u, v)
@@ -11,10 +11,10 @@ use nalgebra::{Matrix4, Vector2, Vector4};
 
 /// Every n-th pixel along u and v is enough: the noise of the shift is far below a hundredth of a pixel.
 const STRIDE: usize = 2;
-/// Mean squared slope below which a picture shows nothing, (1 of full scale / px)².
-const LEAST_SLOPE2: f64 = 1e-7;
+/// Mean squared slope below which an image shows nothing, (1 of full scale / px)².
+const MIN_SLOPE2: f64 = 1e-7;
 
-/// How far the picture moved from `first` to `second`, px.
+/// How far the image moved from `first` to `second`, px.
 ///
 /// `None` when their sizes differ, or when there is nothing to see.
 pub fn shift_px(first: &GrayImage, second: &GrayImage) -> Option<Vector2<f64>> {
@@ -37,9 +37,9 @@ pub fn shift_px(first: &GrayImage, second: &GrayImage) -> Option<Vector2<f64>> {
             count += 1.0;
         }
     }
-    let seen = (0..2).all(|i| normal[(i, i)] > LEAST_SLOPE2 * count) && count > 0.0;
+    let seen = (0..2).all(|i| normal[(i, i)] > MIN_SLOPE2 * count) && count > 0.0;
     let solved = normal.cholesky().filter(|_| seen)?.solve(&right);
-    // A gain of zero: the second picture has nothing to do with the first.
+    // A gain of zero: the second image has nothing to do with the first.
     let gain = solved[2];
     (gain > 0.05).then(|| Vector2::new(solved[0] / gain, solved[1] / gain)).filter(|shift| shift.norm().is_finite())
 }

@@ -67,12 +67,16 @@ pub enum PlanError {
     },
 }
 
-const LONGEST_STEP_MM: f64 = 2.0;
-const FARTHEST_JOG_MM: f64 = 50.0;
+/// Longest step between heights, mm: the tracking predicts each height from those before.
+const MAX_STEP_MM: f64 = 2.0;
+/// Longest jog, mm.
+const MAX_JOG_MM: f64 = 50.0;
 /// Longest step on the way to a jog, pitches: the tracking tells lines apart up to a third of the pitch.
 const JOG_STEP_PITCHES: f64 = 0.27;
-const LEAST: usize = 5;
-const MOST: usize = 5000;
+/// Fewest heights: the cross-validation leaves out a fifth of them at a time.
+const MIN_HEIGHTS: usize = 5;
+/// Most heights: a journal holds so many pairs.
+const MAX_HEIGHTS: usize = 5000;
 
 impl Plan {
     /// Every `step_mm` from `start_mm` to `stop_mm`, both included where the step fits.
@@ -88,13 +92,13 @@ impl Plan {
         if !(0.0..stop_mm).contains(&start_mm) {
             return Err(PlanError::NoRange { start_mm, stop_mm });
         }
-        if step_mm <= 0.0 || step_mm > LONGEST_STEP_MM {
-            return Err(PlanError::Step { step_mm, longest_mm: LONGEST_STEP_MM });
+        if step_mm <= 0.0 || step_mm > MAX_STEP_MM {
+            return Err(PlanError::Step { step_mm, longest_mm: MAX_STEP_MM });
         }
         // 20 / 0.1 is a little less than 200 in binary.
         let steps = ((stop_mm - start_mm) / step_mm + 1e-6).floor();
-        if steps + 1.0 < LEAST as f64 || steps + 1.0 > MOST as f64 {
-            return Err(PlanError::Count { heights: steps as usize + 1, least: LEAST, most: MOST });
+        if steps + 1.0 < MIN_HEIGHTS as f64 || steps + 1.0 > MAX_HEIGHTS as f64 {
+            return Err(PlanError::Count { heights: steps as usize + 1, least: MIN_HEIGHTS, most: MAX_HEIGHTS });
         }
         let heights_mm = (0..=steps as usize).map(|i| start_mm + step_mm * i as f64);
         Ok(Plan { offsets_mm: heights_mm.map(|height| [0.0, 0.0, height]).collect() })
@@ -109,8 +113,8 @@ impl Plan {
         let mut way = Vec::new();
         for &[x_mm, y_mm] in jogs_mm {
             let length = x_mm.hypot(y_mm);
-            if exceeds(length, FARTHEST_JOG_MM) {
-                return Err(PlanError::Jog { x_mm, y_mm, farthest_mm: FARTHEST_JOG_MM });
+            if exceeds(length, MAX_JOG_MM) {
+                return Err(PlanError::Jog { x_mm, y_mm, farthest_mm: MAX_JOG_MM });
             }
             let steps = (length / (JOG_STEP_PITCHES * pitch_mm)).ceil().max(1.0);
             way.extend((1..=steps as usize).map(|i| {

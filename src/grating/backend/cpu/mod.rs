@@ -311,7 +311,7 @@ fn add_block(block: &PixelBlock, phasors: &PhasorTable, first: [f32; 2], sums: &
     }
 }
 
-/// Most multiply-adds of single precision a second that one core does: what floors are counted in.
+/// Multiply-adds of single precision per second that one core does at most: what floors are counted in.
 pub fn peak_multiply_adds() -> f64 {
     const CHAINS: usize = 96;
     const STEPS: usize = 20_000;

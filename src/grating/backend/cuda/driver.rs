@@ -12,7 +12,7 @@ use std::ffi::c_void;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The oldest driver that has all that is used, as drivers count versions.
-const LEAST_DRIVER: i32 = 12_000;
+const MIN_DRIVER: i32 = 12_000;
 /// Copies of at least as many bytes go through pinned memory, so that they don't hold up the host.
 const STAGED_FROM: usize = 1 << 16;
 
@@ -67,8 +67,8 @@ fn opened(timed: bool) -> Result<Gpu, BackendError> {
     let mut found = 0;
     // SAFETY: `found` is a number.
     unsafe { sys::cuDriverGetVersion(&mut found) }.result().map_err(early("telling its version"))?;
-    if found < LEAST_DRIVER {
-        return Err(BackendError::DriverTooOld { found, needed: LEAST_DRIVER });
+    if found < MIN_DRIVER {
+        return Err(BackendError::DriverTooOld { found, needed: MIN_DRIVER });
     }
     if CudaContext::device_count().map_err(early("counting GPUs"))? < 1 {
         return Err(BackendError::NoDevice);
@@ -133,7 +133,7 @@ impl Shared {
 }
 
 impl Gpu {
-    /// Instructions of single precision that it can issue a second, times lanes.
+    /// Instructions of single precision that it can issue per second, times lanes.
     ///
     /// # Errors
     /// [`BackendError`].
