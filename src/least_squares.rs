@@ -110,7 +110,7 @@ pub fn solve_equilibrated(mut a: DMatrix<f64>, mut b: DMatrix<f64>, damping: f64
     solution.iter().all(|x| x.is_finite()).then_some(solution)
 }
 
-/// How much of the least determined unknown the others leave over, as a share of its square: 0 without full rank, 1 for
+/// How much of the least determined unknown the others leave over, as a share of its square. 0 without full rank, 1 for
 /// an orthogonal matrix.
 pub fn rank_margin(a: &DMatrix<f64>) -> f64 {
     let scale: Vec<f64> = a.diagonal().iter().map(|d| 1.0 / d.sqrt()).collect();

@@ -22,9 +22,9 @@
 //! // What the user states: the pitch, and the pixel of one intersection in both images of the first pair.
 //! let settings = CalibrationSettings::new(cell.config().grid.pitch_mm, cell.origin_px()?);
 //! let mut session = SweepSession::new(settings)?;
-//! for step in 0_u32..13 {
+//! for step in 0_u32..9 {
 //!     // Small steps first: the tracker predicts each height from those before.
-//!     let height_mm = 20.0 * (f64::from(step) / 12.0).powf(1.5);
+//!     let height_mm = 10.0 * (f64::from(step) / 8.0).powf(1.5);
 //!     let images = Stereo::from_fn(|camera| cell.image(camera, Vector3::z() * height_mm, step.into()).to_gray());
 //!     session.add_pair(images.as_ref(), ToolPose::at([0.0, 0.0, 100.0 + height_mm]))?;
 //! }

@@ -1,7 +1,7 @@
 //! What a user can set, as the core calls it.
 //!
 //! The text of an error names a setting by its words. Only the edges know how it is given there, by an option or a
-//! parameter: they have the text spelled out with their own names before a person reads it.
+//! parameter. They put their own names into the text before a person reads it.
 
 use std::fmt;
 

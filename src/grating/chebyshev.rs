@@ -3,7 +3,7 @@
 //! ```text
 //! f(u, v) = Σ_{i+j ≤ degree} c_ij T_i(x) T_j(y),   x = (u − u_c) / u_s,  y = (v − v_c) / v_s
 //! ```
-//! x and y run from −1 to 1 over the image, so that all terms have about the same size and the fits are well conditioned.
+//! x and y run from −1 to 1 over the image. All terms then have about the same size, and fits are well conditioned.
 
 use crate::grating::simd::{LANES, Lanes};
 use nalgebra::Vector2;

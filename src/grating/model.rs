@@ -10,7 +10,7 @@
 //! ```
 //! which leaves −1 at the line's centre and 1 between the lines, and is about a Gaussian dip in between.
 //!
-//! Computed as P = 4 p_h, Q = 4 p_v, I = P Q / S, S = sqrt(2 + P² + Q²); then
+//! Computed as P = 4 p_h, Q = 4 p_v, I = P Q / S, S = sqrt(2 + P² + Q²). Then
 //! ∂I/∂P = Q (2 + Q²) / S³ and ∂I/∂Q = P (2 + P²) / S³.
 
 use crate::grating::simd::Real;

@@ -1,6 +1,6 @@
 //! Which instructions the machine has: hot loops are compiled once for each set, and the best is chosen at run time.
 //!
-//! Loops are written on [`Lanes`], eight numbers at a time, since compilers keep sums that are indexed in memory, and never
+//! Loops are written on [`Lanes`], eight numbers at a time. Compilers keep sums that are indexed in memory, and never
 //! fuse a multiplication with an addition unasked.
 
 use std::ops::{Add, Div, Mul, Sub};

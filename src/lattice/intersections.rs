@@ -49,8 +49,9 @@ fn newton(field: &impl PhaseField, lines: LineNumbers, start: Vector2<f64>) -> O
 
 /// All intersections within a `width` × `height` image, with their solution on the fitted phases.
 ///
-/// Goes from the image centre to neighbours and their neighbours. A solution, at which (7), (8) give back its numbers, is kept
-/// only if it lies in the image and the phases have the same orientation as at the centre (a polynomial may fold back).
+/// The search goes from the image centre to neighbours and their neighbours. At a solution (7), (8) give back its
+/// numbers. It is kept if it lies in the image and the phases have the orientation of the centre; a polynomial may fold
+/// back.
 pub fn in_image(field: &impl PhaseField, width: u32, height: u32) -> Vec<(LineNumbers, Vector2<f64>)> {
     let centre = Vector2::new(0.5 * (f64::from(width) - 1.0), 0.5 * (f64::from(height) - 1.0));
     let (phases, at_centre) = field.phases_and_jacobian(centre);

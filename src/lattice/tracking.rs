@@ -1,8 +1,8 @@
 //! The same printed line keeps its number from height to height.
 //!
-//! A fit knows phases only up to whole periods. The original picks the numbers for which the origin moves least, Eq. (15),
-//! printed with two slips: its first term is (u_{h+Δ} − u_{h+Δ})², always zero, and its second has the wrong sign. Here
-//! every intersection is predicted from the heights before, all renumberings are scored by how far the intersections
+//! A fit knows phases only up to whole periods. The original picks the numbers for which the origin moves least,
+//! Eq. (15), printed with two slips: its first term is (u_{h+Δ} − u_{h+Δ})², always zero, and its second has the wrong sign.
+//! Here every intersection is predicted from the heights before. All renumberings are scored by how far the intersections
 //! then lie from their predictions, and the best must win by a margin.
 
 use crate::grating::phase_field::LineNumbers;

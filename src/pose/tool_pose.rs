@@ -23,8 +23,8 @@ impl ToolPose {
         ToolPose { x_mm, y_mm, z_mm, rotation: None }
     }
 
-    /// Of poses at rest, oldest first: the mean position of those stamped from `from_ns` to `to_ns`, as the last of them is
-    /// turned; `None` where there are none.
+    /// Of poses at rest, oldest first: the mean position of those stamped from `from_ns` to `to_ns`, with the orientation
+    /// of the last. `None` where there are none.
     pub fn at_rest<'a>(
         poses: impl IntoIterator<Item = &'a StampedPose>,
         [from_ns, to_ns]: [i64; 2],
@@ -60,7 +60,7 @@ pub struct StampedPose {
 }
 
 impl StampedPose {
-    /// From a position in m and a quaternion x, y, z, w, as messages have them; `None` when a number is not finite or the
+    /// From a position in m and a quaternion x, y, z, w, as messages have them. `None` when a number is not finite or the
     /// quaternion has no length.
     pub fn from_parts(stamp_ns: i64, position_m: [f64; 3], [x, y, z, w]: [f64; 4]) -> Option<Self> {
         let quaternion = Quaternion::new(w, x, y, z);

@@ -1,6 +1,6 @@
 //! The grid as one camera sees it at one pose: numbered intersections with their pixels, points and errors.
 //!
-//! Before there is a calibration, an intersection's error is told from its neighbours: over one view x and y are smooth
+//! Before there is a calibration, an intersection's error is told from its neighbours. Over one view x and y are smooth
 //! functions of the pixel, here polynomials of degree `DEGREE`. They follow a lens with k1 = −0.18 to a third of a
 //! micrometre.
 
@@ -46,8 +46,8 @@ pub fn measured(observations: &[Observation], pitch_mm: f64, moved_mm: Vector3<f
     observations.iter().enumerate().map(point).collect()
 }
 
-/// Intersections where a calibration says that `camera` sees them once the tool has moved by `moved_mm` from h = 0; all that
-/// lie in the image and not beyond the calibrated volume.
+/// Intersections where a calibration says that `camera` sees them once the tool has moved by `moved_mm` from h = 0. All
+/// that lie in the image and not beyond the calibrated volume.
 pub fn predicted(calibration: &Calibration, camera: Camera, moved_mm: Vector3<f64>) -> Vec<GridPoint> {
     let steps = steps_mm(calibration);
     let volume = &calibration.volume;

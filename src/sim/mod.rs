@@ -13,8 +13,8 @@
 //! # Frames
 //! - **robot**: axes of the robot, origin at the grid's origin when h = 0, fixed to the tool (so to the cameras).
 //!   When the tool has moved by `displacement_mm` a point P of the resting world lies at P − displacement.
-//! - **lines**: what a calibration without jogs can know, and its tool frame: the same origin, x along the first grid
-//!   line direction, y along the second, z along the robot's z axis; oblique if print or table are.
+//! - **lines**: what a calibration without jogs can know, and its tool frame. Same origin, x along the first grid line
+//!   direction, y along the second, z along the robot's z axis. Oblique if print or table are.
 //! - **paper** `(s, t)`: coordinates along the two line directions, mm, (0, 0) at the origin. Lines of the first
 //!   set lie at s = n·pitch, those of the second set at t = n·pitch.
 //!

@@ -5,9 +5,9 @@
 //! point(n_v, n_h) = origin + n_v axis_v + n_h axis_h        nine unknowns, mm in the tool frame
 //! pixel           = model(point)                            the calibration's, of either camera
 //! ```
-//! A bumped camera makes left and right disagree. Shifts along the baseline look like another height, so the lines come out
-//! at another distance (`scale`); all others are explained by no lattice and stay in the residuals (`shift_px`). Another
-//! sheet, too, comes out at another distance, but at that distance both cameras see it where the robot's pose says it lies
+//! A bumped camera makes left and right disagree. Shifts along the baseline look like another height, so the lines come
+//! out at another distance (`scale`). No lattice explains the others: they stay in the residuals (`shift_px`). Another
+//! sheet, too, comes out at another distance. But both cameras then see it where the robot's pose says it lies
 //! (`pitch_at_pose`), which a bumped camera hardly changes.
 
 use crate::GrayImage;

@@ -1,9 +1,9 @@
 //! The published method on one image after another: stochastic search on cost (4), alternating h and v sets.
 //!
-//! Draw parameter vectors from a normal distribution with a diagonal covariance, move the mean to the best draw, repeat.
-//! What the note sets by hand is derived here: seeds c_h, c_v and means from the spectrum, the covariance from what a
-//! parameter does at the image's edge; it shrinks from round to round. For the first image the region that is looked at
-//! grows from the centre outward, since linear phases are right only there.
+//! Parameter vectors are drawn from a normal distribution with a diagonal covariance, and its mean moves to the best
+//! draw, again and again. What the note sets by hand is derived here. Seeds c_h, c_v and means come from the spectrum,
+//! the covariance from what a parameter does at the image's edge. It shrinks from round to round. For the first image the
+//! region that is looked at grows from the centre outward, since linear phases are right only there.
 
 use crate::GrayImage;
 use crate::grating::backend::Backend;

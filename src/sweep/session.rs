@@ -64,8 +64,8 @@ impl SweepSession {
     /// Fits both images (on two threads) and numbers their intersections.
     ///
     /// # Errors
-    /// [`SweepError`]; the session then stands where it stood before this pair, but for a device that was lost: where it may,
-    /// the CPU replaces it for good.
+    /// [`SweepError`]; the session is then as before this pair. One exception: where it may, the CPU replaces a lost
+    /// device for good.
     pub fn add_pair(&mut self, images: Stereo<&GrayImage>, pose: ToolPose) -> Result<PairReport, SweepError> {
         self.add_loaded(self.backend.load_pair(images.map(Image::from)), pose)
     }

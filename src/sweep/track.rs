@@ -97,8 +97,8 @@ impl Fitter {
         }
     }
 
-    /// Starts the next image from this one. A jog says nothing about the next height, so that the default method goes on from
-    /// the height before; the published one starts from whatever it saw last.
+    /// Starts the next image from this one. A jog says nothing about the next height, so the default method goes on from
+    /// the height before. The published one starts from whatever it saw last.
     fn go_on_from(&mut self, pose: &HeightOrJog, next: NextStart) {
         match (self, next) {
             (Fitter::Auto { history, .. }, NextStart::Auto(fit)) if pose.jog_mm.is_none() => {

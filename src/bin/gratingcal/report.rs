@@ -1,7 +1,6 @@
 //! `gratingcal report`: calibration.yaml and a recorded sweep → report.html.
 //!
-//! The images are fitted again, so the sweep may also be another one than the calibration was made of: the residuals then say
-//! whether it still holds.
+//! The images are fitted again, so the sweep may be a later one. Its residuals say whether the calibration still holds.
 
 use anyhow::ensure;
 use clap::Args;

@@ -1,8 +1,8 @@
 //! A session whose pairs are on disk.
 //!
-//! A pair is fitted first and recorded then. One that can't be fitted is thus never in the record, where it would end every
-//! resumed sweep anew. Nobody is told of a pair before it is in the record: a crash loses at most the one under way, which a
-//! resumed sweep takes again.
+//! A pair is fitted first and recorded then. One that can't be fitted is thus never in the record, where it would end
+//! every resumed sweep anew. Nobody is told of a pair before it is in the record. A crash loses at most the pair under
+//! way, which a resumed sweep takes again.
 
 use crate::camera::Stereo;
 use crate::folder::image_file::RawImage;

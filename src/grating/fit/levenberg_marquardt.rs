@@ -5,8 +5,8 @@
 //! (JᵀWJ + K + λ diag) step = JᵀWr − K p        W = 1/(1 + r²/s²), K: κ on the diagonal of the high phase terms
 //! ```
 //! Cauchy's loss is minimised by iteratively reweighted least squares (Holland & Welsch, Communications in Statistics A6,
-//! 1977); JᵀWr is its exact gradient, up to a factor of −2. Damping is relative to the diagonal, as in Marquardt, J. SIAM 11,
-//! 1963.
+//! 1977). JᵀWr is its exact gradient, up to a factor of −2. Damping is relative to the diagonal, as in Marquardt, J. SIAM
+//! 11, 1963.
 //!
 //! One departure: the last step of a descent is not evaluated, which saves a pass over the pixels. Only a Gauss–Newton step
 //! is accepted so, one that is short although hardly any damping shortened it: what it leaves over is of its square. A step

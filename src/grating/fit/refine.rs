@@ -1,8 +1,8 @@
 //! The default fit of one image: from nothing, or from the fits of the images before.
 //!
-//! Cold start: the spectrum gives linear phases at the image centre; the region that is fitted then grows from there to
-//! the whole image while the degree of the phase polynomials rises, so that no phase is ever guessed by more than a
-//! fraction of a period. Warm start: a few passes over the whole image.
+//! Cold start: the spectrum gives linear phases at the image centre. The fitted region grows from there to the whole
+//! image while the degree of the phase polynomials rises. No phase is thus guessed by more than a fraction of a period.
+//! Warm start: a few passes over the whole image.
 
 use crate::GrayImage;
 use crate::grating::backend::Pixels;

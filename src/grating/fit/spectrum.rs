@@ -176,9 +176,9 @@ impl Spectrum {
     }
 
     /// The shortest two peaks that, with their sums and multiples, explain about all that stands out. Something else than
-    /// lines (an origin mark, dirt) may well have strong low frequencies, but they explain little besides themselves. Where
-    /// one of them happens to be a fraction of the lines' frequency it explains what that explains; but it is weaker, so
-    /// the strongest two follow if they are others.
+    /// lines (an origin mark, dirt) may well have strong low frequencies, but they explain little besides themselves. One
+    /// that is a fraction of the lines' frequency explains what that explains. It is weaker, so the strongest two follow
+    /// if they are others.
     fn fundamentals(&self) -> Vec<(Vector2<f64>, Vector2<f64>)> {
         let mut peaks = self.peaks();
         let strongest = peaks.first().map_or(0.0, |peak| peak.1);

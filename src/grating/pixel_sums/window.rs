@@ -10,8 +10,9 @@ use std::ops::Range;
 
 /// Sums for each of a window's two lines.
 pub const PER_LINE: usize = 11;
-/// Of h and of v, each over its own band: Σ w, Σ w y with w = J B W, then Σ JqW, Σ JqW y, Σ Jq'W, Σ Jq'W y, Σ (JqW)²,
-/// Σ (JqW)² y, Σ JqV, Σ JqV y, Σ (JqV)². J, B, q, W, V as in [`crate::lattice::local`], y the image freed of gain and offset.
+/// Sums of h and of v, each over its own band. First Σ w, Σ w y with w = J B W; then Σ JqW, Σ JqW y, Σ Jq'W, Σ Jq'W y,
+/// Σ (JqW)², Σ (JqW)² y, Σ JqV, Σ JqV y, Σ (JqV)². J, B, q, W, V as in [`crate::lattice::local`], y the image freed of gain
+/// and offset.
 pub type WindowSums = [f64; 2 * PER_LINE];
 /// Rows that are summed in f32 before they are added up in f64.
 const ROWS_AT_ONCE: usize = 8;
@@ -44,8 +45,8 @@ pub struct Window {
 #[derive(Default)]
 pub struct Maps {
     width: usize,
-    /// Row after row, [`LANES`] pixels at a time, side by side since they are read together: phase_h, phase_v, and the image
-    /// freed of gain and offset. Beyond the last column phases are far from any line.
+    /// Row after row, [`LANES`] pixels at a time: phase_h, phase_v, and the image freed of gain and offset. They lie side
+    /// by side since they are read together. Beyond the last column phases are far from any line.
     blocks: Vec<[[f32; LANES]; 3]>,
     /// Both phases of the row that was asked for last.
     row: [Vec<f32>; 2],

@@ -24,8 +24,8 @@ pub struct Counter {
     pub parameter: u32,
 }
 
-/// The sum of eight uniform numbers, of mean 0 and variance 1: normal to within its tails, which end at 4.9, and exact in
-/// whole numbers, so that all devices agree to the last bit.
+/// The sum of eight uniform numbers, of mean 0 and variance 1: normal but for its tails, which end at 4.9. It is exact in
+/// whole numbers, so all devices agree to the last bit.
 pub fn normal(seed: u64, at: Counter) -> f64 {
     let words = philox([at.parameter, at.draw, at.round, at.image], seed);
     let sum: i32 = words.iter().map(|word| (word & 0xFFFF) as i32 + (word >> 16) as i32).sum();

@@ -4,8 +4,8 @@
 //! phase_h(u,v) = (a_h u/1000 + b_h v/1000 + c_h) v + d_h u + e_h v + f_h
 //! phase_v(u,v) = (a_v u/1000 + b_v v/1000 + c_v) u + d_v u + e_v v + f_v
 //! ```
-//! For both at once: with (x, y) = (u, v) for h and (v, u) for v, phase = (a' x/1000 + b' y/1000 + c) y + d' x + e' y + f,
-//! a grating whose phase runs along y and is *linear in x*. That symmetry is what the CPU kernel uses.
+//! For both at once, (x, y) is (u, v) for h and (v, u) for v: phase = (a' x/1000 + b' y/1000 + c) y + d' x + e' y + f.
+//! The phase runs along y and is *linear in x*. The CPU kernel uses that symmetry.
 //!
 //! There is no u² in phase_h and no v² in phase_v, though perspective and lens distortion have both.
 
@@ -82,8 +82,8 @@ impl PhaseField for QuadraticGratings {
 }
 
 impl QuadraticGratings {
-    /// Eq. (10)–(14) for one pair of lines from the image centre: three fixed-point and three Newton steps, then kept only
-    /// if (7), (8) give the same lines and the pixel lies in the image.
+    /// Eq. (10)–(14) for one pair of lines from the image centre: three fixed-point and three Newton steps. The result is
+    /// kept only if (7), (8) give the same lines and the pixel lies in the image.
     ///
     /// Errata of the published note: (10) is printed with b_h v² without /1000, (13) with `e_v v` unindexed.
     pub fn intersection(&self, lines: LineNumbers, width: u32, height: u32) -> Option<Vector2<f64>> {

@@ -1,8 +1,8 @@
 //! Stochastic search on cost (4): the plan, and how it is followed on the CPU.
 //!
-//! Draw parameter vectors from a normal distribution with a diagonal covariance, move the mean to the best draw, repeat; the
-//! h and v sets in turn, so that one grating stands still while many candidates of the other are tried. Gain and offset are
-//! solved in closed form inside the cost: with y the image and I of Eq. (3),
+//! Parameter vectors are drawn from a normal distribution with a diagonal covariance, and its mean moves to the best
+//! draw, again and again. The h and v sets take turns: one grating stands still while many candidates of the other are
+//! tried. Gain and offset are solved in closed form inside the cost: with y the image and I of Eq. (3),
 //! ```text
 //! cost = min_{g,o} Σ (g I + o − y)² = Σ(y−ȳ)² − (Σ(I−Ī)(y−ȳ))² / Σ(I−Ī)²
 //! ```

@@ -1,21 +1,21 @@
 //! Each intersection measured in its own surroundings, around the fitted phases.
 //!
 //! The global fit says where every line is to within a fraction of the pitch; the image says where exactly. For line h
-//! through the intersection, with ψ = phase − (3π/2 + 2πn), y the image freed of gain and offset, x = ψ_h/s across the
-//! line, b = ψ_v/l along it, J = |∂(phase_h, phase_v)/∂(u, v)| and the sums over |x|, |b| < 1:
+//! through the intersection, ψ = phase − (3π/2 + 2πn) and y is the image freed of gain and offset. x = ψ_h/s runs across
+//! the line, b = ψ_v/l along it, and J = |∂(phase_h, phase_v)/∂(u, v)|. Sums run over |x|, |b| < 1:
 //! ```text
 //! S(c) = Σ J q(x − c/s) W(b) y,    q(x) = x (1 − 3x²) (1 − x²)²,    W(b) = (1 − b²)²
 //! ```
-//! q is odd, so that S vanishes where the window's centre c is the centre of a symmetric line, whatever its profile;
-//! ∫ x q = 0, so that a gradient of light (glare, a shadow's edge) does not count; and q ends with slope 0. Newton's step
-//! needs no model of the line either: dS/dc = −Σ J q'(x) W y / s. From y its mean, weighted by J B W with B(x) = 1 − x², is
-//! taken first, for what pixels leave of q's oddness. Likewise v with the roles exchanged. Neither window reaches a
-//! neighbouring line; near the image's border they shrink until they fit.
+//! q is odd: S vanishes where the window's centre c is the centre of a symmetric line, whatever its profile. ∫ x q = 0: a
+//! gradient of light (glare, a shadow's edge) does not count. q ends with slope 0. Newton's step needs no model of the
+//! line either: dS/dc = −Σ J q'(x) W y / s. From y its mean, weighted by J B W with B(x) = 1 − x², is taken first, for
+//! what pixels leave of q's oddness. Likewise v with the roles exchanged. Neither window reaches a neighbouring line;
+//! near the image's border they shrink until they fit.
 //!
 //! White noise of standard deviation σ in y gives c the variance σ² Σ(JqW)² / (dS/dc)². What else disturbs a line (ragged
-//! ink, dust) shows in T = Σ J q(x) V(b) y with V(b) = W(b) (1 − 12.16 b² + 20.22 b⁴): ∫ V = ∫ V b² = 0 over
-//! 0.13 < |b| < 1, where the other line does not cover this one, so that neither an offset nor a slope nor a bend counts. T's spread over the image scales all variances; where T is far beyond it the
-//! intersection is dropped.
+//! ink, dust) shows in T = Σ J q(x) V(b) y with V(b) = W(b) (1 − 12.16 b² + 20.22 b⁴). Over 0.13 < |b| < 1 the other line
+//! does not cover this one. There ∫ V = ∫ V b² = 0, so neither an offset nor a slope nor a bend counts. T's spread over
+//! the image scales all variances; where T is far beyond it the intersection is dropped.
 
 mod neighbours;
 mod noise;

@@ -21,8 +21,8 @@ const MIN_CHANGE: f64 = 0.01;
 /// Intersections on a line, counted from one of them, and how many of them tell the line's bend there.
 const NEAREST_FIRST: [i32; 9] = [0, -1, 1, -2, 2, -3, 3, -4, 4];
 const FOR_BEND: usize = 5;
-/// Mean b² under W, of a window of half length 1, and what the other line, where nothing is measured, adds for each
-/// window that is as long as the lines are apart.
+/// Mean b² under W of a window of half length 1. The other line, where nothing is measured, adds to it for each window
+/// that is as long as the lines are apart.
 const RADIUS2: f64 = 0.143;
 const RADIUS2_OF_GAP: f64 = 0.032;
 
@@ -65,7 +65,7 @@ fn connected(found: Vec<Measured>, centre: Vector2<f64>) -> Vec<Measured> {
     found.into_iter().zip(reached).filter_map(|(measured, reached)| reached.then_some(measured)).collect()
 }
 
-/// Scales the variances of the offsets from lines `axis` to how uneven these lines are, and drops what is far less even, or
+/// Scales the variances of the offsets from lines `axis` to how uneven these lines are. Drops what is far less even, or
 /// far stronger or weaker than its neighbours on the same line.
 fn agree(found: &mut Vec<Measured>, axis: usize) {
     if found.len() < MIN_FOR_SCALE {

@@ -86,8 +86,8 @@ pub enum OriginError {
     },
 }
 
-/// Cells as dark as that are dots; as light as that are none. A fraction of the darkness of lines; blur makes the lines
-/// lighter and the paper next to them darker, so that blank cells are less than 0.
+/// Cells as dark as that are dots; as light as that are none. These are fractions of the darkness of lines. Blur makes
+/// lines lighter and the paper beside them darker, so blank cells are below 0.
 const DARK: f64 = 0.6;
 const LIGHT: f64 = 0.35;
 const BRIGHT: f64 = -1.5;

@@ -1,7 +1,7 @@
 //! The origin mark on paper: which cells around the origin hold a dot, and the pitch that they tell.
 //!
-//! Cell (c, r) lies between v lines c and c + 1 and h lines r and r + 1, counted from the origin along the print's +x and
-//! +y. The mark fills c = −3 … 2 and r = −2 … 1; the 28 cells around that stay blank:
+//! Cell (c, r) lies between v lines c and c + 1 and h lines r and r + 1. They count from the origin along the print's +x
+//! and +y. The mark fills c = −3 … 2 and r = −2 … 1; the 28 cells around that stay blank:
 //! ```text
 //!   r =  1    #  14  10  11  15   #        # a dot, . none, always: the four corners, and the cell between +x and +y
 //!        0    6   2   .   #   3   7        n  code cell n
@@ -10,10 +10,12 @@
 //!       −2    #  12   8   9  13   #
 //!       c =  −3  −2  −1   0   1   2
 //! ```
-//! The code is an extended Hamming code: with a dot in an odd number of code cells, the exclusive or of their numbers is 0.
-//! Cells 3, 5, 6, 7, 9 … 15 are bits 0 … 10 of the nominal pitch in hundredths of a millimetre; 0, 1, 2, 4, 8 follow.
-//! Any two codes differ in four cells. Mirroring or turning the sheet by 180° maps n to n ⊕ 1, 2 or 3; as the number of dots
-//! is odd, what is read then is never a code. Read at any wrong place, in any orientation, at least two cells are wrong.
+//! The code is an extended Hamming code: with a dot in an odd number of code cells, the exclusive or of their numbers is
+//! 0. Cells 3, 5, 6, 7, 9 … 15 are bits 0 … 10 of the nominal pitch in hundredths of a millimetre. Cells 0, 1, 2, 4, 8
+//! follow from them.
+//! Any two codes differ in four cells. Mirroring or turning the sheet by 180° maps n to n ⊕ 1, 2 or 3. The number of dots
+//! is odd, so what is read then is never a code. Read at any wrong place, in any orientation, at least two cells are
+//! wrong.
 
 use crate::statistics::exceeds;
 use std::ops::RangeInclusive;

@@ -10,8 +10,8 @@
 //! | `uncertainty` | covariance of the models' pixels over the volume |
 //! | `stage` | what people want to know about poses and print |
 //!
-//! A robot's measured pose is wrong by micrometres, a printer's lines by tens of them, and either is mistaken for the lens
-//! if it is taken as exact. Here all are unknowns of one weighted least squares problem:
+//! A robot's measured pose is wrong by micrometres, a printer's lines by tens of them. Either is mistaken for the lens if
+//! it is taken as exact. Here all are unknowns of one weighted least squares problem:
 //! ```text
 //! pixel = camera(L),   L = pitch · n + w(n) + (line offsets) − A (pose + δ)
 //! ```
@@ -28,8 +28,9 @@
 //! "Bundle adjustment — a modern synthesis" (2000), section 6.1.
 //!
 //! Without jogs along both x and y, A = 1 *defines* the axes, and w and line offsets stay 0: the images can't tell them
-//! from the lens. δ's mean and its linear part along the heights can't be told from the frame's origin, scale and motion
-//! axis either; the priors leave them 0. The cameras live in the lines frame so that they hold whatever A turns out to be.
+//! from the lens. Nor can they tell δ's mean and its linear part along the heights from the frame's origin, scale and
+//! motion axis. The priors leave these 0. The cameras live in the lines frame so that they hold whatever A turns out to
+//! be.
 
 mod jogs;
 mod posterior;

@@ -19,8 +19,8 @@ pub(super) struct Posterior {
     pub(super) lines_from_robot: Matrix3<f64>,
     /// Of all unknowns but the poses: both cameras, then A's first two columns and the rest of the print.
     pub(super) covariance: DMatrix<f64>,
-    /// ∂(frame's origin)/∂(the same), mm. By definition it is at the mean x and y of all views that are
-    /// no jogs, and at the height of the lowest: errors that all share move the frame, not the answers in it.
+    /// ∂(frame's origin)/∂(the same), mm. By definition it is at the mean x and y of all views that are no jogs, and at
+    /// the height of the lowest. Errors that all share move the frame, not the answers in it.
     pub(super) origin_slope: Matrix3xX<f64>,
     /// Height of the lowest view, mm: the cameras are from before it became h = 0.
     pub(super) height_mm: f64,

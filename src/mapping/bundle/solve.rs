@@ -27,8 +27,8 @@ const MIN_POSE_SIGMA_MM: f64 = 0.0002;
 const MAX_POSE_SIGMA_MM: f64 = 1.0;
 /// Steps at most.
 const ROUNDS: usize = 7;
-/// Once a step makes the weighted squares smaller by less than this for each unknown it is the last: the unknowns moved by
-/// a hundredth of their standard deviations then.
+/// A step that lowers the weighted squares by less than this for each unknown is the last. The unknowns then moved by a
+/// hundredth of their standard deviations.
 const SETTLED_GAIN: f64 = 1e-4;
 
 /// Fewer observations, from all regions of all views.

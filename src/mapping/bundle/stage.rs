@@ -18,7 +18,7 @@ pub struct StageFigures {
     pub skew_deg: f64,
     /// RMS displacement of intersections from an even grid, mm; 0 without jogs.
     pub unevenness_rms_mm: f64,
-    /// How far the sheet's normal leans from the robot's z towards x and y, degrees; none without jogs: then z is the
+    /// How far the sheet's normal leans from the robot's z towards x and y, degrees. None without jogs: then z is the
     /// motion axis and the sheet is z = 0, at right angles or not.
     pub tilt_deg: Option<[f64; 2]>,
 }

@@ -1,7 +1,7 @@
 //! How sure the models are of their pixels, over the calibrated volume.
 //!
-//! All that is common to many points (pose errors, the lens' coefficients, pitch and axes) moves the pixels of both cameras
-//! together, so it is the 4×4 covariance of (u_left, v_left, u_right, v_right) that is kept, at the nodes of a coarse grid
+//! What is common to many points (pose errors, the lens' coefficients, pitch and axes) moves the pixels of both cameras
+//! together. The 4×4 covariance of (u_left, v_left, u_right, v_right) is therefore kept, at the nodes of a coarse grid
 //! over the volume, linear in between. A node that one of the cameras can't see has the covariance of the nearest place
 //! towards the volume's axis that both see.
 

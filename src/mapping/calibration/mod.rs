@@ -150,8 +150,8 @@ pub struct Calibration {
     pub height_range_mm: [f64; 2],
     /// Measured position of the tool at h = 0, mm in the robot's base frame; none for correspondences from elsewhere.
     pub reference_mm: Option<[f64; 3]>,
-    /// Orientation of the robot's tool frame in its base frame at h = 0, quaternion x, y, z, w: the calibrated frame has the
-    /// axes of the base. None: no robot told.
+    /// Orientation of the robot's tool frame in its base frame at h = 0, quaternion x, y, z, w; the calibrated frame has
+    /// the base's axes. None: no robot told.
     pub tool_rotation: Option<[f64; 4]>,
     /// Smallest margin of the phase tracking, pitches; infinite where nothing was tracked.
     pub min_phase_margin: f64,

@@ -63,9 +63,9 @@ impl Calibration {
         self.conclude(findings);
     }
 
-    /// Worst RMS error along an axis of stereo points that the models have not seen, mm: of those that both cameras saw, and
-    /// of one in the middle of the volume, from the models' errors in pixels. Infinite where the cameras don't determine a
-    /// point.
+    /// Worst RMS error along an axis of stereo points that the models have not seen, mm. The points are those that both
+    /// cameras saw, and one in the middle of the volume, from the models' errors in pixels. Infinite where the cameras
+    /// don't determine a point.
     pub(crate) fn held_out_mm(&self) -> f64 {
         let served = Camera::BOTH.map(|camera| self.camera(camera).model.kind());
         let entries = self.stereo_ladder.iter().filter(|entry| served.contains(&entry.model));

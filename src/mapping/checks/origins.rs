@@ -9,7 +9,7 @@
 //! ```text
 //! r(s) = Σ L(n) R(n + s) / √(Σ L² Σ R²),     z(s) = r √N / spread
 //! ```
-//! A significant peak at 0 shows that the origins are one intersection, elsewhere that they are not; where there is none the
+//! A significant peak at 0 shows that the origins are one intersection; elsewhere, that they are not. Without a peak the
 //! print is too good to tell.
 
 use crate::camera::{Camera, Stereo};

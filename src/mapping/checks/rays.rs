@@ -68,8 +68,8 @@ fn ray_point(view: &mut [&Observation], anchor: Vector2<f64>) -> Option<RayPoint
     (inverse[(0, 0)] < MAX_LEVERAGE && point.lines.iter().all(|x| x.is_finite())).then_some(point)
 }
 
-/// B_p of each anchor, pitches/mm, along the views of `order`, lowest first: the weighted median over all height steps,
-/// so that jumps between them don't count.
+/// B_p of each anchor, pitches/mm, along the views of `order`, lowest first. It is the weighted median over all height
+/// steps, so jumps between them don't count.
 pub fn slopes(points: &RayPoints, order: &[usize], height_mm: impl Fn(usize) -> f64) -> Vec<Option<Vector2<f64>>> {
     let slope = |anchor: usize| {
         let step = |pair: &[usize]| {

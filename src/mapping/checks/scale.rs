@@ -4,12 +4,13 @@
 //! ```text
 //! X = (1 + γ/2) x e_x + y (κ e_x + (1 − γ/2) e_y) + z a
 //! ```
-//! with a the motion axis. |a| is the height that the images show, in pitches times the stated pitch, over the height that
-//! the robot tells: 1, if both are right. γ and κ are the print's anisotropy and skew.
+//! with a the motion axis. |a| is the height that the images show, in pitches times the stated pitch, over the height
+//! that the robot tells. It is 1 if both are right. γ and κ are the print's anisotropy and skew.
 //!
 //! A camera that looks straight down can't tell |a| from its focal length. Two that look at a slant can, as far as pixels
-//! are square, principal points near the middle, prints even, and distortion has a centre: the priors say how far, and the
-//! standard deviation of ln |a| says what comes of it, with what the lens can't follow taken as noise of few independent places.
+//! are square, principal points near the middle, prints even, and distortion has a centre. The priors say how far. The
+//! standard deviation of ln |a| says what comes of it; what the lens can't follow counts as noise of few independent
+//! places.
 
 use crate::camera::{Camera, Stereo};
 use crate::least_squares::solve_equilibrated;

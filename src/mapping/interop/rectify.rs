@@ -1,5 +1,5 @@
-//! Rectification of the camera pair, as `R` and `P` of sensor_msgs/CameraInfo and OpenCV's `R1`, `R2`, `P1`, `P2` say it:
-//! both cameras turned into common axes, so that a point has the same row in both images.
+//! Rectification of the camera pair, as `R` and `P` of sensor_msgs/CameraInfo and OpenCV's `R1`, `R2`, `P1`, `P2` say it.
+//! Both cameras are turned into common axes, so that a point has the same row in both images.
 //!
 //! ```text
 //! x = (c_right − c_left) / B,   z ∝ (a − x xᵀ a),   y = z × x,      a: the sum of both optical axes            (1)
@@ -12,12 +12,12 @@
 //! | x, y, z | the rectified axes: z is as near to both optical axes as x allows | 1 |
 //! | f, cx, cy | focal length and principal points of the rectified images, which are as large as the raw ones | px |
 //!
-//! Source of Eq. (1): Fusiello, Trucco, Verri, "A compact algorithm for rectification of stereo pairs" (2000), with the mean
-//! of both axes in place of the left one, as Bouguet has it: neither image is bent more than the other.
+//! Source of Eq. (1): Fusiello, Trucco, Verri, "A compact algorithm for rectification of stereo pairs" (2000). As Bouguet
+//! has it, the mean of both axes replaces the left one: neither image is bent more than the other.
 //!
 //! f is the smallest that leaves no pixel of either rectified image without a raw one (OpenCV's `alpha = 0`, which ROS's
-//! camera_calibration takes, too). cy is common to both; cx is each camera's own, in the middle of what it sees: were it
-//! common, converging cameras would have little in common. A disparity is then u_left − u_right − (cx_left − cx_right), which
+//! camera_calibration takes, too). cy is common to both. cx is each camera's own, in the middle of what it sees; with a
+//! common one, converging cameras would share little. A disparity is then u_left − u_right − (cx_left − cx_right), which
 //! image_geometry and stereo_image_proc know.
 
 use crate::camera::{Camera, Stereo};

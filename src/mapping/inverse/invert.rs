@@ -16,8 +16,8 @@ pub struct PointEstimate {
     pub epipolar_px: f64,
 }
 
-/// A step shorter than this, once taken, is the last one, mm: it leaves its square over how far models bend, 10 mm at least,
-/// which is 0.1 nm.
+/// A step shorter than this, once taken, is the last one, mm. It leaves its square over how far models bend, 10 mm at
+/// least: 0.1 nm.
 const CONVERGED_MM: f64 = 1e-3;
 /// Steps at most: from the far side of the volume some ten are needed.
 const MAX_STEPS: usize = 40;

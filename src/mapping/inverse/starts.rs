@@ -1,8 +1,9 @@
 //! Where the search for a pair's point begins: on rays that are looked up, so that one step of it is enough.
 //!
-//! Light is straight, so what a pixel sees is a line, (x, y) = a + b z in the tool frame. a and b are smooth in the pixel: they
-//! are worked out once at the nodes of a grid over the image and interpolated by cubics. Models whose rays bend (polynomials)
-//! begin a little farther off. Where the model has no ray there is no start either, and the search begins in the middle.
+//! Light is straight, so what a pixel sees is a line, (x, y) = a + b z in the tool frame. Both a and b are smooth in the
+//! pixel. They are worked out once at the nodes of a grid over the image and interpolated by cubics. Models whose rays
+//! bend (polynomials) begin a little farther off. Where the model has no ray there is no start either, and the search
+//! begins in the middle.
 
 use crate::mapping::inverse::invert::pixel_to_plane;
 use crate::mapping::models::registry::Model;
@@ -89,7 +90,7 @@ impl Starts {
 }
 
 /// Starts that are worked out when they are asked for first. They follow from what they are stored beside, so two of them
-/// are as good as equal, and a copy, whose models may be changed, begins anew.
+/// count as equal. A copy, whose models may be changed, begins anew.
 #[derive(Debug, Default)]
 pub struct Cached(OnceLock<Starts>);
 

@@ -4,8 +4,8 @@
 //! (u, v) = pinhole(x, y, z; k1 k2 p1 p2 k3)
 //! ```
 //! Formula, symbols, frames and units are those of [`crate::mapping::models::pinhole`]; this row has five coefficients of
-//! distortion: radial k1, k2, k3, and decentring p1, p2 as in Brown, "Close-range camera calibration" (1971), in OpenCV's
-//! order.
+//! distortion in OpenCV's order. Radial k1, k2, k3 and decentring p1, p2 are those of Brown, "Close-range camera
+//! calibration" (1971).
 
 use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::models::CameraModel;

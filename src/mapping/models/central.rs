@@ -12,8 +12,8 @@
 //! | a_ij, b_ij | the lens: coefficients of Chebyshev polynomials T_i T_j | 1 |
 //! | û, v̂ | the pixel scaled to −1 … 1 over the image | 1 |
 //!
-//! P is a full matrix, so the frame of the points may be oblique: grid lines not at right angles, motion axis not along
-//! their normal. The lens has no constant or linear terms: those are P's.
+//! P is a full matrix, so the frame of the points may be oblique. Its grid lines need not be at right angles, nor the
+//! motion axis along their normal. The lens has no constant or linear terms: those are P's.
 //!
 //! Source of the projective camera and of its start by direct linear transform: Hartley and Zisserman, "Multiple View
 //! Geometry in Computer Vision" (2nd ed., 2004), chapters 6 and 7. The lens is any smooth function instead of theirs.
@@ -68,8 +68,8 @@ fn parameter_count(lens_degree: usize) -> usize {
 
 /// Whether P's depth may tilt, that is P₃ change along x and y.
 ///
-/// A homography of (ξ, η) does the same to all pixels as a change of P₃ that the lens undoes, so a flexible lens leaves the
-/// tilt undetermined. A stiff one determines it; then it stays.
+/// A change of P₃ acts on all pixels as a homography of (ξ, η), which a flexible lens undoes. Such a lens leaves the tilt
+/// undetermined. A stiff one determines it; then it stays.
 #[derive(Clone, Copy, PartialEq)]
 enum Tilt {
     Free,

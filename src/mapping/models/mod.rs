@@ -42,8 +42,8 @@ pub trait CameraModel: Clone + Sync + Sized {
     /// don't determine it.
     fn refit(&self, points: &[Correspondence]) -> Option<Self>;
 
-    /// Pixel of a point of the tool frame (mm → px), and ∂(u, v)/∂(x, y, z) in px/mm; not finite where the camera can't see
-    /// the point. The hot path of every answer.
+    /// Pixel of a point of the tool frame (mm → px), and ∂(u, v)/∂(x, y, z) in px/mm. Not finite where the camera can't
+    /// see the point. The hot path of every answer.
     fn pixel_and_jacobian(&self, point_mm: Vector3<f64>) -> (Vector2<f64>, Matrix2x3<f64>);
 
     /// Checks numbers that were read from a file.

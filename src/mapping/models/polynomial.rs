@@ -10,7 +10,7 @@
 //! | c_ijk | coefficients of u and v | px |
 //!
 //! The cubic is that of Soloff, Adrian and Liu, "Distortion compensation for generalized stereoscopic particle image
-//! velocimetry" (1997), with all terms of the third degree: theirs leaves out z³.
+//! velocimetry" (1997). It has all terms of the third degree; theirs leaves out z³.
 
 use crate::grating::chebyshev::values_and_slopes;
 use crate::least_squares::{NormalSums, rank_margin, solve_equilibrated};

@@ -9,8 +9,8 @@
 //! | A | 2 × 14 coefficients, by ordinary least squares | px/mm to the power of each term |
 //! | d | depth at which w is infinite: outside the swept heights | mm |
 //!
-//! Erratum: the note has d = 20, infinite at the last height of its own sweep; here d is the parameter `w_depth_mm`, found
-//! by a golden-section search (Kiefer, "Sequential minimax search for a maximum", 1953).
+//! Erratum: the note has d = 20, infinite at the last height of its own sweep. Here d is the parameter `w_depth_mm`,
+//! found by a golden-section search (Kiefer, "Sequential minimax search for a maximum", 1953).
 
 use crate::least_squares::NormalSums;
 use crate::mapping::dataset::{CameraDataset, Correspondence};

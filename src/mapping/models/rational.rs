@@ -3,9 +3,10 @@
 //! ```text
 //! (u, v) = pinhole(x, y, z; k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4)
 //! ```
-//! Formula, symbols, frames and units are those of [`crate::mapping::models::pinhole`]; this row has all twelve coefficients
-//! of OpenCV's model: Brown's (1971), a denominator k4, k5, k6 for strong lenses, and the thin prism s1 … s4 of Weng, Cohen
-//! and Herniou, "Camera calibration with distortion models and accuracy evaluation" (1992).
+//! Formula, symbols, frames and units are those of [`crate::mapping::models::pinhole`]; this row has all twelve
+//! coefficients of OpenCV's model. They are Brown's (1971), a denominator k4, k5, k6 for strong lenses, and a thin prism
+//! s1 … s4. The prism is that of Weng, Cohen and Herniou, "Camera calibration with distortion models and accuracy
+//! evaluation" (1992).
 
 use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::models::CameraModel;

@@ -67,7 +67,7 @@ macro_rules! registry {
                 }
             }
 
-            /// Pixel of a point of the tool frame (mm → px), and ∂(u, v)/∂(x, y, z) in px/mm; not finite where the camera
+            /// Pixel of a point of the tool frame (mm → px), and ∂(u, v)/∂(x, y, z) in px/mm. Not finite where the camera
             /// can't see the point.
             pub fn pixel_and_jacobian(&self, point_mm: Vector3<f64>) -> (Vector2<f64>, Matrix2x3<f64>) {
                 match self {
@@ -158,8 +158,8 @@ registry! {
 
 #[cfg(test)]
 mod tests {
-    //! An affine camera (Hartley and Zisserman, chapter 6.3) as a new row: the type below and one row above are all that it
-    //! needs to be fitted, judged on the ladder, served, and written to files.
+    //! An affine camera (Hartley and Zisserman, chapter 6.3) as a new row. The type below and one row above suffice for
+    //! it to be fitted, scored on the ladder, served, and written to files.
 
     use super::*;
     use crate::camera::Stereo;

@@ -3,9 +3,9 @@
 //! ```text
 //! score = max(error inside, error at the border / 3)
 //! ```
-//! Both errors are those of [`cross_validation`](crate::mapping::selection::cross_validation). Extrapolating a rim is harder than the
-//! served model's job, which has seen it, so an error there up to thrice the one inside costs nothing; beyond, a model that
-//! wins inside the data and fails at its border loses to a tamer one. The simplest of equals is served.
+//! Both errors are those of [`cross_validation`](crate::mapping::selection::cross_validation). The served model has seen
+//! the rim and need not extrapolate it. An error there up to three times the one inside therefore costs nothing. Beyond,
+//! a model that wins inside the data and fails at its border loses to a tamer one. The simplest of equals is served.
 
 use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::models::registry::{Model, ModelKind};
@@ -134,8 +134,8 @@ fn residuals(model: &Model, points: &[Correspondence]) -> (f64, f64) {
     ((sum / f64::max(count, 1e-300)).sqrt(), worst)
 }
 
-/// `data` without correspondences whose residual, in units of what their covariance promises, is far beyond the common for both of the
-/// two models that follow `few` of them best: what only one of them misses, say at the border, may be the model's fault.
+/// `data` without outliers. Their residual, in units of what their covariance promises, is far beyond the median for both
+/// of the two models that follow `few` best. What only one of them misses, say at the border, may be the model's fault.
 fn without_outliers(models: &[Model], few: &CameraDataset, data: &CameraDataset) -> CameraDataset {
     let lengths = |model: &Model, data: &CameraDataset| {
         normalised_lengths(&data.correspondences, |point| model.pixel_and_jacobian(point).0)

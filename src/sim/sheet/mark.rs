@@ -73,7 +73,7 @@ impl Pattern {
 mod tests {
     use super::*;
 
-    /// By hand: 110 is 64 + 32 + 8 + 4 + 2, so cells 11, 10, 7, 6, 5; then 4, 2 and 8 stay empty or not by the groups.
+    /// By hand: 110 is 64 + 32 + 8 + 4 + 2, so cells 11, 10, 7, 6, 5. Then 4, 2 and 8 stay empty or not by the groups.
     #[test]
     fn the_pattern_of_one_point_one_millimetres() {
         let rows = Pattern::of_pitch_mm(1.1).dots.map(|row| row.map(|dot| if dot { '#' } else { '.' }));

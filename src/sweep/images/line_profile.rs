@@ -1,7 +1,7 @@
 //! The mean brightness across the lines of an image, tile by tile.
 //!
-//! Pixels of a tile are sorted by the phase of one grating, away from the other's lines, and averaged. Noise averages out,
-//! and light that falls off across the image is about the same for all phases of a tile, so what is left is the profile
+//! Pixels of a tile are sorted by the phase of one grating, away from the other's lines, and averaged. Noise averages
+//! out, and light that falls off across the image is about the same for all phases of a tile. What is left is the profile
 //! of a printed line as lens and focus show it.
 
 use crate::GrayImage;

@@ -12,8 +12,8 @@ pub trait Stamped {
 /// Brings both cameras' images together. Which pairs come out depends on the order of each camera's images only, not on how
 /// both streams are interleaved.
 ///
-/// Each image meets the oldest one of the other camera that is within the tolerance: the nearest one, as long as the
-/// tolerance is less than half the time from one image to the next.
+/// Each image meets the oldest one of the other camera that is within the tolerance. It is the nearest one if the
+/// tolerance is less than half the time between images.
 #[derive(Debug)]
 pub struct Pairing<I> {
     waiting: Stereo<VecDeque<I>>,

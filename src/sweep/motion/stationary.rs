@@ -3,8 +3,8 @@
 //! ```text
 //! on the way ──settled──► at rest ──a pose further than 3 tolerances from where it rests──► on the way
 //! ```
-//! A tool that comes to rest where it rested before, after a swing or a noisy pose, is at the same place again; its interval
-//! begins anew, so that no mean holds poses of the swing.
+//! After a swing or a noisy pose a tool may come to rest where it rested before: it is at the same place again. Its
+//! interval begins anew, so that no mean holds poses of the swing.
 
 use crate::pose::tool_pose::{StampedPose, ToolPose};
 use crate::statistics::is_within;
@@ -176,8 +176,8 @@ impl AtRest {
     }
 }
 
-/// Every place at which the tool rested in `poses`, in ascending order of their stamps, each with its first interval,
-/// extended to its last pose there.
+/// Every place at which the tool rested in `poses`, in ascending order of stamps. Each has its first interval, extended
+/// to its last pose there.
 pub fn stationary_intervals(poses: &[StampedPose], settings: SettleSettings) -> Vec<StationaryInterval> {
     let mut detector = StationaryDetector::anywhere(settings);
     let mut found: Vec<StationaryInterval> = Vec::new();

@@ -4,9 +4,9 @@
 //! ```text
 //! P = 4 (sin(first + k w) + duty) = 4 sin(first) cos(k w) + (4 cos(first) sin(k w) + 4 duty),   k = 0 … 63
 //! ```
-//! with cos(k w) and sin(k w) from a table for the row. With P = 4 p searched and Q = 4 p standing, I = P Q / √(2 + P² + Q²);
-//! one Newton step on the estimate r of 1/√s, s = 2 + P² + Q², gives 2 I = P Q r (3 − s r²). A few rows do all candidates
-//! before the next ones come, so that pixels are read from memory once.
+//! with cos(k w) and sin(k w) from a table for the row. With P = 4 p searched and Q = 4 p standing, I = P Q / √s,
+//! s = 2 + P² + Q². One Newton step on the estimate r of 1/√s gives 2 I = P Q r (3 − s r²). A few rows do all candidates before
+//! the next ones come, so that pixels are read from memory once.
 
 #[cfg(target_arch = "x86_64")]
 mod x86;

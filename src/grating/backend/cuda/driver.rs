@@ -284,8 +284,8 @@ impl Queue for GpuQueue {
         let flags = Some(sys::CUevent_flags::CU_EVENT_DEFAULT);
         let start = self.shared.times.as_ref().map(|_| self.stream.record_event(flags)).transpose().map_err(failed)?;
         let (grid, threads) = (launch.grid, launch.threads);
-        // SAFETY: parameters are those of the kernel in `kernels/grating_fit.cu`, in order; buffers are alive until work on
-        // this stream is done, since freeing them is work on it too.
+        // SAFETY: parameters are those of the kernel in `kernels/grating_fit.cu`, in order. Buffers live until work on
+        // this stream is done: freeing them is work on it too.
         unsafe {
             result::launch_kernel(
                 function.cu_function(),

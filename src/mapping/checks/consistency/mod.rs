@@ -16,8 +16,8 @@
 //! | m, M | measured motion along x and y; M from the jogs, without them 1/pitch | mm, pitches/mm |
 //! | s, θ, ζ | what is left: shift, turn about z (J is a quarter turn), rise | pitches, rad, mm |
 //!
-//! Whole pitches in s are a slip of the line numbers and are taken back; anything else beyond the usual is a target, a camera
-//! or a pose that jumped. The same holds between the lowest height and each jog.
+//! Whole pitches in s are a slip of the line numbers and are taken back. Anything else beyond the usual is a target, a
+//! camera or a pose that jumped. The same holds between the lowest height and each jog.
 //!
 //! All numbers count from the first view, where the origin was clicked. A whole number in *all* views of a camera is
 //! another origin, and no slip: nothing here can see it.

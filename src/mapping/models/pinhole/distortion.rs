@@ -1,5 +1,5 @@
-//! Lens distortion in the image plane of a pinhole, Brown's and the rational one with thin prism, as OpenCV has them
-//! (`calib3d`, "Detailed description"): the ray (x, y, 1), r² = x² + y², becomes
+//! Lens distortion in the image plane of a pinhole: Brown's, and the rational one with thin prism, as OpenCV has them
+//! (`calib3d`, "Detailed description"). The ray (x, y, 1), r² = x² + y², becomes
 //!
 //! ```text
 //! x″ = x g + 2 p1 x y + p2 (r² + 2x²) + s1 r² + s2 r⁴

@@ -1,12 +1,13 @@
 //! Derivatives by the parameters, priors, and the fit.
 //!
 //! # What the images can't tell
-//! Without a lens the model has 13 parameters, and a projective camera shows 11: two directions of (fx, fy, cx, cy, a) make
-//! no difference, a third one next to none when the camera looks straight down (the focal length against the length of a).
-//! Distortion, which has a centre, determines some of it. The rest is held by priors far weaker than any real data: fx/fy
-//! within 2 % of 1, (cx, cy) within 5 % of the image's size of its middle, a within 0.05 of the normal, each term of the
-//! distortion within half of the image (tangential and prism: a tenth) at the image's corner. They move pixels by nothing,
-//! but say that focal length and centre are to be believed to some per cent only, unless distortion is strong.
+//! Without a lens the model has 13 parameters, and a projective camera shows 11. Two directions of (fx, fy, cx, cy, a)
+//! make no difference. A third one, the focal length against the length of a, makes next to none when the camera looks
+//! straight down. Distortion, which has a centre, determines some of it. The rest is held by priors far weaker than any
+//! real data. fx/fy is within 2 % of 1, (cx, cy) within 5 % of the image's size of its middle, a within 0.05 of the
+//! normal. Each term of the distortion is within half of the image (tangential and prism: a tenth) at the image's corner.
+//! They move pixels by nothing, but say that focal length and centre are to be believed to some per cent only, unless
+//! distortion is strong.
 
 use crate::mapping::dataset::Correspondence;
 use crate::mapping::models::central::Central;

@@ -17,8 +17,9 @@
 //! | R, t | camera from those axes; camera: x right, y down, z forward, as in OpenCV | 1, mm |
 //! | fx, fy, cx, cy | the camera matrix, no skew | px |
 //!
-//! Source: Hartley and Zisserman, "Multiple View Geometry in Computer Vision" (2nd ed., 2004), chapter 6. They have a = e_z:
-//! here a is a parameter, since a robot's axis need not be the grid's normal and no image tells the frame of its points.
+//! Source: Hartley and Zisserman, "Multiple View Geometry in Computer Vision" (2nd ed., 2004), chapter 6. They have
+//! a = e_z. Here a is a parameter: a robot's axis need not be the grid's normal, and no image tells the frame of its
+//! points.
 
 pub mod distortion;
 mod fit;

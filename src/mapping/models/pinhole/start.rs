@@ -13,8 +13,8 @@ const FOCAL_FACTOR: f64 = 1.05;
 const FOCAL_STEPS: i32 = 120;
 
 impl Pinhole {
-    /// The camera without distortion whose image is most like that of P: of all focal lengths that explain it the one whose
-    /// frame is the least oblique, see [`super::fit`].
+    /// The camera without distortion whose image is most like that of P. Of all focal lengths that explain it, the one
+    /// whose frame is the least oblique is taken; see [`super::fit`].
     pub(super) fn from_projection(linear: &Central) -> Option<Self> {
         let half = Vector2::from(linear.pixel_half);
         let (to_unit, centre) = (linear.volume.half_mm(), linear.volume.centre_mm());
