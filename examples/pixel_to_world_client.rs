@@ -1,7 +1,7 @@
 //! Asks `pixel_to_world` again and again and says how long the answers take; `scripts/bench/latency.py` runs it.
 //!
 //! ```sh
-//! cargo run --release --features ros --example pixel_to_world_client -- time 10000 20    # pairs a call, seconds
+//! cargo run --release --features ros --example pixel_to_world_client -- time 10000 20    # pairs per call, seconds
 //! cargo run --release --features ros --example pixel_to_world_client -- storm 1000       # calls per second, until stdin ends
 //! cargo run --release --features ros --example pixel_to_world_client -- echo             # serves `echo` until stdin ends
 //! cargo run --release --features ros --example pixel_to_world_client -- time 10000 20 echo
@@ -42,7 +42,7 @@ async fn main() -> anyhow::Result<()> {
         ["time", pairs, seconds] => time(node, running, "pixel_to_world", pairs.parse()?, seconds.parse()?).await,
         ["time", pairs, seconds, name] => time(node, running, name, pairs.parse()?, seconds.parse()?).await,
         ["storm", rate] => storm(node, running, rate.parse()?).await,
-        _ => bail!("use: time PAIRS SECONDS [SERVICE] | storm CALLS_A_SECOND | echo"),
+        _ => bail!("use: time PAIRS SECONDS [SERVICE] | storm CALLS_PER_SECOND | echo"),
     }
 }
 

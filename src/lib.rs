@@ -111,6 +111,8 @@
 //! | Kiefer, "Sequential minimax search for a maximum" (1953) | [`mapping::models::published`] |
 //! | Fusiello, Trucco, Verri, "A compact algorithm for rectification of stereo pairs" (2000) | [`mapping::interop::rectify`] |
 
+#![warn(missing_docs)]
+
 #[cfg(feature = "bags")]
 pub mod bag;
 pub mod camera;

@@ -160,7 +160,7 @@ class Rig:
 
 
 def calibrate(found, numbers, side_mm, moved_mm, jogged, size, flags):
-    """A rig from the corners of every view; `moved_mm` one row a view."""
+    """A rig from the corners of every view; `moved_mm` one row per view."""
     sides = []
     for camera in found:
         views = [(pixels, moved) for pixels, moved in zip(camera, moved_mm, strict=True) if pixels is not None]

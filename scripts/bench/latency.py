@@ -84,7 +84,7 @@ def measure(folder, seconds, heights):
     }
     rows = [{"client": client, "pairs": pairs} for client in clients for pairs in PAIRS]
     for done, row in enumerate(rows):
-        status(f"idle, {row['client']}, {row['pairs']} pairs a call, {done + 1} of {len(rows)}")
+        status(f"idle, {row['client']}, {row['pairs']} pairs per call, {done + 1} of {len(rows)}")
         row["idle"] = of(clients[row["client"]](row["pairs"], seconds / 4))
     sweeps = subprocess.Popen(
         [sys.executable, planner.__file__, folder, str(heights)],
@@ -94,11 +94,11 @@ def measure(folder, seconds, heights):
         # The first of them has begun, and in the end all went well.
         time.sleep(5.0)
         for done, row in enumerate(rows):
-            status(f"beside sweeps, {row['client']}, {row['pairs']} pairs a call, {done + 1} of {len(rows)}")
+            status(f"beside sweeps, {row['client']}, {row['pairs']} pairs per call, {done + 1} of {len(rows)}")
             begun = time.monotonic()
             row["sweep"] = of(clients[row["client"]](row["pairs"], seconds))
             row["timed"] = (begun, time.monotonic())
-            say(f"{row['client']}, {row['pairs']} pairs a call: {row['idle']} idle, {row['sweep']} beside sweeps")
+            say(f"{row['client']}, {row['pairs']} pairs per call: {row['idle']} idle, {row['sweep']} beside sweeps")
             assert sweeps.poll() is None, "the sweeps have ended"
     finally:
         echo.terminate()

@@ -16,7 +16,7 @@ def section(found):
         "other, mapping and all. `r2r, echo` is the same exchange with a service that answers at once: what DDS and r2r's "
         "conversions take, a floor for any node: a bound below it can't be met on this machine, whatever the node does. For "
         f"rclpy, in brackets, what Python alone takes to encode a request and to decode its answers.{profile}", "",
-        "| client | pairs a call | idle: p50, ms | p99, ms | sweeps: calls | p50, ms | p99, ms | bound for p99, ms |",
+        "| client | pairs per call | idle: p50, ms | p99, ms | sweeps: calls | p50, ms | p99, ms | bound for p99, ms |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip
     for row in found["rows"]:

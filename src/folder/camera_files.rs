@@ -104,7 +104,7 @@ pub fn rectification(standard: &StandardCamera, rectified: Option<&Rectified>) -
     }
 }
 
-fn misfit(camera: &StandardCamera) -> String {
+fn residuals(camera: &StandardCamera) -> String {
     format!(
         "misses the intersections by {:.3} px RMS per axis, {:.3} px at most",
         camera.misfit_rms_px, camera.misfit_max_px
@@ -124,7 +124,7 @@ fn ros_yaml(camera: Camera, standard: &StandardCamera, rectified: Option<&Rectif
          distortion_coefficients:\n  rows: 1\n  cols: {}\n  data: [{}]\n\
          rectification_matrix:\n  rows: 3\n  cols: 3\n  data: [{}]\n\
          projection_matrix:\n  rows: 3\n  cols: 4\n  data: [{}]\n",
-        misfit(standard),
+        residuals(standard),
         list(rows(&k)),
         d.len(),
         list(d.iter().copied()),
@@ -142,7 +142,7 @@ fn opencv_yaml(cameras: &Stereo<&StandardCamera>, rectified: Option<&Stereo<Rect
     for camera in Camera::BOTH {
         let standard = cameras[camera];
         let [width, height] = standard.camera.image_size;
-        let _ = writeln!(text, "# {camera}: {} {}", standard.distortion.name(), misfit(standard));
+        let _ = writeln!(text, "# {camera}: {} {}", standard.distortion.name(), residuals(standard));
         let _ = write!(text, "image_width_{camera}: {width}\nimage_height_{camera}: {height}\n");
         text += &matrix(&format!("K_{camera}"), 3, 3, list(rows(&standard.camera_matrix())));
         let d = &standard.camera.distortion;

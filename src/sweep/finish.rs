@@ -1,4 +1,4 @@
-//! From what both cameras saw to the judged calibration: a pure function of the numbered intersections.
+//! From what both cameras saw to the calibration with its verdict: a pure function of the numbered intersections.
 //!
 //! ```text
 //! slips taken back → bundle → models → verdict

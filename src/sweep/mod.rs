@@ -9,7 +9,7 @@
 //! | [`track`] | one camera from image to image |
 //! | [`original`] | the published method on one image after another |
 //! | [`origin`] | where the origin is and how the cameras are turned |
-//! | [`finish`] | what both cameras saw in, judged calibration out |
+//! | [`finish`] | what both cameras saw in, calibration with its verdict out |
 //! | [`plausibility`] | can the sweep be what its user says? |
 //! | [`drift`] | does a calibration still hold? |
 

@@ -24,9 +24,9 @@ pub struct PairReport {
 /// A finished calibration with what led to it.
 #[derive(Clone, Debug)]
 pub struct CalibrationOutcome {
-    /// The fitted and judged calibration.
+    /// The calibration with its verdict.
     pub calibration: Calibration,
-    /// One entry a pair.
+    /// One entry per pair.
     pub pairs: Vec<PairReport>,
     /// What the models were fitted to.
     pub data: Stereo<CameraDataset>,

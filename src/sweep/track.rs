@@ -28,9 +28,9 @@ pub(super) struct CameraTrack {
     tracker: Tracker,
     /// What the first image told; none before it.
     pub(super) first: Option<FirstImage>,
-    /// One entry a pair, final numbers.
+    /// One entry per pair, final numbers.
     pub(super) intersections: Vec<Vec<Intersection>>,
-    /// One entry a pair, numbered likewise.
+    /// One entry per pair, numbered likewise.
     pub(super) cells: Vec<Vec<CellShade>>,
 }
 

@@ -171,12 +171,12 @@ mod tests {
 
     #[test]
     fn mistakes_are_named_with_row_value_and_remedy() {
-        let complaint = |text: &str| format!("{:#}", read(text.as_bytes(), None).unwrap_err());
+        let message = |text: &str| format!("{:#}", read(text.as_bytes(), None).unwrap_err());
         let refused = |from: &str, to: &str, says: &[&str]| {
             let text = GOOD.replace(from, to);
             assert_ne!(text, GOOD);
-            let complaint = complaint(&text);
-            says.iter().for_each(|word| assert!(complaint.contains(word), "{complaint}"));
+            let message = message(&text);
+            says.iter().for_each(|word| assert!(message.contains(word), "{message}"));
         };
         refused("u,v", "u,w", &["camera,u,w", "camera,u,v"]);
         refused("right,600", "middle,600", &["row 2", "'middle'", "left or right"]);
@@ -189,7 +189,7 @@ mod tests {
         let with = |column: &str, value: &str| {
             let (header, rows) = GOOD.split_once('\n').unwrap();
             let rows: Vec<String> = rows.lines().map(|row| format!("{row},{value}")).collect();
-            complaint(&format!("{header},{column}\n{}\n", rows.join("\n")))
+            message(&format!("{header},{column}\n{}\n", rows.join("\n")))
         };
         assert!(with("suu,suv,svv", "0.01,0.02,0.01").contains("no covariance"));
         assert!(with("suu,svv", "0.01,0.01").contains("all three"));

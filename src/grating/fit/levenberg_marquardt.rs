@@ -158,7 +158,7 @@ impl<'a> Descent<'a> {
     }
 
     /// One Gauss–Newton step whose cost is not evaluated; left out where it is long.
-    pub(super) fn step_unjudged(&mut self, region: Region) -> Result<(), FitError> {
+    pub(super) fn step_unevaluated(&mut self, region: Region) -> Result<(), FitError> {
         let (equations, _) = self.first_pass(region)?;
         let step = solve(&equations, FIRST_DAMPING).filter(|step| self.size_rad(step) < MAX_UNEVALUATED_STEP_RAD);
         if let Some(step) = step {

@@ -121,7 +121,7 @@ pub fn fit_warm_on(pixels: &mut dyn Pixels, warm: &Warm, options: &FitOptions) -
             let max_stride = period_px(&descent.parameters) / MIN_PIXELS_A_PERIOD;
             let stride = (2 * options.stride).min(max_stride as usize);
             if stride > options.stride {
-                descent.step_unjudged(Region::centred(width as usize, height as usize, [1.0, 1.0], stride))?;
+                descent.step_unevaluated(Region::centred(width as usize, height as usize, [1.0, 1.0], stride))?;
             }
         }
         None => {
@@ -135,7 +135,7 @@ pub fn fit_warm_on(pixels: &mut dyn Pixels, warm: &Warm, options: &FitOptions) -
         }
     }
     let (equations, termination) = descent.descend(region, 3, NEAR_STEP_LIMIT_RAD)?;
-    judged(descent, &equations, termination, options)
+    accept(descent, &equations, termination, options)
 }
 
 /// The shorter of both gratings' periods in the image's middle.
@@ -270,7 +270,7 @@ fn grow(pixels: &mut dyn Pixels, options: &FitOptions, carriers: &Carriers) -> R
         equations = next;
     }
     let (equations, termination) = descent.descend(region, COLD_PASSES, STEP_LIMIT_RAD)?;
-    judged(descent, &equations, termination, options)
+    accept(descent, &equations, termination, options)
 }
 
 /// Mean and standard deviation of the pixels within `reach` px of the centre.
@@ -291,7 +291,7 @@ fn centre_statistics(image: &GrayImage, reach: f64) -> (f64, f64) {
 }
 
 /// The fit, if it explains the image.
-fn judged(
+fn accept(
     descent: Descent,
     equations: &NormalEquations,
     termination: Termination,

@@ -10,7 +10,7 @@
 //! basis        T_i(x) T_j(y)                                                             duty: 1
 //! ```
 //! and a product of two basis functions is again a sum of four: T_i T_k = (T_{i+k} + T_{|i−k|}) / 2. So JᵀJ follows
-//! exactly from the moments Σ field_a field_b T_k(x) T_l(y), about 150 multiplications a pixel instead of thousands.
+//! exactly from the moments Σ field_a field_b T_k(x) T_l(y), about 150 multiplications per pixel instead of thousands.
 
 use crate::GrayImage;
 use crate::grating::chebyshev;
@@ -302,7 +302,7 @@ mod tests {
         }
     }
 
-    /// Neither steps nor their judgement depend on what the model says where the sensor saw nothing but light.
+    /// Neither steps nor their acceptance depend on what the model says where the sensor saw nothing but light.
     #[test]
     fn saturated_pixels_count_nowhere() {
         let at = parameters(Domain::of_image(60, 41));

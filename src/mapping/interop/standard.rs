@@ -3,7 +3,7 @@
 //!
 //! Both are [`Pinhole`]s, whose distortion is OpenCV's: five coefficients k1 k2 p1 p2 k3, or eight with k4 k5 k6. No standard
 //! format can say that the frame is oblique (see there), so it is not: the motion axis is held to the normal. Where it is
-//! not, by tenths of a degree without jogs, the misfit says what that costs.
+//! not, by tenths of a degree without jogs, the residuals say what that costs.
 
 use crate::mapping::dataset::{CameraDataset, Correspondence};
 use crate::mapping::models::pinhole::distortion::BROWN;
