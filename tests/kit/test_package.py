@@ -26,7 +26,7 @@ def of_rust():
     """Packages of the messages that the nodes name."""
     found = {}
     for path, text in texts("src/**/*.rs", "examples/*.rs").items():
-        for package in re.findall(r"\b([a-z0-9_]+)::(?:msg|srv|action)::", text):
+        for package in re.findall(r"\b([a-z0-9_]+)::(?:msg|srv|action)\b", text):
             found.setdefault(package, path)
     return {package: path for package, path in found.items() if package.endswith(("_msgs", "_interfaces"))}
 
