@@ -6,7 +6,7 @@ use crate::mapping::method::Method;
 use crate::pose::tool_pose::ToolPose;
 use crate::ros::goal::job::Job;
 use crate::ros::input::camera_input::{IMAGE, topic};
-use crate::ros::input::images::StampedImage;
+use crate::ros::input::image_buffer::Pair;
 use crate::ros::input::pose_input::PoseInput;
 use crate::ros::robot::lease::Robot;
 use crate::ros::robot::mover::Mover;
@@ -215,7 +215,7 @@ fn room(folder: &Path, needed: u64) -> Option<Problem> {
 
 /// Whether both images show the grid, well enough, and, in the first pair, tell its origin. Takes a second or so: not for
 /// the executor.
-pub fn images(pair: &Stereo<StampedImage>, is_first: bool, settings: &CalibrationSettings) -> Vec<Problem> {
+pub fn images(pair: &Pair, is_first: bool, settings: &CalibrationSettings) -> Vec<Problem> {
     let sizes = Stereo::from_fn(|camera| [pair[camera].width, pair[camera].height]);
     if Camera::BOTH.iter().any(|camera| sizes[*camera].iter().any(|side| *side < MIN_SIDE_PX)) {
         return vec![Problem::ImageSize { left: sizes.left, right: sizes.right }];

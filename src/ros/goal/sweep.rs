@@ -16,8 +16,9 @@ use crate::ros::goal::job::Job;
 use crate::ros::goal::outcome::Outcome;
 use crate::ros::goal::preflight;
 use crate::ros::goal::request::CalibrationRequest;
-use crate::ros::goal::still::{Exposure, pair_after};
+use crate::ros::goal::still::{pair_after, still_pair};
 use crate::ros::input::image_buffer::Pair;
+use crate::ros::input::still_pairs::{StillPairs, Wanted};
 use crate::ros::robot::lease::RobotLease;
 use crate::ros::robot::mover::Mover;
 use crate::ros::robot::stop::{Stop, failed};
@@ -25,14 +26,11 @@ use crate::ros::state::grid::MeasuredGrid;
 use crate::ros::state::live::{Live, dataset_of};
 use crate::ros::state::progress::{Progress, Stage};
 use crate::ros::support::{process, work};
-use crate::sweep::motion::profile::distance;
-use crate::sweep::motion::settle::Settled;
+use crate::sweep::images::still_pair::StillPairSettings;
 use crate::sweep::session::SweepSession;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Length of a move after which an image must have changed, mm.
-const VISIBLE_MOVE_MM: f64 = 0.02;
 /// Time that the models take, in heights: an estimate for people.
 const MAPPING_HEIGHTS: f64 = 3.0;
 
@@ -42,11 +40,10 @@ pub struct Sweep<'a> {
     lease: &'a RobotLease,
     job: Job,
     mover: Mover<'a>,
+    still_pairs: StillPairs,
     on_progress: OnProgress,
     begun: Instant,
     progress: Progress,
-    /// Image pairs that were taken again.
-    retaken: u32,
 }
 
 impl<'a> Sweep<'a> {
@@ -60,11 +57,18 @@ impl<'a> Sweep<'a> {
         request: &CalibrationRequest,
         on_progress: OnProgress,
     ) -> Result<Self, Stop> {
-        let job = Job::new(request, &calibrator.parameters.now(), &calibrator.files)?;
+        let parameters = calibrator.parameters.now();
+        let job = Job::new(request, &parameters, &calibrator.files)?;
         let mover = Mover::new(lease, true).await?;
+        let settings = StillPairSettings {
+            settle: Some(mover.settings.settle),
+            sync_tolerance_ns: parameters.cameras.sync_tolerance_ns(),
+            image_tolerance_px: job.image_tolerance_px,
+        };
+        let still_pairs = StillPairs::start(mover.cameras(), &calibrator.poses, settings)?;
         let progress = Progress { steps: job.plan.offsets_mm.len() as u32, ..Progress::default() };
         let begun = Instant::now();
-        Ok(Sweep { calibrator, lease, job, mover, on_progress, begun, progress, retaken: 0 })
+        Ok(Sweep { calibrator, lease, job, mover, still_pairs, on_progress, begun, progress })
     }
 
     /// Runs the sweep.
@@ -191,16 +195,15 @@ impl<'a> Sweep<'a> {
     async fn take(&mut self, offset_mm: [f64; 3]) -> Result<(Pair, ToolPose), Stop> {
         let (height_mm, target_mm) = (offset_mm[2], self.target_mm(offset_mm));
         self.report(Stage::Moving, height_mm);
-        let left = self.mover.fresh_pose()?;
-        // A tool that stays where it is sees what it saw.
-        let moves = distance(left.position_mm(), target_mm) > VISIBLE_MOVE_MM;
-        let left_ns = if moves { left.stamp_ns } else { i64::MIN };
-        let settled = self.mover.go_to(target_mm, &format!("height {height_mm:.3} mm")).await?;
+        // Before the command: what cameras show until then is stale.
+        let wanted = self.still_pairs.want(Wanted::AtRest(Some(target_mm)));
+        self.mover.go_to(target_mm, &format!("height {height_mm:.3} mm")).await?;
         self.report(Stage::Settling, height_mm);
-        let exposure = Exposure { left_ns, settled, tolerance_px: self.job.image_tolerance_px };
-        let pair = exposure.take(&mut self.mover, &mut self.retaken).await?;
-        let pose = self.pose_at_rest(&settled, &pair).await?;
-        Ok((pair, pose))
+        let pair = still_pair(&mut self.mover, &self.still_pairs, wanted).await?;
+        match pair.at_rest {
+            Some(at_rest) => Ok((pair.images, at_rest.pose)),
+            None => failed("no robot pose is stamped near the images: do the robot's and the cameras' clocks agree?"),
+        }
     }
 
     /// Fits and records a pair, then tells of it.
@@ -251,7 +254,7 @@ impl<'a> Sweep<'a> {
         }
         self.calibrator.live.send_modify(|live| live.dataset = dataset);
         self.calibrator.served.serve(calibration.clone(), file.clone());
-        Ok(Outcome::Calibrated { calibration, file, retaken: self.retaken })
+        Ok(Outcome::Calibrated { calibration, file, retaken: self.still_pairs.state().passed_over })
     }
 
     fn report(&mut self, stage: Stage, height_mm: f64) {
@@ -262,30 +265,5 @@ impl<'a> Sweep<'a> {
         self.progress = Progress { stage, height_mm, remaining, ..self.progress };
         (self.on_progress)(&self.progress);
         self.calibrator.live.send_modify(|live| live.progress = Some(self.progress));
-    }
-
-    /// The tool at rest, from when it came to rest to the images: what a recording of them says, too.
-    async fn pose_at_rest(&mut self, settled: &Settled, pair: &Pair) -> Result<ToolPose, Stop> {
-        let until_ns = pair.left.stamp_ns.max(pair.right.stamp_ns);
-        let begun = Instant::now();
-        // All that belong to them: poses may come later than images.
-        loop {
-            let latest_ns = self.mover.fresh_pose()?.stamp_ns;
-            if latest_ns > until_ns {
-                break;
-            }
-            if begun.elapsed() > self.mover.settings.image_timeout {
-                return failed(format!(
-                    "the images are stamped {:.3} s later than the robot's latest pose: do the clocks of robot and cameras \
-                     agree?",
-                    (until_ns - latest_ns) as f64 * 1e-9
-                ));
-            }
-            self.mover.wait(self.mover.settings.period).await?;
-        }
-        match self.mover.at_rest([settled.from_ns, until_ns]) {
-            Some(pose) => Ok(pose),
-            None => failed("no robot pose is stamped near the images: do the robot's and the cameras' clocks agree?"),
-        }
     }
 }

@@ -5,6 +5,7 @@ use crate::parameters::nodes::calibration_node::NodeParameters;
 use crate::parameters::table::ParameterTable;
 use crate::ros::input::image_buffer::{CameraHealth, ImageBuffer, Pair};
 use crate::ros::input::images::StampedImage;
+use crate::ros::input::taps::Taps;
 use crate::ros::support::graph::Graph;
 use crate::ros::{each, locked};
 use r2r::QosProfile;
@@ -28,6 +29,7 @@ pub struct CameraInput {
     buffer: Mutex<ImageBuffer>,
     /// The latest pair.
     pairs: watch::Sender<Option<Pair>>,
+    taps: Taps<(Camera, Arc<StampedImage>)>,
     parameters: ParameterTable<NodeParameters>,
     graph: Graph,
 }
@@ -45,6 +47,7 @@ impl CameraInput {
         let input = Arc::new(CameraInput {
             buffer: Mutex::default(),
             pairs: watch::Sender::new(None),
+            taps: Taps::default(),
             parameters: parameters.clone(),
             graph: graph.clone(),
         });
@@ -69,6 +72,8 @@ impl CameraInput {
                 }
             }
             Ok(image) => {
+                let image = Arc::new(image);
+                self.taps.tell(&(camera, image.clone()));
                 let pair = self.buffer().add(camera, image, frame_id, tolerance_ns);
                 if let Some(pair) = pair {
                     self.pairs.send_replace(Some(pair));
@@ -101,9 +106,9 @@ impl CameraInput {
         self.buffer().unpaired()
     }
 
-    /// Whether `image` shows what this camera had already sent by `before_ns`: sent again, or frozen.
-    pub fn is_repeated(&self, camera: Camera, image: &StampedImage, before_ns: i64) -> bool {
-        self.buffer().is_repeated(camera, image, before_ns)
+    /// Who hears of every image.
+    pub fn taps(&self) -> &Taps<(Camera, Arc<StampedImage>)> {
+        &self.taps
     }
 
     /// The camera that a frame names: by its own name, or by the frame that only its images have.

@@ -1,24 +1,22 @@
-//! The latest images: pairs by stamp, what was seen before, and how the cameras are doing.
+//! The latest images: pairs by stamp, and how the cameras are doing.
 
 use crate::camera::{Camera, Stereo};
 use crate::ros::input::images::{ImageError, StampedImage};
-use crate::ros::input::pairing::Pairing;
+use crate::sweep::images::pairing::Pairing;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Both images of the same exposure.
-pub type Pair = Arc<Stereo<StampedImage>>;
+pub type Pair = Stereo<Arc<StampedImage>>;
 
-/// Images of each camera that are remembered by their checksum: the longest time at rest, at any usual rate.
-const REMEMBERED_IMAGES: usize = 512;
 /// Images over which the rate is counted.
 const RATE_IMAGES: usize = 16;
 
 /// What came from both cameras.
 #[derive(Debug, Default)]
 pub struct ImageBuffer {
-    pairing: Pairing,
+    pairing: Pairing<Arc<StampedImage>>,
     cameras: Stereo<CameraImages>,
     /// The pair before the latest one, and the latest one.
     recent: VecDeque<Pair>,
@@ -32,8 +30,6 @@ struct CameraImages {
     last_error: Option<ImageError>,
     size: [u32; 2],
     frame_id: String,
-    /// Stamp and checksum of the content, oldest first.
-    seen: VecDeque<(i64, u32)>,
     arrivals: VecDeque<Instant>,
 }
 
@@ -58,14 +54,19 @@ pub struct CameraHealth {
 
 impl ImageBuffer {
     /// Adds an image; gives the pair that it completes.
-    pub fn add(&mut self, camera: Camera, image: StampedImage, frame_id: String, tolerance_ns: i64) -> Option<Pair> {
+    pub fn add(
+        &mut self,
+        camera: Camera,
+        image: Arc<StampedImage>,
+        frame_id: String,
+        tolerance_ns: i64,
+    ) -> Option<Pair> {
         let side = &mut self.cameras[camera];
         side.received += 1;
         side.size = [image.width, image.height];
         side.frame_id = frame_id;
-        push(&mut side.seen, (image.stamp_ns, image.crc), REMEMBERED_IMAGES);
         push(&mut side.arrivals, Instant::now(), RATE_IMAGES);
-        let pair = Arc::new(self.pairing.add(camera, image, tolerance_ns)?);
+        let pair = self.pairing.add(camera, image, tolerance_ns)?;
         push(&mut self.recent, pair.clone(), 2);
         Some(pair)
     }
@@ -82,11 +83,6 @@ impl ImageBuffer {
     /// The latest two pairs, older first.
     pub fn recent(&self) -> Vec<Pair> {
         self.recent.iter().cloned().collect()
-    }
-
-    /// Whether `image` shows what this camera had already sent by `before_ns`: sent again, or frozen.
-    pub fn is_repeated(&self, camera: Camera, image: &StampedImage, before_ns: i64) -> bool {
-        self.cameras[camera].seen.iter().any(|(stamp_ns, crc)| *stamp_ns < before_ns && *crc == image.crc)
     }
 
     /// How a camera is doing.
@@ -109,7 +105,7 @@ impl ImageBuffer {
 
     /// Number of images that never found a partner.
     pub fn unpaired(&self) -> u64 {
-        self.pairing.unpaired
+        self.pairing.unpaired()
     }
 
     /// What may be the matter when no pair comes.
@@ -148,20 +144,8 @@ mod tests {
     use super::*;
     use crate::folder::image_file::Counts;
 
-    fn image(stamp_ns: i64, crc: u32) -> StampedImage {
-        StampedImage { stamp_ns, width: 1, height: 1, crc, counts: Counts::U8(vec![0]) }
-    }
-
-    #[test]
-    fn what_was_seen_before_a_moment_is_known_again_later() {
-        let mut images = ImageBuffer::default();
-        for (stamp_ns, crc) in [(100, 1), (200, 2), (300, 3)] {
-            images.add(Camera::Left, image(stamp_ns, crc), "tool0".into(), 0);
-        }
-        assert!(images.is_repeated(Camera::Left, &image(400, 2), 250));
-        assert!(!images.is_repeated(Camera::Left, &image(400, 3), 250));
-        assert!(!images.is_repeated(Camera::Left, &image(400, 9), 250));
-        assert!(!images.is_repeated(Camera::Right, &image(400, 2), 250));
+    fn image(stamp_ns: i64) -> Arc<StampedImage> {
+        Arc::new(StampedImage { stamp_ns, width: 1, height: 1, crc: 0, counts: Counts::U8(vec![0]) })
     }
 
     #[test]
@@ -169,8 +153,8 @@ mod tests {
         let mut images = ImageBuffer::default();
         assert!(images.trouble().contains("right camera never sent"));
         for stamp_ns in [1, 2, 3] {
-            assert!(images.add(Camera::Left, image(stamp_ns, 0), String::new(), 0).is_none());
-            assert!(images.add(Camera::Right, image(stamp_ns, 0), String::new(), 0).is_some());
+            assert!(images.add(Camera::Left, image(stamp_ns), String::new(), 0).is_none());
+            assert!(images.add(Camera::Right, image(stamp_ns), String::new(), 0).is_some());
         }
         assert_eq!(images.recent().iter().map(|pair| pair.left.stamp_ns).collect::<Vec<_>>(), [2, 3]);
     }

@@ -3,9 +3,12 @@
 use crate::GrayImage;
 use crate::folder::image_file::{Counts, RawImage};
 use crate::ros::nanoseconds;
+use crate::sweep::images::pairing::Stamped;
+use crate::sweep::images::still_pair::CameraImage;
 use opencv::core::{Mat, MatTraitConst, MatTraitConstManual};
 use opencv::imgproc;
 use r2r::sensor_msgs::msg::Image;
+use std::sync::Arc;
 
 /// A grey image with its stamp.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +23,22 @@ pub struct StampedImage {
     pub crc: u32,
     /// Brightness, row by row.
     pub counts: Counts,
+}
+
+impl Stamped for Arc<StampedImage> {
+    fn stamp_ns(&self) -> i64 {
+        self.stamp_ns
+    }
+}
+
+impl CameraImage for Arc<StampedImage> {
+    fn checksum(&self) -> u32 {
+        self.crc
+    }
+
+    fn to_gray(&self) -> GrayImage {
+        StampedImage::to_gray(self)
+    }
 }
 
 /// Why a message is no image.

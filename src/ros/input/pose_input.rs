@@ -6,6 +6,7 @@ use crate::pose::tool_pose::{StampedPose, ToolPose};
 use crate::pose::transforms::{StampedTransform, TransformBuffer};
 use crate::ros::input::joints::AxisMap;
 use crate::ros::input::poses::PoseBuffer;
+use crate::ros::input::taps::Taps;
 use crate::ros::support::clock::Clock;
 use crate::ros::support::graph::Graph;
 use crate::ros::support::parameters::setting_names::with_parameters;
@@ -25,6 +26,7 @@ const BAD_POSES_PER_WARNING: u64 = 1000;
 pub struct PoseInput {
     source: PoseSource,
     poses: Mutex<PoseBuffer>,
+    taps: Taps<StampedPose>,
     /// Frame that they are said to be in.
     frame: Mutex<String>,
     /// Poses that were unusable, in all and since the last good one.
@@ -95,6 +97,7 @@ impl PoseInput {
         let input = Arc::new(PoseInput {
             source,
             poses: Mutex::default(),
+            taps: Taps::default(),
             frame: Mutex::default(),
             bad: AtomicU64::new(0),
             bad_in_a_row: AtomicU64::new(0),
@@ -160,6 +163,7 @@ impl PoseInput {
         if let Some(pose) = pose {
             self.bad_in_a_row.store(0, Ordering::Relaxed);
             locked(&self.poses).add(pose);
+            self.taps.tell(&pose);
             let mut frame = locked(&self.frame);
             if *frame != frame_id {
                 *frame = frame_id.into();
@@ -191,6 +195,11 @@ impl PoseInput {
             return Err(PoseLoss::Late { late_s, limit_s, bad });
         }
         Ok(pose)
+    }
+
+    /// Who hears of every pose.
+    pub fn taps(&self) -> &Taps<StampedPose> {
+        &self.taps
     }
 
     /// The latest pose, however old.

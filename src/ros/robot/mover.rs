@@ -2,7 +2,7 @@
 
 use crate::camera::Camera;
 use crate::parameters::nodes::calibration_node::NodeParameters;
-use crate::pose::tool_pose::{StampedPose, ToolPose};
+use crate::pose::tool_pose::StampedPose;
 use crate::ros::input::camera_input::CameraInput;
 use crate::ros::robot::commander::Commander;
 use crate::ros::robot::lease::RobotLease;
@@ -203,11 +203,6 @@ impl<'a> Mover<'a> {
                 "the robot's pose was lost ({loss}); the robot was told to hold: is its driver still running?"
             ))
         })
-    }
-
-    /// The tool at rest, of the poses stamped from the first to the second of `within_ns`.
-    pub fn at_rest(&self, within_ns: [i64; 2]) -> Option<ToolPose> {
-        self.lease.robot().poses.at_rest(within_ns)
     }
 
     /// The images that are taken on the way.

@@ -5,22 +5,21 @@ use crate::parameters::nodes::calibration_node::NodeParameters;
 use crate::parameters::table::ParameterTable;
 use crate::ros::each;
 use crate::ros::input::camera_input::CameraInput;
-use crate::ros::input::image_buffer::Pair;
 use crate::ros::input::pose_input::PoseInput;
+use crate::ros::input::still_pairs::{StillImages, StillPairs, Wanted};
 use crate::ros::state::served::ServedCalibration;
 use crate::ros::support::clock::Clock;
 use crate::ros::support::respond::respond;
 use crate::ros::support::work;
 use crate::sweep::drift::{CheckError, DriftMeasurement, Verdict, check};
+use crate::sweep::images::still_pair::StillPairSettings;
 use r2r::QosProfile;
 use r2r::grating_calibration::srv::Check;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Distance between grid and pose within which the grid was left alone, mm.
 const LEFT_ALONE_MM: f64 = 0.05;
-/// Time between two looks for an image pair.
-const PAIR_POLL: Duration = Duration::from_millis(10);
 
 /// Checks the served calibration.
 pub struct CheckService {
@@ -60,12 +59,12 @@ impl CheckService {
 
     async fn check(&self) -> Result<Check::Response, String> {
         let calibration = self.served.calibration().ok_or("no calibration is in use: calibrate, or load one")?;
-        let pair = self.next_pair().await?;
-        let position_mm = self.poses.at(pair.left.stamp_ns).map(|pose| pose.position_mm());
+        let pair = self.still_pair().await?;
+        let position_mm = pair.at_rest.map(|at_rest| at_rest.pose.position_mm());
         let displacement_mm =
             position_mm.zip(calibration.reference_mm).map(|(here, start)| std::array::from_fn(|i| here[i] - start[i]));
         let checked = work::in_background(move || {
-            let images = Stereo::from_fn(|camera| pair[camera].to_gray());
+            let images = Stereo::from_fn(|camera| pair.images[camera].to_gray());
             check(&calibration, images.as_ref(), displacement_mm)
         });
         match checked.await.map_err(|error| error.to_string())? {
@@ -77,19 +76,25 @@ impl CheckService {
         }
     }
 
-    /// The first pair that is stamped later than now.
-    async fn next_pair(&self) -> Result<Pair, String> {
-        let (asked_ns, begun) = (self.clock.now_ns(), Instant::now());
-        let timeout = Duration::from_secs_f64(self.parameters.now().cameras.image_timeout_s);
-        loop {
-            let is_later = |pair: &Pair| pair.left.stamp_ns.min(pair.right.stamp_ns) > asked_ns;
-            if let Some(pair) = self.cameras.recent().pop().filter(is_later) {
-                return Ok(pair);
+    /// A pair that is taken at rest from now on; where the robot's pose is not known, one whose image does not move.
+    async fn still_pair(&self) -> Result<StillImages, String> {
+        let parameters = self.parameters.now();
+        let has_pose = self.poses.fresh(parameters.robot.pose_timeout_s).is_ok();
+        let settings = StillPairSettings {
+            settle: has_pose.then(|| parameters.settle.settings()),
+            sync_tolerance_ns: parameters.cameras.sync_tolerance_ns(),
+            image_tolerance_px: parameters.settle.image_tolerance_px,
+        };
+        let chooser = StillPairs::start(&self.cameras, &self.poses, settings).map_err(|error| error.to_string())?;
+        let wanted = if has_pose { Wanted::AtRest(None) } else { Wanted::After(self.clock.now_ns()) };
+        let longest = Duration::from_secs_f64(parameters.cameras.image_timeout_s + parameters.settle.timeout_s);
+        match tokio::time::timeout(longest, chooser.want(wanted)).await {
+            Ok(Ok(pair)) => Ok(pair),
+            Ok(Err(_)) => Err("the thread that chooses images has ended; the log says why".into()),
+            Err(_) => {
+                let (why, limit_s) = (chooser.state().not_yet, longest.as_secs_f64());
+                Err(format!("no image pair was taken at rest within {limit_s:.1} s: {why}; {}", self.cameras.trouble()))
             }
-            if begun.elapsed() > timeout {
-                return Err(format!("no image pair came: {}", self.cameras.trouble()));
-            }
-            tokio::time::sleep(PAIR_POLL).await;
         }
     }
 }
