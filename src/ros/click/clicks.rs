@@ -157,7 +157,7 @@ impl Clicks {
                 let [x, y, z] = position_mm.map(|mm| 1e-3 * mm);
                 tracing::info!("moved to the clicked point: ({x:.6}, {y:.6}, {z:.6}) m, {message}");
             }
-            Err(stop) => tracing::warn!("the tool is not moved to the clicked point: {}", stop.reason()),
+            Err(stop) => tracing::warn!("no move to the clicked point: {}", stop.reason()),
         }
     }
 

@@ -15,7 +15,7 @@ def test_a_recorded_sweep_gives_what_the_node_found(recorded):
     folder = recorded.folder
     done = run(BIN / "gratingcal", "calibrate", "--bag", folder / "bag", "--extract", folder / "chosen",
                "--pitch-mm", "1.1", *recorded.origin_arguments(), "--out", folder / "from_bag.yaml")  # fmt: skip
-    assert f"{recorded.heights} rests of the tool" in done.stderr and "left out" not in done.stderr, done.stderr
+    assert f"{recorded.heights} stationary intervals of the tool" in done.stderr and "left out" not in done.stderr, done.stderr
 
     def pairs(name):
         poses = (folder / name / "poses.csv").read_text().splitlines()[1:]
