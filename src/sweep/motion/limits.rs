@@ -10,11 +10,11 @@ pub struct Limits {
     pub box_min_mm: [f64; 3],
     /// Highest x, y and z, mm.
     pub box_max_mm: [f64; 3],
-    /// Longest way from the measured position to a new target.
+    /// Longest way from the measured position to a new set point.
     pub max_step_mm: f64,
 }
 
-/// Why a target is refused.
+/// Why a set point is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum LimitError {
     /// The set point is outside the box.
@@ -55,10 +55,10 @@ const AXES: [char; 3] = ['x', 'y', 'z'];
 
 impl Limits {
     /// # Errors
-    /// [`LimitError`] when `target_mm` is outside the box.
-    pub fn check_box(&self, target_mm: [f64; 3]) -> Result<(), LimitError> {
+    /// [`LimitError`] when `set_point_mm` is outside the box.
+    pub fn check_box(&self, set_point_mm: [f64; 3]) -> Result<(), LimitError> {
         for i in 0..3 {
-            let (axis, value, low, high) = (AXES[i], target_mm[i], self.box_min_mm[i], self.box_max_mm[i]);
+            let (axis, value, low, high) = (AXES[i], set_point_mm[i], self.box_min_mm[i], self.box_max_mm[i]);
             if !value.is_finite() {
                 return Err(LimitError::NotFinite { axis });
             }
@@ -70,10 +70,10 @@ impl Limits {
     }
 
     /// # Errors
-    /// [`LimitError`] when `target_mm` may not be commanded from `here_mm`.
-    pub fn check_step(&self, here_mm: [f64; 3], target_mm: [f64; 3]) -> Result<(), LimitError> {
-        self.check_box(target_mm)?;
-        let step = (0..3).map(|i| (target_mm[i] - here_mm[i]).powi(2)).sum::<f64>().sqrt();
+    /// [`LimitError`] when `set_point_mm` may not be commanded from `here_mm`.
+    pub fn check_step(&self, here_mm: [f64; 3], set_point_mm: [f64; 3]) -> Result<(), LimitError> {
+        self.check_box(set_point_mm)?;
+        let step = (0..3).map(|i| (set_point_mm[i] - here_mm[i]).powi(2)).sum::<f64>().sqrt();
         if exceeds(step, self.max_step_mm) {
             return Err(LimitError::TooFar { step, limit: self.max_step_mm });
         }
@@ -88,7 +88,7 @@ mod tests {
     const LIMITS: Limits = Limits { box_min_mm: [-1.0; 3], box_max_mm: [1.0, 1.0, 21.0], max_step_mm: 5.0 };
 
     #[test]
-    fn targets_outside_the_box_or_too_far_or_nan_are_refused() {
+    fn set_points_outside_the_box_or_too_far_or_nan_are_refused() {
         assert_eq!(LIMITS.check_step([0.0; 3], [0.5, -0.5, 4.0]), Ok(()));
         assert!(matches!(LIMITS.check_step([0.0; 3], [0.0, 1.1, 0.0]), Err(LimitError::OutsideBox { axis: 'y', .. })));
         assert!(matches!(LIMITS.check_step([0.0; 3], [0.0, 0.0, 6.0]), Err(LimitError::TooFar { .. })));

@@ -23,12 +23,7 @@ impl Profile {
         self.duration_s
     }
 
-    /// Where it ends, mm.
-    pub fn target_mm(&self) -> [f64; 3] {
-        self.to_mm
-    }
-
-    /// Position `seconds` after the start; the target from the end on.
+    /// Position `seconds` after the start; the set point from the end on.
     pub fn at_mm(&self, seconds: f64) -> [f64; 3] {
         if !(..self.duration_s).contains(&seconds) {
             return self.to_mm;
@@ -38,7 +33,7 @@ impl Profile {
         std::array::from_fn(|i| self.from_mm[i] + soft * (self.to_mm[i] - self.from_mm[i]))
     }
 
-    /// How far `here_mm` is off the straight line between start and target.
+    /// How far `here_mm` is off the straight line between start and set point.
     pub fn off_way_mm(&self, here_mm: [f64; 3]) -> f64 {
         let along: [f64; 3] = std::array::from_fn(|i| self.to_mm[i] - self.from_mm[i]);
         let length2: f64 = along.iter().map(|x| x * x).sum();

@@ -1,4 +1,4 @@
-//! Has the measured pose come to rest near its target?
+//! Has the measured pose come to rest near its set point?
 
 use crate::pose::tool_pose::StampedPose;
 use crate::statistics::is_within;
@@ -12,7 +12,7 @@ pub struct SettleSettings {
     pub window_s: f64,
     /// Largest distance of a pose from the mean of the window, per axis, mm.
     pub tolerance_mm: f64,
-    /// Largest distance of that mean from the target, per axis, mm.
+    /// Largest distance of that mean from the set point, per axis, mm.
     pub reach_mm: f64,
 }
 
@@ -24,7 +24,7 @@ const MIN_POSES: usize = 4;
 pub struct Settling {
     settings: SettleSettings,
     /// Anywhere without.
-    target_mm: Option<Vector3<f64>>,
+    set_point_mm: Option<Vector3<f64>>,
     /// Oldest first.
     recent: VecDeque<StampedPose>,
 }
@@ -67,9 +67,9 @@ pub enum Unsettled {
         window_s: f64,
     },
     /// It is at rest, but elsewhere.
-    #[error("it rests {distance_mm:.3} mm from its target, at most {reach_mm:.3} mm are accepted")]
+    #[error("it rests {distance_mm:.3} mm from its set point, at most {reach_mm:.3} mm are accepted")]
     OffTarget {
-        /// Distance from the target along the worst axis, mm.
+        /// Distance from the set point along the worst axis, mm.
         distance_mm: f64,
         /// Largest accepted distance, mm.
         reach_mm: f64,
@@ -84,14 +84,14 @@ impl SettleSettings {
 }
 
 impl Settling {
-    /// Starts with no measurements, on the way to `target_mm`.
-    pub fn towards(target_mm: [f64; 3], settings: SettleSettings) -> Self {
-        Settling { settings, target_mm: Some(target_mm.into()), recent: VecDeque::new() }
+    /// Starts with no measurements, on the way to `set_point_mm`.
+    pub fn towards(set_point_mm: [f64; 3], settings: SettleSettings) -> Self {
+        Settling { settings, set_point_mm: Some(set_point_mm.into()), recent: VecDeque::new() }
     }
 
     /// As [`Self::towards`], wherever the tool comes to rest; the reach of `settings` is not used.
     pub fn anywhere(settings: SettleSettings) -> Self {
-        Settling { settings, target_mm: None, recent: VecDeque::new() }
+        Settling { settings, set_point_mm: None, recent: VecDeque::new() }
     }
 
     /// Adds a measurement; says whether the tool is at rest now.
@@ -139,7 +139,7 @@ impl Settling {
             let deviation_mm = positions_mm().map(|position| (position - mean).amax()).fold(0.0, f64::max);
             return Err(Unsettled::Moving { deviation_mm, tolerance_mm, window_s });
         }
-        match self.target_mm.map(|target_mm| mean - target_mm) {
+        match self.set_point_mm.map(|set_point_mm| mean - set_point_mm) {
             Some(offset) if !is_near(offset, reach_mm) => {
                 Err(Unsettled::OffTarget { distance_mm: offset.amax(), reach_mm })
             }
@@ -158,7 +158,7 @@ mod tests {
         StampedPose::from_parts(stamp_ns, [0.0, 0.0, 1e-3 * z_mm], [0.0, 0.0, 0.0, 1.0]).unwrap()
     }
 
-    /// A decaying oscillation about the target: settled only after its swing has shrunk to the tolerance.
+    /// A decaying oscillation about the set point: settled only after its swing has shrunk to the tolerance.
     #[test]
     fn an_oscillation_is_waited_out() {
         let mut settling = Settling::towards([0.0, 0.0, 5.0], SETTINGS);

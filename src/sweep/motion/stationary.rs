@@ -53,7 +53,7 @@ const STALE_AFTER_MM: f64 = 0.02;
 pub struct StationaryDetector {
     settings: SettleSettings,
     /// Where the tool is to stop; `None`: anywhere.
-    target_mm: Option<[f64; 3]>,
+    set_point_mm: Option<[f64; 3]>,
     settling: Settling,
     state: Result<AtRest, Unsettled>,
     /// The interval that ended last, or lasts.
@@ -68,16 +68,17 @@ impl StationaryDetector {
     pub fn anywhere(settings: SettleSettings) -> Self {
         let settling = Settling::anywhere(settings);
         let state = Err(settings.unsettled());
-        StationaryDetector { settings, target_mm: None, settling, state, last: None, stop: None, next_place: 0 }
+        StationaryDetector { settings, set_point_mm: None, settling, state, last: None, stop: None, next_place: 0 }
     }
 
-    /// From now on the tool counts as at rest near `target_mm` only, mm; `None`: anywhere. Poses so far, the latest of which
+    /// From now on the tool counts as at rest near `set_point_mm` only, mm; `None`: anywhere. Poses so far, the latest of which
     /// was `here`, are of the way there.
-    pub fn stop_at(&mut self, target_mm: Option<[f64; 3]>, here: Option<&StampedPose>) {
+    pub fn stop_at(&mut self, set_point_mm: Option<[f64; 3]>, here: Option<&StampedPose>) {
         let so_far = self.stop.map(|(_, left_ns)| left_ns).or(self.last.map(|last| last.left_ns));
-        let moves = |here: &&StampedPose| target_mm.is_some_and(|to| distance(here.position_mm(), to) > STALE_AFTER_MM);
+        let moves =
+            |here: &&StampedPose| set_point_mm.is_some_and(|to| distance(here.position_mm(), to) > STALE_AFTER_MM);
         let left_ns = here.filter(moves).map(|here| here.stamp_ns).or(so_far).unwrap_or(i64::MIN);
-        self.target_mm = target_mm;
+        self.set_point_mm = set_point_mm;
         self.stop = Some((self.new_place(), left_ns));
         self.settling = self.settling_anew();
         self.state = Err(self.settings.unsettled());
@@ -97,8 +98,8 @@ impl StationaryDetector {
     }
 
     fn settling_anew(&self) -> Settling {
-        match self.target_mm {
-            Some(target_mm) => Settling::towards(target_mm, self.settings),
+        match self.set_point_mm {
+            Some(set_point_mm) => Settling::towards(set_point_mm, self.settings),
             None => Settling::anywhere(self.settings),
         }
     }
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_is_found_near_its_target_only_and_counts_anew_even_where_the_tool_stays() {
+    fn a_stop_is_found_near_its_set_point_only_and_counts_anew_even_where_the_tool_stays() {
         let mut detector = StationaryDetector::anywhere(SETTINGS);
         let mut i = 0;
         let mut rest = |detector: &mut StationaryDetector, z_mm: f64| {
@@ -266,14 +267,14 @@ mod tests {
         let (found, here) = rest(&mut detector, 0.5);
         assert!(matches!(found, Err(Unsettled::OffTarget { .. })), "{found:?}");
         let (found, there) = rest(&mut detector, 1.0);
-        let at_target = found.unwrap();
-        assert_eq!(at_target.place, 1);
-        assert!(at_target.left_ns < here.stamp_ns && at_target.from_ns > here.stamp_ns);
+        let at_set_point = found.unwrap();
+        assert_eq!(at_set_point.place, 1);
+        assert!(at_set_point.left_ns < here.stamp_ns && at_set_point.from_ns > here.stamp_ns);
         // It is sent to where it is: what the cameras show stays right.
         detector.stop_at(Some([0.0, 0.0, 1.0]), Some(&there));
         let (found, _) = rest(&mut detector, 1.0);
         let again = found.unwrap();
-        assert_eq!((again.place, again.left_ns), (2, at_target.left_ns));
-        assert!(again.from_ns > at_target.since_ns);
+        assert_eq!((again.place, again.left_ns), (2, at_set_point.left_ns));
+        assert!(again.from_ns > at_set_point.since_ns);
     }
 }
