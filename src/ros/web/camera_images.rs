@@ -30,7 +30,7 @@ pub struct ImageRequest {
     grid: u8,
 }
 
-/// `/picture/left?after=STAMP&grid=1`; no content when no newer image comes.
+/// `/image/left?after=STAMP&grid=1`; no content when no newer image comes.
 pub async fn image(
     State(sources): State<Arc<PageSources>>,
     Path(camera): Path<String>,

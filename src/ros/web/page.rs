@@ -51,7 +51,7 @@ fn router(sources: Arc<PageSources>) -> Router {
         .route("/", get(page))
         .route("/api/state", get(state::now))
         .route("/api/events", get(state::events))
-        .route("/picture/{camera}", get(camera_images::image))
+        .route("/image/{camera}", get(camera_images::image))
         .route("/points.csv", get(orders::points))
         .route("/api/calibrate", post(orders::calibrate))
         .route("/api/cancel", post(orders::cancel))

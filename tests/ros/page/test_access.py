@@ -8,7 +8,7 @@ import pytest
     [{"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec_Fetch_Site": "cross-site"}],
     ids=lambda headers: "{}: {}".format(*next(iter(headers.items()))),
 )
-@pytest.mark.parametrize(("method", "path"), [("GET", "/api/state"), ("GET", "/picture/left"), ("POST", "/api/calibrate")])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/api/state"), ("GET", "/image/left"), ("POST", "/api/calibrate")])
 def test_other_pages_and_host_names_are_refused(page, method, path, headers):
     assert page.ask(method, path, page.goal() if method == "POST" else None, **headers)[0] == 403
 
