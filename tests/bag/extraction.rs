@@ -68,7 +68,7 @@ fn recording() -> &'static Recording {
                 if frame == 1 && step > 0 {
                     pair.left = chosen[step as usize - 1].left.clone();
                 }
-                // The first place was never left, so its second picture tells that it stands still.
+                // The first place was never left, so its second image tells that it stands still.
                 if frame == if step == 0 { 1 } else { 3 } {
                     chosen.push(pair.clone());
                 }
@@ -181,7 +181,7 @@ fn settings() -> BagSettings {
 /// One pair a height, the right one, where the tool was.
 fn check(extracted: &Extracted, folder: &Path) {
     assert_eq!((extracted.pairs, extracted.skipped.as_slice()), (HEIGHTS as usize, &[][..]));
-    // The stale picture of every height but the first.
+    // The stale image of every height but the first.
     assert_eq!(extracted.retaken, HEIGHTS - 1);
     let pairs = pairs::list(&folder.join("left"), &folder.join("right"), &folder.join("poses.csv")).unwrap();
     for (step, (pair, chosen)) in pairs.iter().zip(&recording().chosen).enumerate() {

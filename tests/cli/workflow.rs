@@ -159,9 +159,9 @@ fn check_report(folder: &Path) {
         // Every axis has its unit.
         assert!(["px", "µm", "mm", "pitches", "share of the signal"].iter().any(|unit| svg.contains(unit)), "{name}");
         assert!(!svg.contains("NaN") && !svg.contains("nothing to show"), "{name}");
-        let picture = image::open(folder.join(format!("r_plots/{name}.png"))).unwrap().to_luma8();
-        let dark = picture.pixels().filter(|pixel| pixel.0[0] < 100).count();
-        assert!(picture.width() == 1280 && dark > 500, "{name}: {dark} dark pixels");
+        let plot = image::open(folder.join(format!("r_plots/{name}.png"))).unwrap().to_luma8();
+        let dark = plot.pixels().filter(|pixel| pixel.0[0] < 100).count();
+        assert!(plot.width() == 1280 && dark > 500, "{name}: {dark} dark pixels");
     }
     // The same images again, and what was calibrated: the same residuals.
     let again = ["report", "--calibration", "c.yaml", "--sweep", "s", "--out", "again.html", "--quiet"];

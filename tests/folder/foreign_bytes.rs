@@ -27,7 +27,7 @@ static CALIBRATION: LazyLock<Calibration> = LazyLock::new(|| {
 
 static YAML: LazyLock<String> = LazyLock::new(|| CALIBRATION.to_yaml().unwrap());
 
-/// Any number that a message or a file can hold, pixels of the picture among them.
+/// Any number that a message or a file can hold, pixels of the image among them.
 fn number() -> impl Strategy<Value = f64> {
     prop_oneof![
         any::<f64>(),

@@ -111,7 +111,7 @@ fn whenever_it_was_killed_a_resumed_sweep_ends_with_the_same_numbers() {
             let bytes = std::fs::read(&journal).unwrap();
             std::fs::write(&journal, &bytes[..bytes.len() - 20]).unwrap();
         }
-        // What the next picture's writing would have left behind.
+        // What the next image's writing would have left behind.
         std::fs::write(killed.path().join("left/.tmpA1b2C3"), [0x89, b'P', b'N', b'G']).unwrap();
         let (found, resumed) = sweep.resume(killed.path());
         assert_eq!(found, reached - usize::from(torn));

@@ -22,8 +22,8 @@ impl Sheet {
         self.matrix * from_centre / (1.0 + self.tilt.dot(&from_centre)) + self.shift
     }
 
-    /// How many crossings lie further than `margin` px inside the image: the area on paper, in square pitches.
-    fn crossings(&self, margin: f64) -> f64 {
+    /// How many intersections lie further than `margin` px inside the image: the area on paper, in square pitches.
+    fn intersections(&self, margin: f64) -> f64 {
         let inside = |n: u32| (0..n).map(f64::from).filter(move |x| *x > margin && *x < f64::from(n) - margin);
         let area = |u: f64, v: f64| {
             let at = self.paper(Vector2::new(u, v));
@@ -85,7 +85,7 @@ proptest! {
         let fit = fit_cold(&image, &FitOptions::default());
         prop_assert!(fit.is_ok(), "{:?} for {:?}", fit.err(), sheet);
         let found = local::measure(&image, &fit.unwrap().parameters);
-        let possible = sheet.crossings(0.75 * pitch / aspect.min(1.0));
+        let possible = sheet.intersections(0.75 * pitch / aspect.min(1.0));
         prop_assert!(found.len() as f64 > 0.7 * possible, "{} of about {possible:.0}", found.len());
         for intersection in &found {
             let at = sheet.paper(intersection.pixel);

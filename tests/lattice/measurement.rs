@@ -11,7 +11,7 @@ use nalgebra::{Vector2, Vector3};
 /// Errors of all intersections in images of `preset` at a few heights.
 struct Judged {
     found: usize,
-    /// Of the crossings that are well within the image.
+    /// Of the intersections that are well within the image.
     seen: f64,
     rms_px: f64,
     worst_px: f64,

@@ -66,7 +66,7 @@ fn what_contradicts_the_mark_is_named() {
     assert_eq!(first(&cell, &stated(1.111)), Ok(()));
     let error = first(&cell, &stated(1.0)).unwrap_err().to_string();
     assert!(error.contains("1 mm") && error.contains("1.1 mm"), "{error}");
-    // The next crossing was clicked.
+    // The next intersection was clicked.
     let mut clicked = origin;
     clicked.right.x += 24.0;
     let error = first(&cell, &CalibrationSettings::new(1.1, clicked)).unwrap_err();

@@ -72,7 +72,7 @@ impl Window {
     }
 }
 
-/// The mark says where the origin is, what the pitch is and which way is up; every crossing is where it belongs.
+/// The mark says where the origin is, what the pitch is and which way is up; every intersection is where it belongs.
 fn check(image: &GrayImage, window: &Window, target: &Target, pitch_mm: f64) {
     let fit = fit_cold(image, &FitOptions::default()).unwrap();
     let found = locate::find(image, &fit.parameters).unwrap();
@@ -87,7 +87,7 @@ fn check(image: &GrayImage, window: &Window, target: &Target, pitch_mm: f64) {
             pixels.push(i.pixel);
         }
     }
-    assert!(numbers.len() > 400, "{} crossings", numbers.len());
+    assert!(numbers.len() > 400, "{} intersections", numbers.len());
     for axis in 0..2 {
         // Place and distance of the lines by least squares.
         let count = numbers.len() as f64;

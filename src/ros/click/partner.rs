@@ -70,7 +70,7 @@ mod tests {
     use std::sync::Barrier;
     use std::thread::scope;
 
-    const LONGEST: Duration = Duration::from_secs(10);
+    const MAX_PAIR_TIME: Duration = Duration::from_secs(10);
 
     fn click(camera: Camera) -> Waiting {
         let click = Clicked { camera, pixel: Vector2::zeros(), stamp_ns: 0 };
@@ -81,13 +81,13 @@ mod tests {
     fn a_partner_is_in_the_other_camera_in_time_and_seen_from_the_same_pose() {
         let gets = |first: Waiting, second: Waiting| {
             let search = PartnerSearch::default();
-            assert_eq!(search.partner_or_wait(first, LONGEST), None);
-            search.partner_or_wait(second, LONGEST).is_some()
+            assert_eq!(search.partner_or_wait(first, MAX_PAIR_TIME), None);
+            search.partner_or_wait(second, MAX_PAIR_TIME).is_some()
         };
         let (left, right) = (click(Camera::Left), click(Camera::Right));
         assert!(gets(left, right) && gets(right, left));
         assert!(!gets(left, left));
-        assert!(!gets(left, Waiting { at: right.at + 2 * LONGEST, ..right }));
+        assert!(!gets(left, Waiting { at: right.at + 2 * MAX_PAIR_TIME, ..right }));
         assert!(!gets(left, Waiting { position_mm: Some([0.0, 0.1, 0.0]), ..right }));
         assert!(gets(left, Waiting { position_mm: None, ..right }));
     }
@@ -96,10 +96,10 @@ mod tests {
     fn a_pair_is_used_up_and_a_late_click_waits_itself() {
         let search = PartnerSearch::default();
         let (left, right) = (click(Camera::Left), click(Camera::Right));
-        assert_eq!(search.partner_or_wait(left, LONGEST), None);
-        assert_eq!(search.partner_or_wait(right, LONGEST), Some(left.click));
-        assert_eq!(search.partner_or_wait(right, LONGEST), None);
-        assert_eq!(search.partner_or_wait(left, LONGEST), Some(right.click));
+        assert_eq!(search.partner_or_wait(left, MAX_PAIR_TIME), None);
+        assert_eq!(search.partner_or_wait(right, MAX_PAIR_TIME), Some(left.click));
+        assert_eq!(search.partner_or_wait(right, MAX_PAIR_TIME), None);
+        assert_eq!(search.partner_or_wait(left, MAX_PAIR_TIME), Some(right.click));
     }
 
     #[test]
@@ -108,7 +108,7 @@ mod tests {
             let (search, start) = (PartnerSearch::default(), Barrier::new(2));
             let gets = |camera| {
                 start.wait();
-                search.partner_or_wait(click(camera), LONGEST).is_some()
+                search.partner_or_wait(click(camera), MAX_PAIR_TIME).is_some()
             };
             let gets = &gets;
             let both =

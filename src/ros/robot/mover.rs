@@ -135,7 +135,7 @@ impl<'a> Mover<'a> {
             if begun.elapsed() > longest {
                 let away_mm = distance(self.fresh_pose()?.position_mm(), target_mm);
                 return failed(format!(
-                    "the tool did not settle at {what} within {:.1} s; it is {away_mm:.4} mm from its target: raise \
+                    "the tool did not settle at {what} within {:.1} s; it is {away_mm:.4} mm from its set point: raise \
                      settle.timeout, settle.tolerance or settle.reach, or check the robot",
                     longest.as_secs_f64()
                 ));

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 pub type Question = Box<dyn FnOnce(&r2r::Node) + Send>;
 
 /// Longest time for an answer: spinning takes milliseconds.
-const PATIENCE: Duration = Duration::from_secs(2);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A publisher on a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Graph {
             }));
         });
         self.questions.send(question).ok()?;
-        tokio::time::timeout(PATIENCE, answered).await.ok()?.ok()?
+        tokio::time::timeout(ANSWER_TIMEOUT, answered).await.ok()?.ok()?
     }
 
     /// What keeps messages of type `kind` from coming on `topic`, with a remedy.

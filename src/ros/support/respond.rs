@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 
 /// Longest time that a client is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two tries, at first and at most. A try that fails keeps the spinning thread, and so poses and cancels, from work for
 /// 100 ms.
 const PAUSE: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
@@ -50,7 +50,7 @@ where
     let begun = Instant::now();
     let [mut pause, longest] = PAUSE;
     let mut sent = request.clone().respond(response.clone());
-    while matches!(sent, Err(Error::RCL_RET_TIMEOUT)) && begun.elapsed() < PATIENCE {
+    while matches!(sent, Err(Error::RCL_RET_TIMEOUT)) && begun.elapsed() < SEND_TIMEOUT {
         let _one_at_a_time = locked(&RETRY);
         sleep(pause);
         pause = longest.min(2 * pause);

@@ -1,7 +1,7 @@
 //! Whose work waits for whose: fits yield to the threads that answer.
 //!
 //! On a machine with few cores a sweep keeps all of them busy, and a thread that wakes up to answer would wait for the end of
-//! a fit's time slice. Threads that fit therefore run at a lower priority ([`NICE`]); those of DDS, r2r and tokio keep theirs.
+//! a fit's time slice. Threads that fit therefore run at a lower priority (`NICE`); those of DDS, r2r and tokio keep theirs.
 //! A priority, once lowered, can't be raised again without privileges, so there are threads of either kind.
 
 use rayon::prelude::*;

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Of the JPEG, 0 … 100: lines one pixel wide must not blur.
 const QUALITY: u8 = 90;
 /// Longest wait for a newer image.
-const PATIENCE: Duration = Duration::from_secs(8);
+const IMAGE_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Which image.
 #[derive(Deserialize)]
@@ -40,8 +40,8 @@ pub async fn image(
         return (StatusCode::NOT_FOUND, "the cameras are left and right").into_response();
     };
     let found = match wanted.grid {
-        0 => tokio::time::timeout(PATIENCE, raw(&sources, camera, wanted.after)).await,
-        _ => tokio::time::timeout(PATIENCE, drawn(&sources, camera, wanted.after)).await,
+        0 => tokio::time::timeout(IMAGE_TIMEOUT, raw(&sources, camera, wanted.after)).await,
+        _ => tokio::time::timeout(IMAGE_TIMEOUT, drawn(&sources, camera, wanted.after)).await,
     };
     let Ok(Some((stamp_ns, found))) = found else { return StatusCode::NO_CONTENT.into_response() };
     let encoded = work::in_background(move || {

@@ -19,8 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Shortest and longest time between two events.
-const SHORTEST: Duration = Duration::from_millis(250);
-const LONGEST: Duration = Duration::from_secs(1);
+const MIN_PERIOD: Duration = Duration::from_millis(250);
+const MAX_PERIOD: Duration = Duration::from_secs(1);
 
 /// The state now.
 pub async fn now(State(sources): State<Arc<PageSources>>) -> Json<Value> {
@@ -32,9 +32,9 @@ pub async fn events(State(sources): State<Arc<PageSources>>) -> Sse<impl Stream<
     let changes = sources.live.subscribe();
     let stream = futures::stream::unfold((sources, changes, true), |(sources, mut changes, is_first)| async move {
         if !is_first {
-            tokio::time::sleep(SHORTEST).await;
+            tokio::time::sleep(MIN_PERIOD).await;
             // No change within that time is fine; a node that ends closes the channel.
-            if let Ok(Err(_)) = tokio::time::timeout(LONGEST - SHORTEST, changes.changed()).await {
+            if let Ok(Err(_)) = tokio::time::timeout(MAX_PERIOD - MIN_PERIOD, changes.changed()).await {
                 return None;
             }
         }

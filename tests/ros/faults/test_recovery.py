@@ -55,7 +55,7 @@ def test_a_killed_sweep_goes_on_and_ends_as_its_own_images_do(cell):
     cell.start_node(node)
     other = client.result(client.send(cell.goal(heights=7, resume=True), after_kill=True))
     assert other.status == GoalStatus.STATUS_ABORTED and "heights or jogs differ" in other.result.reason
-    # Its pictures are looked at as those of any other sweep.
+    # Its images are looked at as those of any other sweep.
     cell.fault("target_removed")
     blind = client.result(client.send(cell.goal(heights=8, resume=True)))
     assert blind.status == GoalStatus.STATUS_ABORTED and "in view" in blind.result.reason, blind.result.reason

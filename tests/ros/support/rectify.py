@@ -35,7 +35,7 @@ def main(calibration):
         turn, projection = file.getNode(f"R{number}").mat(), file.getNode(f"P{number}").mat()
         in_rectified.append(cv2.undistortPoints(pixels.reshape(-1, 1, 2), k, d, R=turn, P=projection).reshape(-1, 2))
         both.append(projection)
-        # Pixels of the rectified picture, as image_proc makes it, that show nothing of the raw one.
+        # Pixels of the rectified image, as image_proc makes it, that show nothing of the raw one.
         size = [int(file.getNode(f"image_{what}_{side}").real()) for what in ("width", "height")]
         u, v = cv2.initUndistortRectifyMap(k, d, turn, projection, size, cv2.CV_32FC1)
         e = 1e-3
