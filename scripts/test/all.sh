@@ -23,6 +23,11 @@ kernels() {
     cargo test "${core[@]}" "${checked[@]}" --test kernels
 }
 
+lints_and_documentation() {
+  cargo clippy "${ros[@]}" --lib --bins --examples -- -D warnings
+  RUSTDOCFLAGS="-D warnings" cargo doc "${ros[@]}" --no-deps
+}
+
 steps test 5
 if command -v cargo-deny >/dev/null; then
   step "advisories, licences and sources of all crates" licences
@@ -31,7 +36,7 @@ else
 fi
 step "kernels, emulated and compiled for GPUs" kernels
 passed
-step "lints of the ROS rooms" cargo clippy "${ros[@]}" --lib --bins -- -D warnings
+step "lints and documentation of the ROS rooms" lints_and_documentation
 step "tests of the ROS rooms" cargo test "${ros[@]}" --lib -- ros::
 passed
 step -v "integration over DDS" python3 -m pytest -q -p no:cacheprovider tests/ros
