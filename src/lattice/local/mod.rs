@@ -210,3 +210,30 @@ impl Look {
         Some(Step::There(Measured { lines: approach.lines, fitted_px: found - inverse * offset, inverse, offsets }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A step along one phase moves the pixel by that phase's column of the inverse: so does its noise.
+    #[test]
+    fn the_covariance_lies_along_the_lines_that_are_uncertain() {
+        let line = |offset_rad: f64, variance_rad2: f64| LineOffset {
+            offset_rad,
+            variance_rad2,
+            strength: 1.0,
+            unevenness: 0.0,
+            reach_rad: 1.0,
+        };
+        let measured = |offset_rad: f64, variance_rad2: f64| Measured {
+            lines: LineNumbers { h: 0, v: 0 },
+            fitted_px: Vector2::new(100.0, 50.0),
+            inverse: Matrix2::new(1.0, -0.4, 2.5, 3.0),
+            offsets: [line(offset_rad, variance_rad2), line(0.0, 0.0)],
+        };
+        let moved = measured(0.1, 0.0).intersection().pixel - measured(0.0, 0.0).intersection().pixel;
+        let covariance = measured(0.0, 0.01).intersection().covariance_px2;
+        let floor = Matrix2::identity() * (FLOOR_PX * FLOOR_PX);
+        assert!((covariance - floor - moved * moved.transpose()).norm() < 1e-12, "{covariance}");
+    }
+}

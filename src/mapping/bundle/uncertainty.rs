@@ -163,6 +163,10 @@ fn full(upper: &[f64; 10]) -> Matrix4<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mapping::dataset::Correspondence;
+    use crate::mapping::models::registry::ModelKind;
+    use rand::{Rng, SeedableRng, rngs::SmallRng};
+    use rand_distr::StandardNormal;
 
     #[test]
     fn is_linear_inside_and_grows_outside() {
@@ -178,5 +182,35 @@ mod tests {
         assert!(table.at(&volume, outside)[(0, 0)] > 9.0 * table.at(&volume, edge)[(0, 0)]);
         assert_eq!(table.validate(), Ok(()));
         assert!(Uncertainty { covariances_px2: vec![[f64::NAN; 10]; 252] }.validate().is_err());
+    }
+
+    /// Noise that averages out is no error of the model; what neighbours share is, to the last part.
+    #[test]
+    fn a_model_error_is_what_neighbouring_residuals_share_beyond_noise() {
+        let (noise_px, shared_px) = (0.05, 0.02);
+        let mut random = SmallRng::seed_from_u64(1);
+        let mut seen = |noise_px: f64, shared_px: f64| {
+            let mut correspondences = Vec::new();
+            for (view, i, j) in
+                (0..5).flat_map(|view| (-30..=30).flat_map(move |i| (-16..=16).map(move |j| (view, i, j))))
+            {
+                let point_in_tool_mm = Vector3::new(0.5 * f64::from(i), 0.5 * f64::from(j), -5.0 * f64::from(view));
+                let exact = Vector2::new(320.0, 180.0) + 20.0 * point_in_tool_mm.xy();
+                let noise = Vector2::from_fn(|_, _| noise_px * random.sample::<f64, _>(StandardNormal));
+                correspondences.push(Correspondence {
+                    pixel: exact + noise + Vector2::new(shared_px, 0.0),
+                    pixel_covariance_px2: Matrix2::identity() * 1e-4,
+                    point_in_tool_mm,
+                    view: view as u32,
+                });
+            }
+            CameraDataset { image_size: [640, 360], correspondences }
+        };
+        let model = Model::fit(ModelKind::Cubic, &seen(0.0, 0.0)).unwrap();
+        // Some 26 residuals to a cell: without its share of noise a cell's mean would be 0.01 px.
+        let noise = systematic_rms_px(&model, &seen(noise_px, 0.0));
+        assert!(noise < 0.005, "{noise}");
+        let shared = systematic_rms_px(&model, &seen(noise_px, shared_px));
+        assert!((shared - shared_px / 2.0_f64.sqrt()).abs() < 0.002, "{shared}");
     }
 }

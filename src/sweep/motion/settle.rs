@@ -202,4 +202,24 @@ mod tests {
         let why = settling.add(at(100_000_000, 0.022)).unwrap_err().to_string();
         assert!(why.starts_with("its pose moves by 20.0 µm"), "{why}");
     }
+
+    #[test]
+    fn motion_and_distance_along_any_axis_count() {
+        for axis in 0..3 {
+            let last = |rest_mm: f64, swing_mm: f64| {
+                let mut settling = Settling::towards([0.0; 3], SETTINGS);
+                let mut latest = Err(SETTINGS.unsettled());
+                for step in 0..30_i64 {
+                    let mut position_m = [0.0; 3];
+                    position_m[axis] = 1e-3 * (rest_mm + if step % 2 == 0 { swing_mm } else { -swing_mm });
+                    let pose = StampedPose::from_parts(step * 10_000_000, position_m, [0.0, 0.0, 0.0, 1.0]);
+                    latest = settling.add(pose.unwrap());
+                }
+                latest
+            };
+            assert!(last(0.04, 0.004).is_ok(), "axis {axis}");
+            assert!(matches!(last(0.0, 0.008), Err(Unsettled::Moving { .. })), "axis {axis}");
+            assert!(matches!(last(0.06, 0.0), Err(Unsettled::OffTarget { .. })), "axis {axis}");
+        }
+    }
 }
