@@ -19,6 +19,8 @@ use r2r::tf2_msgs::msg::TFMessage;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+/// Share of the time limit after which a robot that has sent nothing has stopped, rather than that its poses come late.
+const STOPPED_SHARE: f64 = 0.5;
 /// Unusable poses between two warnings: once in a while, not at the robot's rate.
 const BAD_POSES_PER_WARNING: u64 = 1000;
 
@@ -192,7 +194,12 @@ impl PoseInput {
         }
         let late_s = (self.clock.now_ns() - pose.stamp_ns) as f64 * 1e-9;
         if exceeds(late_s, limit_s) {
-            return Err(PoseLoss::Late { late_s, limit_s, bad });
+            // A driver that stopped is first noticed by the stamp of its last pose.
+            let has_stopped = exceeds(age_s, STOPPED_SHARE * limit_s);
+            return Err(match has_stopped {
+                true => PoseLoss::Old { age_s: late_s, limit_s, bad },
+                false => PoseLoss::Late { late_s, limit_s, bad },
+            });
         }
         Ok(pose)
     }

@@ -74,7 +74,14 @@ def test_changes_are_published_as_rclcpp_does(cell):
     events = []
     cell.client.node.create_subscription(ParameterEvent, "/parameter_events", events.append, 100)
     cell.start_node()
-    cell.client.until(lambda: cell.client.node.count_publishers("/parameter_events") > 1, what="the publisher")
+
+    def is_heard():
+        cell.set("calibration_node", pitch=0.003)
+        cell.client.spin(0.1)
+        return events
+
+    # What is published before the subscription is known there does not come.
+    cell.client.until(is_heard, what="the first event")
     cell.client.spin(0.5)
     events.clear()
     cell.set("calibration_node", pitch=0.002)
