@@ -151,10 +151,9 @@ mod tests {
         (quality, quality.errors(Camera::Left, &image))
     }
 
-    /// Half size: lines half as far apart, in px.
+    /// The small cell of all tests.
     fn half(change: impl Fn(&mut SceneConfig)) -> (ImageQuality, Vec<QualityError>) {
-        let mut config = SceneConfig::default();
-        (config.rig.width, config.rig.height, config.sensor.blur_px) = (640, 360, 0.6);
+        let mut config = serde_yaml::from_str(include_str!("../../../tests/common/small_cell.yaml")).unwrap();
         change(&mut config);
         seen(config, 0.0)
     }
