@@ -1,6 +1,7 @@
 //! Documentation that is made from the sources, or must not name what is not there. `BLESS=1 cargo test --test docs` writes it.
 
 use grating_calibration::mapping::checks::finding::{Check, Severity};
+use grating_calibration::mapping::models::registry::ModelKind;
 use grating_calibration::named::Named;
 use std::path::{Path, PathBuf};
 
@@ -133,6 +134,27 @@ fn the_page_of_checks_has_every_check_and_no_other() {
     // And every file that it names.
     for file in page.split('`').filter(|word| word.ends_with(".rs") || word.ends_with('/')) {
         assert!(root().join("src").join(file).exists() || root().join(file).exists(), "docs/checks.md names {file}");
+    }
+}
+
+/// What stands in backquotes.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn pages_have_every_camera_model() {
+    let models = names::<ModelKind>();
+    let page = read(&root().join("ARCHITECTURE.md"));
+    let (_, drawn) = page.lines().find_map(|line| line.split_once("models: ")).expect("the models in the drawing");
+    assert_eq!(drawn.split(" · ").collect::<Vec<_>>(), models, "the drawing of ARCHITECTURE.md");
+    let (_, table) = page.split_once("| model | what it is |\n| --- | --- |\n").expect("the ladder");
+    let rows = table.lines().map_while(|row| row.strip_prefix("| ")?.split_once(" | "));
+    assert_eq!(rows.flat_map(|(row, _)| quoted(row)).collect::<Vec<_>>(), models, "the ladder of ARCHITECTURE.md");
+    let page = read(&root().join("docs/calibration_file.md"));
+    let kinds: Vec<&str> = page.lines().filter_map(|row| row.split(" | ").nth(1)).flat_map(quoted).collect();
+    for model in models {
+        assert!(kinds.contains(&model), "docs/calibration_file.md has no key of {model}");
     }
 }
 

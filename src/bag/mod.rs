@@ -6,6 +6,7 @@
 //! | [`cdr`], [`messages`] | their bytes as images, poses and transforms |
 //! | [`poses`] | the tool's poses, from a topic or from transforms |
 //! | `topics` | whether topics hold what is asked of them |
+//! | [`error`] | why a bag can't be used |
 //! | [`extract`](mod@extract) | one still image pair for each place at which the tool rested, written to a folder |
 //!
 //! Times are ns of the messages' own stamps, lengths mm.

@@ -9,6 +9,7 @@
 //! | [`scene`] | all of it together: images and exact projections |
 //! | [`truth`] | points with their pixels, for a judge |
 //! | [`robot`] | how the tool moves |
+//! | [`error`] | why there is no such scene |
 //!
 //! # Frames
 //! - **robot**: axes of the robot, origin at the grid's origin when h = 0, fixed to the tool (so to the cameras).

@@ -72,6 +72,24 @@ fn no_folder_is_too_large_to_overlook() {
     }
 }
 
+/// Where a module's head has a table of its files.
+#[test]
+fn tables_of_files_leave_none_out() {
+    for (file, _) in code() {
+        let text = std::fs::read_to_string(root().join(&file)).unwrap();
+        let is_heading = |line: &&str| line.starts_with("//! | file") || line.starts_with("//! | folder");
+        let table = text.lines().skip_while(|line| !is_heading(line)).take_while(|line| line.starts_with("//! |"));
+        let table = table.collect::<String>();
+        for item in syn::parse_file(&text).unwrap().items {
+            let syn::Item::Mod(module) = item else { continue };
+            let name = module.ident.to_string();
+            let is_listed = [format!("`{name}`"), format!("@{name}`")].iter().any(|link| table.contains(link));
+            let is_file = module.content.is_none() && !imports::is_test(&module.attrs);
+            assert!(!is_file || table.is_empty() || is_listed, "the table of src/{file} lacks {name}");
+        }
+    }
+}
+
 #[test]
 fn the_drawing_shows_the_rooms_as_they_are() {
     check_drawing(&drawing(&imports()));
@@ -112,7 +130,7 @@ fn only_the_robot_room_publishes_set_points() {
     let publishers = |file: &str| Publishers::of(&std::fs::read_to_string(root().join(file)).unwrap()).0;
     for (file, _) in code() {
         // The simulated cell is the robot.
-        if file == "ros/robot/motion.rs" || file.starts_with("ros/sim_cell/") {
+        if file == MOTION || file.starts_with("ros/sim_cell/") {
             continue;
         }
         for topic in publishers(&file) {
@@ -121,7 +139,28 @@ fn only_the_robot_room_publishes_set_points() {
             assert!(!is_set_points, "{file} publishes on {topic}");
         }
     }
-    assert_eq!(publishers("ros/robot/motion.rs").len(), 2);
+    assert_eq!(publishers(MOTION).len(), ways_to_command().len(), "{MOTION}: each way to command has one publisher");
+}
+
+const MOTION: &str = "ros/robot/motion.rs";
+
+/// Topics of set points, one for each way to command a robot.
+fn ways_to_command() -> Vec<String> {
+    let mut topics = literals(&std::fs::read_to_string(root().join(MOTION)).unwrap());
+    topics.retain(|literal| literal.starts_with("robot/"));
+    assert!(topics.len() > 1, "{topics:?}");
+    topics
+}
+
+/// What is to be told of each, outside the room that commands.
+#[test]
+fn every_topic_of_set_points_is_allowed_documented_and_obeyed() {
+    for topic in ways_to_command() {
+        for file in ["config/sros2/policy.xml", "docs/ros_interface.md", "src/ros/sim_cell/cell_robot.rs"] {
+            let text = std::fs::read_to_string(root().join("..").join(file)).unwrap();
+            assert!(text.contains(&topic), "{file} lacks {topic}, on which {MOTION} commands the robot");
+        }
+    }
 }
 
 #[test]

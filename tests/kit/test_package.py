@@ -50,7 +50,7 @@ def imported(*patterns):
 class Package(unittest.TestCase):
     def test_every_package_whose_messages_the_nodes_use_is_declared(self):
         depended = declared("depend")
-        for package, path in of_rust().items():
+        for package, path in (dict.fromkeys(of_interfaces(), "an interface") | of_rust()).items():
             self.assertIn(package, depended, f"{path} uses it: add <depend>{package}</depend> to package.xml")
         self.assertGreater(len(of_rust()), 10)
 

@@ -9,6 +9,7 @@ use grating_calibration::target::{Paper, Shape, Target, TargetError};
 use nalgebra::{Matrix2, Vector2};
 use resvg::{tiny_skia, usvg};
 use std::process::Command;
+use strum::VariantArray;
 
 const WIDTH: u32 = 640;
 const HEIGHT: u32 = 400;
@@ -72,6 +73,20 @@ impl Window {
     }
 }
 
+/// Right end of every word, mm; `None` where poppler is not installed.
+fn ends_of_words(pdf: &[u8]) -> Option<Vec<f64>> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, pdf).unwrap();
+    let Ok(read) = Command::new("pdftotext").arg("-bbox").arg(file.path()).arg("-").output() else {
+        skipped("pdftotext is missing, the text is not looked at: apt-get install poppler-utils");
+        return None;
+    };
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+    let text = String::from_utf8(read.stdout).unwrap();
+    let points = text.split("xMax=\"").skip(1).map(|rest| rest.split_once('"').unwrap().0.parse::<f64>().unwrap());
+    Some(points.map(|points| points * 25.4 / 72.0).collect())
+}
+
 /// The mark says where the origin is, what the pitch is and which way is up; every intersection is where it belongs.
 fn check(image: &GrayImage, window: &Window, target: &Target, pitch_mm: f64) {
     let fit = fit_cold(image, &FitOptions::default()).unwrap();
@@ -104,7 +119,9 @@ fn check(image: &GrayImage, window: &Window, target: &Target, pitch_mm: f64) {
 
 #[test]
 fn svg_and_pdf_show_grid_and_mark_at_true_scale() {
-    for (pitch_mm, line_mm, paper) in [(1.1, 0.2, Paper::A4), (2.54, 0.5, Paper::Letter), (0.85, 0.15, Paper::A3)] {
+    for (&paper, (pitch_mm, line_mm)) in
+        Paper::VARIANTS.iter().zip([(1.1, 0.2), (0.85, 0.15), (2.54, 0.5)].into_iter().cycle())
+    {
         let target = Target::new(pitch_mm, line_mm, paper, true).unwrap();
         let window = Window::around(&target, pitch_mm);
         check(&window.svg(&target.svg(), paper.size_mm()), &window, &target, pitch_mm);
@@ -116,7 +133,7 @@ fn svg_and_pdf_show_grid_and_mark_at_true_scale() {
 
 #[test]
 fn the_sheet_fits_the_printer_and_says_how_to_check_it() {
-    for (paper, pitch_mm) in [(Paper::A4, 1.1), (Paper::Letter, 2.54), (Paper::A3, 0.2)] {
+    for (&paper, pitch_mm) in Paper::VARIANTS.iter().zip([1.1, 0.2, 2.54].into_iter().cycle()) {
         let target = Target::new(pitch_mm, 0.05, paper, true).unwrap();
         let [width, height] = target.size_mm;
         let mut bar = false;
@@ -135,6 +152,13 @@ fn the_sheet_fits_the_printer_and_says_how_to_check_it() {
         for ([_, y], line) in &target.text {
             assert!(*y < height - 9.0, "'{line}' is in the printer's margin");
         }
+        let Some(ends_mm) = ends_of_words(&target.pdf()) else { continue };
+        assert_eq!(ends_mm.len(), target.text.iter().flat_map(|(_, line)| line.split_whitespace()).count());
+        let end_mm = ends_mm.into_iter().fold(0.0, f64::max);
+        assert!(
+            end_mm < width - 9.9,
+            "{paper}: the text ends at {end_mm} mm, in the printer's margin or beyond the sheet"
+        );
     }
 }
 
