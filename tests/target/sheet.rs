@@ -153,7 +153,8 @@ fn the_sheet_fits_the_printer_and_says_how_to_check_it() {
             assert!(*y < height - 9.0, "'{line}' is in the printer's margin");
         }
         let Some(ends_mm) = ends_of_words(&target.pdf()) else { continue };
-        assert_eq!(ends_mm.len(), target.text.iter().flat_map(|(_, line)| line.split_whitespace()).count());
+        let words = target.text.iter().flat_map(|(_, line)| line.split_whitespace()).count();
+        assert_eq!(ends_mm.len(), words, "{paper}: words lie beyond the sheet");
         let end_mm = ends_mm.into_iter().fold(0.0, f64::max);
         assert!(
             end_mm < width - 9.9,

@@ -5,7 +5,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `motion` | one trait, two ways to command: target poses, joint trajectories |
+//! | `motion` | one trait, and each way to command a robot |
 //! | `commander` | the only caller of that trait: limits, interpolation, holding |
 //! | [`lease`] | the robot, which one goal or move has at a time |
 //! | [`mover`] | moves the tool and watches it |

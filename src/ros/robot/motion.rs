@@ -1,4 +1,4 @@
-//! Set points out: one trait, two ways to command a robot.
+//! Set points out: one trait, and each way to command a robot.
 
 use crate::parameters::nodes::calibration_node::NodeParameters;
 use crate::parameters::nodes::robot::MotionInterface;
