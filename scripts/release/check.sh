@@ -9,6 +9,7 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 while IFS= read -r line; do
   reasons+=("package.xml has a placeholder: ${line## }")
 done < <(grep -F '.invalid' package.xml || true)
+grep -q '<url type="repository">' package.xml || reasons+=("package.xml has no <url type=\"repository\">")
 grep -q "<version>$version</version>" package.xml || reasons+=("package.xml has another version than Cargo.toml, $version")
 grep -qE "^## \[$version\] - [0-9]{4}-[0-9]{2}-[0-9]{2}$" CHANGELOG.md ||
   reasons+=("CHANGELOG.md has no heading '## [$version] - YYYY-MM-DD'")

@@ -3,6 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+source scripts/lib/cargo.sh
 source scripts/lib/progress.sh
 
 fail() { echo "fuzz: $*" >&2; exit 1; }

@@ -110,6 +110,17 @@ fn findings_come_back_as_they_were() {
     assert_eq!(parse(&calibration.to_yaml().unwrap()).unwrap(), calibration);
 }
 
+/// Whoever edits the verdict must not get a usable calibration with a finding against it.
+#[test]
+fn a_verdict_against_its_findings_is_refused() {
+    let text = parse(FIRST_RELEASE).unwrap().to_yaml().unwrap();
+    for (from, to) in [("severity: note", "severity: unusable"), ("usable: true", "usable: false")] {
+        assert!(text.contains(from), "{text}");
+        let error = parse(&text.replacen(from, to, 1)).unwrap_err();
+        assert!(error.contains("usable is") && error.contains("against the findings"), "{error}");
+    }
+}
+
 #[test]
 fn what_an_older_file_lacks_has_its_documented_default() {
     let mut file: Value = serde_yaml::from_str(FIRST_RELEASE).unwrap();

@@ -21,7 +21,7 @@ impl Calibration {
                 Check::StereoPairs,
                 Severity::Unusable,
                 "pixel pairs",
-                format!("{pairs} only could be checked"),
+                format!("only {pairs} could be checked"),
                 "let both cameras see the same part of the grid",
             );
             return vec![finding.measured(pairs, Limit::at_least(MIN_PAIRS as f64))];

@@ -64,7 +64,7 @@ impl<'a> PairSolver<'a> {
         PairSolver { starts: Some(starts), ..self }
     }
 
-    /// The point of one pair; `covariance_px2` says how sure all four pixel coordinates of a point are.
+    /// The point of one pair; `covariance_px2` is the covariance of all four pixel coordinates.
     ///
     /// `None` when it does not settle: no such point anywhere near the volume.
     pub fn solve(
@@ -107,7 +107,7 @@ impl<'a> PairSolver<'a> {
 }
 
 /// The point on the plane z = `plane_z_mm` of the tool frame that one camera sees at `pixel`. The plane is taken as exact;
-/// `covariance_px2` says how sure the pixel of a point is. `None` when the search does not settle.
+/// `covariance_px2` is the covariance of the pixel. `None` when the search does not settle.
 pub fn pixel_to_plane(
     model: &Model,
     volume: &Volume,

@@ -2,6 +2,7 @@
 //!
 //! One thread spins r2r and does nothing else. Tokio runs everything else; fits run on blocking threads.
 
+use crate::parameters::accept::Refusal;
 use crate::parameters::nodes::calibration_node::NodeParameters;
 use crate::parameters::table::ParameterTable;
 use crate::ros::click::clicks::{ClickSources, Clicks};
@@ -49,7 +50,10 @@ async fn serve() -> anyhow::Result<r2r::Node> {
     log_as(&mut node)?;
     let parameters = ParameterTable::<NodeParameters>::new()?;
     for refusal in parameter_services::start_with(&node, &parameters) {
-        tracing::error!("a default is used instead: {refusal}");
+        match refusal {
+            Refusal::Unknown { .. } => tracing::warn!("a parameter has no effect: {refusal}"),
+            _ => tracing::error!("a default is used instead: {refusal}"),
+        }
     }
     let start = parameters.now();
     let files = Files::at_start(&start.calibration)?;

@@ -14,6 +14,7 @@ use crate::ros::support::backends::Backends;
 use crate::ros::support::clock::Clock;
 use r2r::QosProfile;
 use r2r::diagnostic_msgs::msg::{DiagnosticArray, DiagnosticStatus, KeyValue};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -150,8 +151,12 @@ impl Diagnostics {
             ("file", served.file.clone()),
             ("heights", calibration.map_or(0, |calibration| calibration.heights).to_string()),
         ];
-        let findings = calibration.map_or(&[][..], |calibration| &calibration.findings);
-        values.extend(findings.iter().map(|found| (found.check.name(), format!("{}: {found}", found.severity))));
+        // Keys are unique: a check with several findings has all of them in one value.
+        let mut findings: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for found in calibration.iter().flat_map(|calibration| &calibration.findings) {
+            findings.entry(found.check.name()).or_default().push(format!("{}: {found}", found.severity));
+        }
+        values.extend(findings.into_iter().map(|(check, texts)| (check, texts.join("; "))));
         entry(node, "calibration", level, text, &values)
     }
 }

@@ -39,7 +39,7 @@ impl Backends {
         }
         let found = ActiveBackend::open(choice);
         match &found {
-            Ok(chosen) => tracing::info!("images are worked on by {}", chosen.backend().name()),
+            Ok(chosen) => tracing::info!("the backend is {}", chosen.backend().name()),
             Err(why) => tracing::error!("{why}"),
         }
         *last = Some((choice, found.clone()));

@@ -1,7 +1,7 @@
 //! Who may ask: browsers that show this very page, under a name of this machine.
 //!
-//! A foreign page that sends requests here is told by `Origin` and `Sec-Fetch-Site`; a foreign name that was made to lead
-//! here (DNS rebinding) by `Host`.
+//! `Origin` and `Sec-Fetch-Site` give a foreign page away that sends requests here. `Host` gives a foreign name away that was
+//! made to lead here (DNS rebinding).
 
 use crate::ros::web::sources::PageSources;
 use axum::extract::{Request, State};

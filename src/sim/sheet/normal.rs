@@ -1,4 +1,4 @@
-//! The normal distribution, tabulated: the renderer asks for it a few million times an image.
+//! The normal distribution, tabulated: the renderer asks for it a few million times per image.
 
 use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 

@@ -109,8 +109,9 @@ def words(usable, reason):
     """The result's reason, short."""
     if usable:
         return re.search(r"err by .*? µm RMS", reason)[0].replace("err by", "points to")
-    # Folders and numbers differ from run to run.
+    # Folders, temporary files and numbers differ from run to run.
     reason = re.sub(r"/\S+/(?=sweep/)", "", reason)
+    reason = re.sub(r"\.tmp\w+", ".tmp…", reason)
     text = re.sub(r"(?<![A-Za-z\d.])-?\d+(\.\d+)?", "…", reason.replace("|", "\\|").replace("\n", " "))
     return text if len(text) < 200 else text[:200].rsplit(" ", 1)[0] + " …"
 

@@ -61,7 +61,7 @@ pub struct CalibrateArgs {
     /// Degree of the phase polynomials of `--method auto`.
     #[arg(long, default_value_t = FitOptions::default().phase_degree as u8, value_parser = clap::value_parser!(u8).range(2..=12))]
     phase_degree: u8,
-    /// Draws an image of `--method original`; 18000 as published.
+    /// Draws per image of `--method original`; 18000 as published.
     #[arg(long, default_value_t = 18_000)]
     original_draws: usize,
     /// `--method original` looks at every n-th pixel along u and v; 1 as published.
@@ -229,7 +229,7 @@ impl CalibrateArgs {
             Method::Auto => rows.push(("degree of the phase polynomials".into(), self.phase_degree.to_string())),
             Method::Original => rows.push((
                 "stochastic search".into(),
-                format!("{} draws an image, every {} px", self.original_draws, self.original_stride),
+                format!("{} draws per image, every {} px", self.original_draws, self.original_stride),
             )),
         }
         rows.extend(self.model.map(|model| ("model served by request".into(), model.to_string())));
