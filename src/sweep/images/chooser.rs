@@ -15,9 +15,11 @@
 //! Its pose is the mean from the beginning of the interval to the later of both images.
 //!
 //! No I/O and no clock: what comes out is a function of the three streams, however they are interleaved. None may be
-//! ahead of the others by more than is kept: [`MAX_POSES`], [`MAX_WAITING`] images of each camera, as many pairs. The
-//! one exception is a clock that is set back: each stream begins anew where it shows there. A robot is followed from stop to stop with [`StillPairChooser::stop_at`]. A recording, whose set points are unknown, runs
-//! freely and gives one pair for every place at which the tool rested.
+//! ahead of the others by more than is kept: [`MAX_POSES`], [`MAX_WAITING`] images of each camera, as many pairs. The one
+//! exception is a clock that is set back: each stream begins anew where it shows there.
+//!
+//! A robot is followed from stop to stop with [`StillPairChooser::stop_at`]. A recording, whose set points are unknown,
+//! runs freely and gives one pair for every place at which the tool rested.
 
 use crate::GrayImage;
 use crate::camera::{Camera, Stereo};
