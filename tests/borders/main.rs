@@ -1,10 +1,15 @@
 //! The borders between the rooms, held by reading the sources.
 
+mod cases;
 mod imports;
 mod layers;
 mod literals;
+mod module;
 mod publishers;
+mod rules;
 
+use grating_calibration::parameters::declaration::declarations;
+use grating_calibration::parameters::nodes::{calibration_node::NodeParameters, sim_cell::CellParameters};
 use imports::{Sources, circles};
 use layers::{Layers, check_drawing, drawing};
 use literals::literals;
@@ -31,21 +36,19 @@ fn imports() -> BTreeMap<String, BTreeSet<String>> {
     imports
 }
 
+fn none(wrong: &[String]) {
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn nothing_is_imported_from_a_room_above() {
-    let (layers, mut wrong) = (Layers::declared(), Vec::new());
-    for (file, others) in imports() {
-        let room = layers.of(&file);
-        for other in others {
-            let its = layers.of(&other);
-            if its > room {
-                wrong.push(format!("{file} imports {other}, which lies above it"));
-            } else if layers.0[room].must_not_use.contains(&layers.0[its].folder) {
-                wrong.push(format!("{file} must not know {other}"));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    none(&rules::upward(&Layers::declared(), &imports()));
+}
+
+/// What the other tests here could not see.
+#[test]
+fn no_import_is_hidden() {
+    none(&rules::hidden(&Sources::read(&root(), &["bin"])));
 }
 
 #[test]
@@ -63,9 +66,12 @@ fn files_do_not_import_each_other_in_large_circles() {
 
 #[test]
 fn no_folder_is_too_large_to_overlook() {
-    let mut open = vec![root()];
+    let mut open = vec![root(), root().join("../tests"), root().join("../scripts")];
     while let Some(folder) = open.pop() {
-        let entries: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut entries: Vec<PathBuf> =
+            std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        // What Python and pytest leave behind.
+        entries.retain(|path| !path.file_name().is_some_and(|name| name == "__pycache__" || name == ".pytest_cache"));
         let files = entries.iter().filter(|path| path.is_file()).count();
         assert!(files <= LARGEST_FOLDER, "{} holds {files} files", folder.display());
         open.extend(entries.into_iter().filter(|path| path.is_dir()));
@@ -75,8 +81,8 @@ fn no_folder_is_too_large_to_overlook() {
 /// Where a module's head has a table of its files.
 #[test]
 fn tables_of_files_leave_none_out() {
-    for (file, _) in code() {
-        let text = std::fs::read_to_string(root().join(&file)).unwrap();
+    for file in Sources::read(&root(), &[]).files {
+        let text = text(&file);
         let is_heading = |line: &&str| line.starts_with("//! | file") || line.starts_with("//! | folder");
         let table = text.lines().skip_while(|line| !is_heading(line)).take_while(|line| line.starts_with("//! |"));
         let table = table.collect::<String>();
@@ -84,7 +90,7 @@ fn tables_of_files_leave_none_out() {
             let syn::Item::Mod(module) = item else { continue };
             let name = module.ident.to_string();
             let is_listed = [format!("`{name}`"), format!("@{name}`")].iter().any(|link| table.contains(link));
-            let is_file = module.content.is_none() && !imports::is_test(&module.attrs);
+            let is_file = module.content.is_none() && !module::is_test(&module.attrs);
             assert!(!is_file || table.is_empty() || is_listed, "the table of src/{file} lacks {name}");
         }
     }
@@ -95,58 +101,38 @@ fn the_drawing_shows_the_rooms_as_they_are() {
     check_drawing(&drawing(&imports()));
 }
 
-fn code() -> Vec<(String, String)> {
-    let files = Sources::read(&root(), &[]).files;
-    let text = |file: &String| {
-        let text = std::fs::read_to_string(root().join(file)).unwrap();
-        // Tests may do what they like.
-        text.split("#[cfg(test)]").next().unwrap_or_default().to_string()
-    };
-    files.iter().map(|file| (file.clone(), text(file))).collect()
-}
-
-/// Lines of code: neither comments nor documentation.
-fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter(|line| !line.trim_start().starts_with("//"))
+fn text(file: &str) -> String {
+    std::fs::read_to_string(root().join(file)).unwrap()
 }
 
 #[test]
-fn only_the_ros_room_knows_r2r_and_opencv() {
-    for (file, text) in code() {
-        let names = lines(&text).any(|line| line.contains("r2r::") || line.contains("opencv::"));
-        assert!(!names || file.starts_with("ros/"), "{file} names r2r or OpenCV");
-    }
+fn each_crate_of_an_edge_is_known_at_that_edge_only() {
+    let sources = Sources::read(&root(), &[]);
+    none(&sources.files.iter().flat_map(|file| rules::foreign_crates(&sources, file)).collect::<Vec<_>>());
 }
 
 /// The compiler holds the rest: what sends set points is private to the room, so all others need its lease and its mover.
 #[test]
 fn only_the_robot_room_publishes_set_points() {
-    let room = std::fs::read_to_string(root().join("ros/robot/mod.rs")).unwrap();
-    for item in syn::parse_file(&room).unwrap().items {
-        let syn::Item::Mod(module) = item else { continue };
-        let sends = module.ident == "motion" || module.ident == "commander";
-        assert!(!sends || matches!(module.vis, syn::Visibility::Inherited), "{} is visible elsewhere", module.ident);
+    none(&rules::opens_the_robot_room(&text("ros/robot/mod.rs")));
+    for sends in [MOTION, "ros/robot/commander.rs"] {
+        none(&rules::public_items(&text(sends)));
     }
-    let publishers = |file: &str| Publishers::of(&std::fs::read_to_string(root().join(file)).unwrap()).0;
-    for (file, _) in code() {
+    for file in Sources::read(&root(), &[]).files {
         // The simulated cell is the robot.
-        if file == MOTION || file.starts_with("ros/sim_cell/") {
-            continue;
-        }
-        for topic in publishers(&file) {
-            let topic = topic.unwrap_or_else(|| panic!("{file} makes a publisher: write its topic at the call"));
-            let is_set_points = topic.contains("robot") || topic.starts_with('{');
-            assert!(!is_set_points, "{file} publishes on {topic}");
+        if file != MOTION && !file.starts_with("ros/sim_cell/") {
+            none(&rules::other_topics(&file, &text(&file)));
         }
     }
-    assert_eq!(publishers(MOTION).len(), ways_to_command().len(), "{MOTION}: each way to command has one publisher");
+    let publishers = Publishers::of(&text(MOTION)).0;
+    assert_eq!(publishers.len(), ways_to_command().len(), "{MOTION}: each way to command has one publisher");
 }
 
 const MOTION: &str = "ros/robot/motion.rs";
 
 /// Topics of set points, one for each way to command a robot.
 fn ways_to_command() -> Vec<String> {
-    let mut topics = literals(&std::fs::read_to_string(root().join(MOTION)).unwrap());
+    let mut topics = literals(&text(MOTION));
     topics.retain(|literal| literal.starts_with("robot/"));
     assert!(topics.len() > 1, "{topics:?}");
     topics
@@ -172,70 +158,34 @@ fn unsafe_calls_stand_only_where_instruction_sets_are_chosen_at_the_gpu_and_the_
         "ros/support/process.rs",
         "ros/support/names.rs",
     ];
-    for (file, text) in code() {
-        let used = lines(&text).any(|line| line.contains("unsafe {"));
+    let sources = Sources::read(&root(), &[]);
+    for file in &sources.files {
+        let used = sources.of_file(file).any(|module| module.is_unsafe);
         assert!(!used || allowed.iter().any(|place| file.starts_with(place)), "{file} uses unsafe");
     }
 }
 
-#[test]
-fn only_the_driver_and_the_compiler_know_cuda() {
-    for (file, text) in code() {
-        let names = lines(&text).any(|line| line.contains("cudarc::"));
-        let knows = ["grating/backend/cuda/driver.rs", "grating/backend/cuda/compiler.rs"].contains(&file.as_str());
-        assert!(!names || knows, "{file} names cudarc");
-    }
-}
-
 /// Files of the rooms below `folder`: the core.
-fn core() -> Vec<(String, String)> {
+fn core() -> Vec<String> {
     let layers = Layers::declared();
     let edge = layers.of("folder/mod.rs");
-    code()
-        .into_iter()
-        .filter(|(file, _)| {
-            !["lib.rs"].contains(&file.as_str()) && !file.starts_with("bin/") && !file.starts_with("parameters/")
-        })
-        .filter(|(file, _)| layers.of(file) < edge)
-        .collect()
+    let files = Sources::read(&root(), &["bin", "lib.rs"]).files;
+    files.into_iter().filter(|file| layers.of(file) < edge).collect()
 }
 
+/// Nor sockets, processes, the environment or the terminal.
 #[test]
 fn the_core_reads_and_writes_no_files() {
-    for (file, text) in core() {
-        // Compiled kernels are kept beside the driver's own.
-        let allowed = file == "grating/backend/cuda/compiler.rs";
-        for word in ["std::fs", "File::", "tempfile"] {
-            assert!(allowed || !lines(&text).any(|line| line.contains(word)), "{file} has {word}");
-        }
-    }
-}
-
-#[test]
-fn only_the_programs_know_the_command_line() {
-    for (file, text) in code() {
-        let names = lines(&text).any(|line| line.contains("clap::"));
-        assert!(!names || file.starts_with("bin/"), "{file} names clap");
-    }
+    let sources = Sources::read(&root(), &["bin"]);
+    // Compiled kernels are kept beside the driver's own.
+    let files = core().into_iter().filter(|file| file != "grating/backend/cuda/compiler.rs");
+    none(&files.flat_map(|file| rules::outside_world(&sources, &file)).collect::<Vec<_>>());
 }
 
 /// Parameters of the nodes whose names are no words: `limits.max_step`, `origin_left`.
 fn parameters() -> Vec<String> {
-    let mut names = Vec::new();
-    for page in ["calibration_node", "sim_cell"] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("config/{page}.yaml"));
-        let yaml: serde_yaml::Value = serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        let mut open = vec![(String::new(), yaml["/**"]["ros__parameters"].clone())];
-        while let Some((prefix, value)) = open.pop() {
-            match value.as_mapping() {
-                Some(map) => open.extend(map.iter().map(|(key, value)| {
-                    let key = key.as_str().unwrap();
-                    (if prefix.is_empty() { key.to_string() } else { format!("{prefix}.{key}") }, value.clone())
-                })),
-                None => names.push(prefix),
-            }
-        }
-    }
+    let declared = [declarations::<NodeParameters>().unwrap(), declarations::<CellParameters>().unwrap()];
+    let mut names: Vec<String> = declared.into_iter().flatten().map(|declared| declared.name).collect();
     names.retain(|name| name.contains(['.', '_']));
     assert!(names.len() > 40, "{names:?}");
     names
@@ -247,10 +197,10 @@ fn the_core_names_no_option_no_parameter_and_no_tool_of_ros() {
     let parameters = parameters();
     // Keys of a file that a user writes are its own business.
     let is_setting = |word: &str| parameters.iter().any(|name| name == word);
-    for (file, _) in core() {
-        for literal in literals(&std::fs::read_to_string(root().join(&file)).unwrap()) {
+    for file in core().into_iter().filter(|file| !file.starts_with("parameters/")) {
+        for literal in literals(&text(&file)) {
             // Options of the compiler of kernels are no user's.
-            let is_option = literal.starts_with("--") || literal.contains(" --");
+            let is_option = rules::names_an_option(&literal);
             assert!(!is_option || file.ends_with("cuda/compiler.rs"), "{file} names an option: {literal}");
             for tool in ["ros2 ", "tf2_tools", "/tf", "limits.", "settle."] {
                 assert!(!literal.contains(tool), "{file} names {tool}: {literal}");
@@ -263,17 +213,15 @@ fn the_core_names_no_option_no_parameter_and_no_tool_of_ros() {
             assert!(word.is_none() || !literal.contains(' '), "{file} names the parameter {word:?}: {literal}");
         }
     }
-    for (file, text) in code().into_iter().filter(|(file, _)| file.starts_with("bag/")) {
-        assert!(!lines(&text).any(|line| line.contains(" --") || line.contains("\"--")), "{file} names an option");
+    for file in Sources::read(&root().join("bag"), &[]).files {
+        let option =
+            literals(&text(&format!("bag/{file}"))).into_iter().find(|literal| rules::names_an_option(literal));
+        assert_eq!(option, None, "bag/{file} names an option");
     }
 }
 
 #[test]
 fn nothing_panics_on_purpose() {
-    for (file, text) in code() {
-        for word in [".unwrap()", ".expect(", "panic!(", "todo!(", "unimplemented!("] {
-            let place = lines(&text).position(|line| line.contains(word));
-            assert!(place.is_none(), "{file} has {word}");
-        }
-    }
+    let sources = Sources::read(&root(), &[]);
+    none(&sources.files.iter().flat_map(|file| rules::panics(&sources, file)).collect::<Vec<_>>());
 }

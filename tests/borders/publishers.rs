@@ -54,7 +54,7 @@ impl<'ast> Visit<'ast> for Publishers {
     }
 
     fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
-        if !crate::imports::is_test(&module.attrs) {
+        if !crate::module::is_test(&module.attrs) {
             visit::visit_item_mod(self, module);
         }
     }

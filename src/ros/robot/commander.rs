@@ -7,7 +7,7 @@ use nalgebra::UnitQuaternion;
 use std::sync::Arc;
 
 /// Sends set points, within limits only.
-pub struct Commander {
+pub(super) struct Commander {
     motion: Arc<dyn Motion>,
     limits: Limits,
     /// Orientation that is kept.
@@ -31,7 +31,7 @@ struct Leg {
 
 /// Why the robot was not commanded.
 #[derive(Debug, thiserror::Error)]
-pub enum CommandError {
+pub(super) enum CommandError {
     /// A limit forbids it.
     #[error(transparent)]
     Limit(#[from] LimitError),

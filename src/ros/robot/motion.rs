@@ -15,7 +15,7 @@ const JOINT_TRAJECTORY: &str = "robot/joint_trajectory";
 
 /// A pose that the robot is commanded to.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SetPoint {
+pub(super) struct SetPoint {
     /// Position in the base frame, mm.
     pub position_mm: [f64; 3],
     /// Orientation of the tool in the base frame.
@@ -28,7 +28,7 @@ pub struct SetPoint {
 
 /// Why a set point was not sent.
 #[derive(Debug, thiserror::Error)]
-pub enum MotionError {
+pub(super) enum MotionError {
     /// r2r's own.
     #[error("the set point could not be published: {message}; the robot keeps its last one. Restart the node")]
     Publish { message: String },
@@ -38,7 +38,7 @@ pub enum MotionError {
 }
 
 /// A way to command a robot. [`crate::ros::robot::commander::Commander`] is the only caller.
-pub trait Motion: Send + Sync {
+pub(super) trait Motion: Send + Sync {
     /// Commands the robot.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ pub trait Motion: Send + Sync {
 ///
 /// # Errors
 /// When the joints make no gantry, or r2r's own.
-pub fn start(node: &mut r2r::Node, parameters: &NodeParameters) -> anyhow::Result<Arc<dyn Motion>> {
+pub(super) fn start(node: &mut r2r::Node, parameters: &NodeParameters) -> anyhow::Result<Arc<dyn Motion>> {
     Ok(match parameters.robot.motion {
         MotionInterface::Joints => Arc::new(JointTrajectories {
             axes: AxisMap::new(&parameters.joints)?,
