@@ -154,9 +154,10 @@ impl<I: CameraImage> StillPairChooser<I> {
         }
     }
 
-    /// Where poses are not known: images must be stamped later than `after_ns`.
+    /// Where poses are not known: from now on one pair, of images that are stamped later than `after_ns`.
     pub fn take_after(&mut self, after_ns: i64) {
         self.after_ns = after_ns;
+        self.given = None;
     }
 
     /// Adds an image of a camera; each camera's images come in the order of their stamps.
