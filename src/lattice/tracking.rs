@@ -244,6 +244,25 @@ mod tests {
     }
 
     #[test]
+    fn lines_after_a_jog_are_numbered_by_the_nearest_earlier_place() {
+        // A jog by a pitch along x leaves the image as it was, with other lines.
+        let jogged = |jog_mm: f64, slip: (i32, i32)| {
+            let mut moved = seen(0.0, slip);
+            for intersection in &mut moved {
+                intersection.pixel.x += jog_mm * 1340.0 / 30.0;
+            }
+            moved
+        };
+        let mut tracker = Tracker::default();
+        tracker.remember(0.0, &jogged(0.0, (0, 0)));
+        tracker.remember_jog(Vector2::new(1.1, 0.0), &jogged(1.1, (0, 0)));
+        for jog_mm in [0.1, 1.0] {
+            let tracked = tracker.track_jog(Vector2::new(jog_mm, 0.0), &jogged(jog_mm, (3, -2))).unwrap();
+            assert_eq!(tracked.shift, LineNumbers { h: -3, v: 2 }, "{jog_mm} mm");
+        }
+    }
+
+    #[test]
     fn nothing_in_common_is_refused() {
         let mut tracker = Tracker::default();
         tracker.remember(0.0, &seen(0.0, (0, 0))[..5]);

@@ -1,5 +1,6 @@
 //! Intersections → models, answers and verdict.
 
+mod answers;
 mod checks;
 mod models;
 mod uncertainty;

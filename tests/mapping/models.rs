@@ -20,7 +20,7 @@ use rand_distr::{Distribution, Normal};
 use serde_yaml::Value;
 use std::sync::LazyLock;
 
-static SCENE: LazyLock<Scene> = LazyLock::new(|| Scene::new(SceneConfig::default()).unwrap());
+pub(super) static SCENE: LazyLock<Scene> = LazyLock::new(|| Scene::new(SceneConfig::default()).unwrap());
 
 /// Exact pairs of the simulated cell.
 fn data(camera: Camera) -> CameraDataset {
@@ -45,7 +45,7 @@ fn data(camera: Camera) -> CameraDataset {
 }
 
 static DATA: LazyLock<Stereo<CameraDataset>> = LazyLock::new(|| Stereo::from_fn(data));
-static CALIBRATION: LazyLock<Calibration> = LazyLock::new(|| {
+pub(super) static CALIBRATION: LazyLock<Calibration> = LazyLock::new(|| {
     let context = CalibrationContext {
         method: Method::Auto,
         pitch_mm: 1.1,

@@ -234,17 +234,31 @@ mod tests {
 
         /// Descends from 0 and tells where it ended, why, and where costs were evaluated.
         fn descend(mut self, passes: usize) -> (f64, Termination, Vec<f64>) {
+            let mut descent = self.at_zero();
+            let (_, why) = descent.descend(region(), passes, LIMIT_RAD).unwrap();
+            (descent.parameters.phase_h.coefficients[0], why, self.asked_at)
+        }
+
+        /// Steps once from 0, unevaluated, and tells where that ended.
+        fn step_unevaluated(mut self) -> f64 {
+            let mut descent = self.at_zero();
+            descent.step_unevaluated(region()).unwrap();
+            descent.parameters.phase_h.coefficients[0]
+        }
+
+        fn at_zero(&mut self) -> Descent<'_> {
             let domain = Domain::of_image(64, 64);
             let [phase_h, phase_v, gain, offset] = [1, 1, 0, 0].map(|degree| Chebyshev2::zero(domain, degree));
             let parameters = GratingParameters { phase_h, phase_v, gain, offset, duty: 1.0, narrowing: 0 };
-            let region = Region::centred(64, 64, [1.0, 1.0], 1);
-            let mut descent = Descent::from(&mut self, parameters, 1.0);
-            let (_, why) = descent.descend(region, passes, LIMIT_RAD).unwrap();
-            (descent.parameters.phase_h.coefficients[0], why, self.asked_at)
+            Descent::from(self, parameters, 1.0)
         }
     }
 
     const LIMIT_RAD: f64 = 0.1;
+
+    fn region() -> Region {
+        Region::centred(64, 64, [1.0, 1.0], 1)
+    }
 
     impl Pixels for Scripted {
         fn image(&self) -> &GrayImage {
@@ -315,6 +329,12 @@ mod tests {
         );
         assert!(why.is_converged());
         assert_eq!((end, asked_at.len()), (0.0, 5));
+    }
+
+    #[test]
+    fn an_unevaluated_step_that_may_lead_to_the_next_period_is_left_out() {
+        assert!((Scripted::new(0.9, &[]).step_unevaluated() - 0.9).abs() < 1e-5);
+        assert_eq!(Scripted::new(1.1, &[]).step_unevaluated(), 0.0);
     }
 
     #[test]
