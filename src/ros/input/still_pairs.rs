@@ -37,7 +37,7 @@ pub enum Wanted {
 /// How far the chooser is.
 #[derive(Clone, Copy, Debug)]
 pub struct ChooserState {
-    /// Why there is no pair.
+    /// Why there is no pair: what was decided about the latest one at this place, else what is waited for.
     pub not_yet: NotYet,
     /// Pairs that repeated an old image, or moved, though the tool was at rest.
     pub passed_over: u32,
@@ -113,7 +113,11 @@ fn choose(
                     let _ = answer.send(pair);
                 }
             }
-            Err(not_yet) => drop(state.send_replace(ChooserState { not_yet, passed_over: chooser.passed_over() })),
+            // Images are mostly a little ahead of poses: that must not hide why the pair before was refused.
+            Err(not_yet) => {
+                let not_yet = chooser.refusal().unwrap_or(not_yet);
+                state.send_replace(ChooserState { not_yet, passed_over: chooser.passed_over() });
+            }
         }
     }
 }

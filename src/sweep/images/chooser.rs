@@ -240,7 +240,7 @@ impl<I: CameraImage> StillPairChooser<I> {
         if self.given == Some(rest.place) {
             return NotYet::Given;
         }
-        if let Some((_, why)) = self.refused.filter(|(from_ns, _)| *from_ns == rest.from_ns) {
+        if let Some(why) = self.refusal() {
             return why;
         }
         let is_silent = |camera: &Camera| self.pairing.latest_ns(*camera).is_none_or(|latest| latest <= rest.since_ns);
@@ -251,6 +251,17 @@ impl<I: CameraImage> StillPairChooser<I> {
                 NotYet::NoPartner { gap_ns: gap_ns.unwrap_or(tolerance_ns), tolerance_ns }
             }
         }
+    }
+
+    /// Why the latest pair of the place at which the tool rests was refused; `None`: no pair of it has been decided.
+    ///
+    /// [`Self::not_yet`] says what is waited for now, mostly the next pose: this stays until another pair is decided.
+    pub fn refusal(&self) -> Option<NotYet> {
+        let from_ns = match &self.detector {
+            None => self.after_ns,
+            Some(detector) => detector.state().ok()?.interval.from_ns,
+        };
+        self.refused.filter(|(refused_from_ns, _)| *refused_from_ns == from_ns).map(|(_, why)| why)
     }
 
     /// Decides every pair that is followed by a pose. At most one of them is given: all that a pose decides at once belong to

@@ -104,6 +104,10 @@ fn every_reason_against_a_pair_is_told_with_its_values() {
         "{moving:?}"
     );
     assert!(shaken.passed_over() > 1);
+    // A pair that waits for its pose does not hide why the one before was refused.
+    assert!(shaken.on_image(Camera::Left, BEGIN_NS + 420 * MS, fresh(8).left).is_err());
+    let waiting = shaken.on_image(Camera::Right, BEGIN_NS + 420 * MS, fresh(8).right);
+    assert_eq!((waiting, shaken.refusal()), (Err(NotYet::PoseMissing { ahead_ns: 30 * MS }), moving.err()));
 }
 
 #[test]
