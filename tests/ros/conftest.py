@@ -41,6 +41,5 @@ def ros():
 @pytest.fixture
 def cell(tmp_path):
     """A cell in which nothing runs yet."""
-    cell = Cell(tmp_path)
-    yield cell
-    cell.close()
+    with Cell(tmp_path) as cell:
+        yield cell

@@ -23,12 +23,11 @@ class Recorded:
 @pytest.fixture(scope="package")
 def shown(tmp_path_factory):
     """A calibrated cell at its highest pose, and what was published while it was calibrated."""
-    cell = Cell(tmp_path_factory.mktemp("shown"))
-    cell.heights, cell.top_m = 7, 6 * STEP
-    cell.start(node={"calibration_file": cell.file, "overlay.rate": 10.0})
-    cell.markers = Recorded(cell.client, MarkerArray, "calibration_node/grid_markers")
-    cell.dataset = Recorded(cell.client, PointCloud2, "calibration_node/dataset")
-    cell.result = cell.calibrated(heights=cell.heights)
-    cell.client.spin(1.0)
-    yield cell
-    cell.close()
+    with Cell(tmp_path_factory.mktemp("shown")) as cell:
+        cell.heights, cell.top_m = 7, 6 * STEP
+        cell.start(node={"calibration_file": cell.file, "overlay.rate": 10.0})
+        cell.markers = Recorded(cell.client, MarkerArray, "calibration_node/grid_markers")
+        cell.dataset = Recorded(cell.client, PointCloud2, "calibration_node/dataset")
+        cell.result = cell.calibrated(heights=cell.heights)
+        cell.client.spin(1.0)
+        yield cell

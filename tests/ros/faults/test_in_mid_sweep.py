@@ -16,10 +16,9 @@ BY_TEST = {"second_goal", "service_storm", "parameters", "full_disk", "node_kill
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    cell = Cell(tmp_path_factory.mktemp("cell"))
-    cell.start(node=NODE)
-    yield cell
-    cell.close()
+    with Cell(tmp_path_factory.mktemp("cell")) as cell:
+        cell.start(node=NODE)
+        yield cell
 
 
 @pytest.fixture

@@ -53,8 +53,7 @@ def page(tmp_path_factory):
     with socket.socket() as free:
         free.bind((HOST, 0))
         port = free.getsockname()[1]
-    cell = Cell(tmp_path_factory.mktemp("page"))
-    cell.start(node={"web.enabled": "true", "web.port": port, "overlay.rate": 5.0, "calibration_file": cell.file})
-    cell.client.until(lambda: "live page: http" in cell.processes.log("calibration_node"), what="the page")
-    yield Page(cell, port)
-    cell.close()
+    with Cell(tmp_path_factory.mktemp("page")) as cell:
+        cell.start(node={"web.enabled": "true", "web.port": port, "overlay.rate": 5.0, "calibration_file": cell.file})
+        cell.client.until(lambda: "live page: http" in cell.processes.log("calibration_node"), what="the page")
+        yield Page(cell, port)

@@ -17,12 +17,11 @@ def outside(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory, outside):
-    cell = Cell(tmp_path_factory.mktemp("inside"))
-    (cell.folder / "link").symlink_to(outside)
-    (cell.folder / "dangling.yaml").symlink_to(outside / "new.yaml")
-    cell.start_node()
-    yield cell
-    cell.close()
+    with Cell(tmp_path_factory.mktemp("inside")) as cell:
+        (cell.folder / "link").symlink_to(outside)
+        (cell.folder / "dangling.yaml").symlink_to(outside / "new.yaml")
+        cell.start_node()
+        yield cell
 
 
 @pytest.mark.parametrize("name", ["link/c.yaml", "dangling.yaml", "link", "../c.yaml"])

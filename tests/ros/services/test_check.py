@@ -9,13 +9,12 @@ from support.cell import Cell
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory):
     """A cell that was checked before and after its calibration."""
-    cell = Cell(tmp_path_factory.mktemp("checked"))
-    cell.start()
-    cell.before = cell.client.check()
-    cell.calibrated(heights=6)
-    cell.after = cell.client.check()
-    yield cell
-    cell.close()
+    with Cell(tmp_path_factory.mktemp("checked")) as cell:
+        cell.start()
+        cell.before = cell.client.check()
+        cell.calibrated(heights=6)
+        cell.after = cell.client.check()
+        yield cell
 
 
 def test_without_a_calibration_nothing_is_known(checked):

@@ -12,10 +12,9 @@ from support.cell import Cell
 
 @pytest.fixture(scope="module")
 def robot(tmp_path_factory):
-    cell = Cell(tmp_path_factory.mktemp("robot"))
-    cell.start()
-    yield cell
-    cell.close()
+    with Cell(tmp_path_factory.mktemp("robot")) as cell:
+        cell.start()
+        yield cell
 
 
 def test_a_move_needs_arming(robot):

@@ -46,6 +46,12 @@ class Cell:
     def start_node(self, parameters=None):
         self.processes.start("calibration_node", {"file_dir": self.folder} | (parameters or {}))
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
     def close(self):
         self.processes.stop_all()
         self.client.node.destroy_node()
