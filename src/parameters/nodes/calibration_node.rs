@@ -6,6 +6,7 @@ use crate::parameters::nodes::frames::FrameParameters;
 use crate::parameters::nodes::joints::JointParameters;
 use crate::parameters::nodes::people::{CheckParameters, ClickParameters, ShowParameters, WebParameters};
 use crate::parameters::nodes::robot::{LimitParameters, MoveToParameters, RobotParameters, SettleParameters};
+use crate::sweep::images::still_pair::StillPairSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -45,4 +46,15 @@ pub struct NodeParameters {
     pub click: ClickParameters,
     /// The live page.
     pub web: WebParameters,
+}
+
+impl NodeParameters {
+    /// What a still pair must be.
+    pub fn still_pairs(&self) -> StillPairSettings {
+        StillPairSettings {
+            settle: Some(self.settle.settings()),
+            sync_tolerance_ns: self.cameras.sync_tolerance_ns(),
+            image_tolerance_px: self.settle.image_tolerance_px,
+        }
+    }
 }

@@ -5,6 +5,7 @@ use crate::parameters::nodes::calibration_node::NodeParameters;
 use crate::ros::goal::request::CalibrationRequest;
 use crate::ros::robot::stop::{Stop, failed};
 use crate::ros::support::files::Files;
+use crate::sweep::images::still_pair::StillPairSettings;
 use crate::sweep::motion::plan::Plan;
 use crate::sweep::settings::CalibrationSettings;
 use nalgebra::Vector2;
@@ -24,8 +25,8 @@ pub struct Job {
     pub is_dry_run: bool,
     /// Continue what [`Self::record`] holds.
     pub resumes: bool,
-    /// Largest image shift at rest.
-    pub image_tolerance_px: f64,
+    /// What its image pairs must be.
+    pub still_pairs: StillPairSettings,
     /// Frame of the poses.
     pub base_frame: String,
 }
@@ -63,7 +64,7 @@ impl Job {
             record,
             is_dry_run: request.is_dry_run,
             resumes: request.resumes,
-            image_tolerance_px: parameters.settle.image_tolerance_px,
+            still_pairs: parameters.still_pairs(),
             base_frame: parameters.frames.base_frame.clone(),
         })
     }

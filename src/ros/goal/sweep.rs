@@ -26,7 +26,6 @@ use crate::ros::state::grid::MeasuredGrid;
 use crate::ros::state::live::{Live, dataset_of};
 use crate::ros::state::progress::{Progress, Stage};
 use crate::ros::support::{process, work};
-use crate::sweep::images::still_pair::StillPairSettings;
 use crate::sweep::session::SweepSession;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -57,15 +56,9 @@ impl<'a> Sweep<'a> {
         request: &CalibrationRequest,
         on_progress: OnProgress,
     ) -> Result<Self, Stop> {
-        let parameters = calibrator.parameters.now();
-        let job = Job::new(request, &parameters, &calibrator.files)?;
+        let job = Job::new(request, &calibrator.parameters.now(), &calibrator.files)?;
         let mover = Mover::new(lease, true).await?;
-        let settings = StillPairSettings {
-            settle: Some(mover.settings.settle),
-            sync_tolerance_ns: parameters.cameras.sync_tolerance_ns(),
-            image_tolerance_px: job.image_tolerance_px,
-        };
-        let still_pairs = StillPairs::start(mover.cameras(), &calibrator.poses, settings)?;
+        let still_pairs = StillPairs::start(mover.cameras(), &calibrator.poses, job.still_pairs)?;
         let progress = Progress { steps: job.plan.offsets_mm.len() as u32, ..Progress::default() };
         let begun = Instant::now();
         Ok(Sweep { calibrator, lease, job, mover, still_pairs, on_progress, begun, progress })

@@ -80,11 +80,8 @@ impl CheckService {
     async fn still_pair(&self) -> Result<StillImages, String> {
         let parameters = self.parameters.now();
         let has_pose = self.poses.fresh(parameters.robot.pose_timeout_s).is_ok();
-        let settings = StillPairSettings {
-            settle: has_pose.then(|| parameters.settle.settings()),
-            sync_tolerance_ns: parameters.cameras.sync_tolerance_ns(),
-            image_tolerance_px: parameters.settle.image_tolerance_px,
-        };
+        let at_rest = parameters.still_pairs();
+        let settings = StillPairSettings { settle: at_rest.settle.filter(|_| has_pose), ..at_rest };
         let chooser = StillPairs::start(&self.cameras, &self.poses, settings).map_err(|error| error.to_string())?;
         let wanted = if has_pose { Wanted::AtRest(None) } else { Wanted::After(self.clock.now_ns()) };
         let longest = Duration::from_secs_f64(parameters.cameras.image_timeout_s + parameters.settle.timeout_s);
