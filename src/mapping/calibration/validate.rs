@@ -1,7 +1,7 @@
 //! Whether a calibration that was read can be one.
 
 use crate::mapping::calibration::{Calibration, CameraCalibration};
-use crate::mapping::checks::finding::Severity;
+use crate::mapping::checks::finding;
 use crate::statistics::{exceeds, falls_short};
 use crate::validation::{ValidationError, finite};
 
@@ -41,7 +41,7 @@ impl Calibration {
         if self.heights < 2 {
             return impossible("heights", self.heights as f64);
         }
-        if self.usable == self.findings.iter().any(|finding| finding.severity == Severity::Unusable) {
+        if self.usable != finding::verdict(&self.findings).0 {
             return Err(ValidationError::new("usable", format!("is {} against the findings of checks", self.usable)));
         }
         self.volume.validate().map_err(|error| error.within("volume"))?;
